@@ -1,0 +1,102 @@
+#include "native/core/allocator.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <string>
+
+#include "native/core/error.h"
+
+namespace rst {
+namespace {
+
+constexpr int64_t kHugePage = int64_t{2} << 20;
+
+void* system_allocate(int64_t bytes) {
+  const int64_t alignment = bytes >= kHugePage / 2 ? kHugePage : 64;
+  void* block = nullptr;
+  if (posix_memalign(&block, static_cast<size_t>(alignment), static_cast<size_t>(bytes)) != 0) return nullptr;
+#ifdef MADV_HUGEPAGE
+  // Only advice: a system without huge pages ignores it.
+  if (alignment == kHugePage) madvise(block, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+#endif
+  return block;
+}
+
+}  // namespace
+
+CachingAllocator::CachingAllocator(int64_t limit) {
+  stats_.limit = limit;
+}
+CachingAllocator::~CachingAllocator() {
+  release_cached();
+}
+
+// Eight classes an octave: at most an eighth of a block is wasted, and equal tensors share a class.
+int64_t CachingAllocator::size_class(int64_t bytes) {
+  if (bytes <= 512) return 512;
+  const int64_t step = std::bit_floor(static_cast<uint64_t>(bytes)) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
+void* CachingAllocator::allocate(int64_t bytes) {
+  const int64_t size = size_class(bytes);
+  std::lock_guard lock(mutex_);
+  void* block = nullptr;
+  auto& list = free_[size];
+  const bool allowed = stats_.limit == 0 || stats_.in_use + size <= stats_.limit;
+  if (allowed && !list.empty()) {
+    block = list.back();
+    list.pop_back();
+    stats_.cached -= size;
+  } else if (allowed) {
+    if (stats_.limit && stats_.in_use + stats_.cached + size > stats_.limit) release_cached_locked();
+    block = system_allocate(size);
+    if (!block) {
+      release_cached_locked();
+      block = system_allocate(size);
+    }
+  }
+  if (!block) {
+    const std::string free_text =
+        stats_.limit
+            ? std::to_string(std::max<int64_t>(0, stats_.limit - stats_.in_use)) +
+                  " bytes are free of the limit of " + std::to_string(stats_.limit)
+            : "the system has no such block left beside " + std::to_string(stats_.in_use) + " bytes in use";
+    throw Error(ErrorCode::kOutOfMemory, "Asked for " + std::to_string(bytes) + " bytes but " + free_text +
+                                             "; use a smaller batch size or width.");
+  }
+  stats_.in_use += size;
+  stats_.peak = std::max(stats_.peak, stats_.in_use);
+  return block;
+}
+
+void CachingAllocator::release(void* block, int64_t bytes) noexcept {
+  const int64_t size = size_class(bytes);
+  std::lock_guard lock(mutex_);
+  free_[size].push_back(block);
+  stats_.in_use -= size;
+  stats_.cached += size;
+}
+
+void CachingAllocator::release_cached_locked() noexcept {
+  for (auto& [size, list] : free_) {
+    for (void* block : list) std::free(block);
+    stats_.cached -= size * static_cast<int64_t>(list.size());
+    list.clear();
+  }
+}
+
+void CachingAllocator::release_cached() noexcept {
+  std::lock_guard lock(mutex_);
+  release_cached_locked();
+}
+
+MemoryStats CachingAllocator::stats() const {
+  std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+}  // namespace rst

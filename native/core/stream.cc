@@ -1,0 +1,54 @@
+#include "native/core/stream.h"
+
+#include <utility>
+
+namespace rst {
+
+Stream::Stream(size_t capacity) : capacity_(capacity), worker_([this] { work(); }) {}
+
+Stream::~Stream() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  worker_.join();
+}
+
+void Stream::enqueue(std::function<void()> task) {
+  std::unique_lock lock(mutex_);
+  progress_.wait(lock, [&] { return queue_.size() < capacity_; });
+  queue_.push_back(std::move(task));
+  wake_.notify_one();
+}
+
+size_t Stream::pending() const {
+  std::lock_guard lock(mutex_);
+  return queue_.size() + (running_ ? 1 : 0);
+}
+
+void Stream::synchronize() {
+  std::unique_lock lock(mutex_);
+  progress_.wait(lock, [&] { return queue_.empty() && !running_; });
+}
+
+void Stream::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    {
+      std::function<void()> task = std::move(queue_.front());
+      queue_.pop_front();
+      running_ = true;
+      lock.unlock();
+      task();
+      // The task's captured tensors are freed here, before the next task runs.
+    }
+    lock.lock();
+    running_ = false;
+    progress_.notify_all();
+  }
+}
+
+}  // namespace rst

@@ -1,0 +1,39 @@
+// A device's queue: one worker runs what is enqueued, in order.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace rst {
+
+class Stream {
+ public:
+  // `capacity` bounds the tasks waiting: enqueue blocks while that many do.
+  explicit Stream(size_t capacity = 16384);
+  // Runs what is still queued, then joins the worker.
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // The task must not throw: an op records its failure in its outputs.
+  void enqueue(std::function<void()> task);
+  // Tasks not yet finished, the running one included.
+  size_t pending() const;
+  void synchronize();
+
+ private:
+  void work();
+
+  const size_t capacity_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_, progress_;
+  std::deque<std::function<void()>> queue_;
+  bool running_ = false;
+  bool stopping_ = false;
+  std::thread worker_;
+};
+
+}  // namespace rst

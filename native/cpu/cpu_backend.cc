@@ -1,0 +1,145 @@
+#include "native/cpu/cpu_backend.h"
+
+#include <hwy/targets.h>
+#include <cstring>
+
+namespace rst::cpu {
+
+CpuBackend::CpuBackend(const CpuOptions& options)
+    : allocator_(options.memory_limit), pool_(options.threads) {}
+
+std::shared_ptr<Storage> CpuBackend::new_storage() {
+  return std::make_shared<CpuStorage>();
+}
+MemoryStats CpuBackend::memory() const {
+  return allocator_.stats();
+}
+
+std::string CpuBackend::description() const {
+  // The lowest set bit of the supported targets is the best one.
+  const auto supported = hwy::SupportedTargets();
+  const auto best = supported & -supported;
+  return std::string("CPU, ") + hwy::TargetName(static_cast<uint32_t>(best)) + ", " +
+         std::to_string(pool_.threads()) + (pool_.threads() == 1 ? " thread" : " threads");
+}
+
+bool CpuBackend::is_blocked(const Tensor& t) {
+  return cpu_storage(t).layout == CpuStorage::Layout::kBlocked;
+}
+
+BlockedView CpuBackend::blocked_output(const Tensor& t) {
+  auto& storage = cpu_storage(t);
+  const BlockedView view{BlockedShape(t.shape), nullptr};
+  storage.buffer = Buffer(allocator_, view.shape.size() * static_cast<int64_t>(sizeof(float)));
+  storage.layout = CpuStorage::Layout::kBlocked;
+  const BlockedView filled{view.shape, storage.buffer.as<float>()};
+  clear_halo(filled);
+  return filled;
+}
+
+void* CpuBackend::allocate_plain(const Tensor& t) {
+  auto& storage = cpu_storage(t);
+  storage.buffer = Buffer(allocator_, t.bytes());
+  storage.layout = CpuStorage::Layout::kPlain;
+  return storage.buffer.as<void>();
+}
+
+BlockedView CpuBackend::blocked_input(const Tensor& t) {
+  auto& storage = cpu_storage(t);
+  if (storage.layout == CpuStorage::Layout::kPlain) {
+    const Buffer plain = std::move(storage.buffer);
+    plain_to_blocked(plain.as<float>(), blocked_output(t));
+  }
+  return {BlockedShape(t.shape), storage.buffer.as<float>()};
+}
+
+void* CpuBackend::plain_data(const Tensor& t) {
+  auto& storage = cpu_storage(t);
+  if (storage.layout == CpuStorage::Layout::kBlocked) {
+    const Buffer blocked = std::move(storage.buffer);
+    blocked_to_plain({BlockedShape(t.shape), blocked.as<float>()}, plain_output<float>(t));
+  }
+  return storage.buffer.as<void>();
+}
+
+void CpuBackend::upload(const Tensor& y, const void* bytes) {
+  std::memcpy(allocate_plain(y), bytes, static_cast<size_t>(y.bytes()));
+}
+
+void CpuBackend::download(const Tensor& x, void* bytes) {
+  const auto& storage = cpu_storage(x);
+  if (storage.layout == CpuStorage::Layout::kBlocked) {
+    blocked_to_plain({BlockedShape(x.shape), storage.buffer.as<float>()}, static_cast<float*>(bytes));
+  } else {
+    std::memcpy(bytes, storage.buffer.as<void>(), static_cast<size_t>(x.bytes()));
+  }
+}
+
+void CpuBackend::clear_halo(const BlockedView& t) {
+  const BlockedShape& s = t.shape;
+  if (s.halo == 0) return;
+  const auto row_bytes = static_cast<size_t>(s.halo * s.row()) * sizeof(float);
+  const auto side_bytes = static_cast<size_t>(s.halo * kLanes) * sizeof(float);
+  pool_.parallel_ranges(s.blocks() * s.c, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      float* plane = t.data + p * s.plane();
+      std::memset(plane, 0, row_bytes);
+      std::memset(plane + (s.h + s.halo) * s.row(), 0, row_bytes);
+      for (int64_t y = s.halo; y < s.h + s.halo; ++y) {
+        float* row = plane + y * s.row();
+        std::memset(row, 0, side_bytes);
+        std::memset(row + (s.w + s.halo) * kLanes, 0, side_bytes);
+      }
+    }
+  });
+}
+
+void CpuBackend::blocked_to_plain(const BlockedView& from, float* to) {
+  const BlockedShape& s = from.shape;
+  pool_.parallel_for(s.blocks() * s.c, [&](int64_t p) {
+    const int64_t b = p / s.c, ch = p % s.c;
+    const int lanes = s.lanes(b);
+    for (int64_t y = 0; y < s.h; ++y) {
+      const float* row = from.at(b, ch, y, 0);
+      for (int lane = 0; lane < lanes; ++lane) {
+        float* out = to + (((b * kLanes + lane) * s.c + ch) * s.h + y) * s.w;
+        for (int64_t x = 0; x < s.w; ++x) out[x] = row[x * kLanes + lane];
+      }
+    }
+  });
+}
+
+void CpuBackend::plain_to_blocked(const float* from, const BlockedView& to) {
+  const BlockedShape& s = to.shape;
+  pool_.parallel_for(s.blocks() * s.c, [&](int64_t p) {
+    const int64_t b = p / s.c, ch = p % s.c;
+    const int lanes = s.lanes(b);
+    for (int64_t y = 0; y < s.h; ++y) {
+      float* row = to.at(b, ch, y, 0);
+      if (lanes < kLanes) std::memset(row, 0, static_cast<size_t>(s.w * kLanes) * sizeof(float));
+      for (int lane = 0; lane < lanes; ++lane) {
+        const float* in = from + (((b * kLanes + lane) * s.c + ch) * s.h + y) * s.w;
+        for (int64_t x = 0; x < s.w; ++x) row[x * kLanes + lane] = in[x];
+      }
+    }
+  });
+}
+
+BlockedView CpuBackend::with_halo(const BlockedView& x, int64_t halo, Buffer& storage) {
+  if (x.shape.halo >= halo) return x;
+  BlockedView wide = x;
+  wide.shape.halo = halo;
+  storage = scratch(wide.shape.size() * static_cast<int64_t>(sizeof(float)));
+  wide.data = storage.as<float>();
+  clear_halo(wide);
+  const BlockedShape& s = x.shape;
+  pool_.parallel_for(s.blocks() * s.c, [&](int64_t p) {
+    for (int64_t y = 0; y < s.h; ++y) {
+      std::memcpy(wide.at(p / s.c, p % s.c, y, 0), x.at(p / s.c, p % s.c, y, 0),
+                  static_cast<size_t>(s.w * kLanes) * sizeof(float));
+    }
+  });
+  return wide;
+}
+
+}  // namespace rst::cpu

@@ -1,0 +1,133 @@
+// The CPU backend: every op of the contract on batch-blocked activations. One file a family holds the bodies.
+#pragma once
+
+#include "native/core/thread_pool.h"
+#include "native/cpu/layout.h"
+#include "native/ops/backend.h"
+
+namespace rst::cpu {
+
+struct CpuOptions {
+  int threads = 1;
+  int64_t memory_limit = 0;  // bytes; 0 = the machine's
+};
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(const CpuOptions& options);
+
+  std::shared_ptr<Storage> new_storage() override;
+  MemoryStats memory() const override;
+  std::string description() const override;
+  void upload(const Tensor& y, const void* bytes) override;
+  void download(const Tensor& x, void* bytes) override;
+
+  void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) override;
+  void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p) override;
+  void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const ConvParams& p) override;
+
+  void batch_norm_train(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                        const Tensor& residual, const Tensor& gamma, const Tensor& beta, const Tensor& y,
+                        const Tensor& mean, const Tensor& inv_std, const BatchNormParams& p) override;
+  void batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& mean,
+                             const Tensor& inv_std, const Tensor& gamma, const Tensor& dx,
+                             const Tensor& d_residual, const Tensor& d_gamma, const Tensor& d_beta,
+                             const BatchNormParams& p) override;
+  void batch_norm_eval(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                       const Tensor& residual, const Tensor& gamma, const Tensor& beta, const Tensor& y,
+                       const BatchNormParams& p) override;
+  void batch_norm_eval_grad(const Tensor& dy, const Tensor& y, const Tensor& running_var, const Tensor& gamma,
+                            const Tensor& dx, const Tensor& d_residual, const BatchNormParams& p) override;
+
+  void max_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) override;
+  void max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor& dx, const PoolParams& p) override;
+  void avg_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) override;
+  void avg_pool2d_grad(const Tensor& dy, const Tensor& dx, const PoolParams& p) override;
+  void global_avg_pool(const Tensor& x, const Tensor& y) override;
+  void global_avg_pool_grad(const Tensor& dy, const Tensor& dx) override;
+
+  void cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& losses,
+                     float smoothing) override;
+  void cross_entropy_grad(const Tensor& logits, const Tensor& labels, const Tensor& d_losses,
+                          const Tensor& d_logits, float smoothing) override;
+  void softmax(const Tensor& logits, const Tensor& probabilities) override;
+  void argmax(const Tensor& logits, const Tensor& indices) override;
+  void correct(const Tensor& logits, const Tensor& labels, const Tensor& result) override;
+
+  void fill(const Tensor& y, float value) override;
+  void copy(const Tensor& x, const Tensor& y) override;
+  void reshape(const Tensor& x, const Tensor& y) override;
+  void add(const Tensor& a, const Tensor& b, const Tensor& y) override;
+  void sub(const Tensor& a, const Tensor& b, const Tensor& y) override;
+  void mul(const Tensor& a, const Tensor& b, const Tensor& y) override;
+  void scale(const Tensor& x, const Tensor& y, float factor) override;
+  void clip(const Tensor& x, const Tensor& y, float low, float high) override;
+  void relu(const Tensor& x, const Tensor& y) override;
+  void relu_grad(const Tensor& dy, const Tensor& y, const Tensor& dx) override;
+  void normalize(const Tensor& x, const Tensor& y, std::span<const float> mean,
+                 std::span<const float> std) override;
+  void bias_add(const Tensor& x, const Tensor& bias, const Tensor& y) override;
+
+  void sum(const Tensor& x, const Tensor& y) override;
+  void channel_sum(const Tensor& x, const Tensor& y) override;
+  void sample_sum(const Tensor& x, const Tensor& y) override;
+  void sample_norm(const Tensor& x, const Tensor& y, Norm norm) override;
+  void sample_scale(const Tensor& x, const Tensor& s, const Tensor& y) override;
+  void broadcast(const Tensor& x, const Tensor& y, float factor) override;
+
+  void attack_step(const Tensor& x, const Tensor& x0, const Tensor& gradient, const Tensor& active,
+                   const Tensor& y, const ThreatModel& threat, float step_size) override;
+  void random_start(const Tensor& x0, const Tensor& sample_ids, const Tensor& y, const ThreatModel& threat,
+                    uint64_t seed, uint32_t step) override;
+
+  void topk_mask(const Tensor& scores, const Tensor& mask, int64_t keep) override;
+  void masked_weight(const Tensor& weight, const Tensor& mask, const Tensor& y) override;
+  void score_grad(const Tensor& d_weight, const Tensor& weight, const Tensor& scores,
+                  const Tensor& d_scores) override;
+  void pack_bits(const Tensor& mask, const Tensor& bits) override;
+  void unpack_bits(const Tensor& bits, const Tensor& mask) override;
+
+  void random_weight(const Tensor& y, WeightInit init, float scale, const RandomStream& stream) override;
+  void uniform_noise(const Tensor& sample_ids, const Tensor& y, float low, float high, uint64_t seed,
+                     uint32_t step) override;
+  void normal_noise(const Tensor& sample_ids, const Tensor& y, float mean, float std, uint64_t seed,
+                    uint32_t step) override;
+
+  void sgd_step(const Tensor& parameter, const Tensor& gradient, const Tensor& velocity, float lr,
+                float momentum, float weight_decay) override;
+
+  void gather_images(const Tensor& images, const Tensor& indices, const Tensor& y,
+                     const AugmentParams& p) override;
+
+ private:
+  // --- memory and layout (cpu_backend.cc) ---
+
+  // Fresh memory for an output. `blocked_output` clears the border; the rest is uninitialised.
+  BlockedView blocked_output(const Tensor& t);
+  template <class T = float>
+  T* plain_output(const Tensor& t) {
+    return static_cast<T*>(allocate_plain(t));
+  }
+  void* allocate_plain(const Tensor& t);
+  // An input in the layout a kernel wants. A tensor that lies in the other one is converted once, in place.
+  BlockedView blocked_input(const Tensor& t);
+  template <class T = const float>
+  T* plain_input(const Tensor& t) {
+    return static_cast<T*>(plain_data(t));
+  }
+  void* plain_data(const Tensor& t);
+  // Whether elementwise work on t should go over blocked memory (else plain).
+  static bool is_blocked(const Tensor& t);
+  // A view of x with a border of at least `halo` pixels: x itself, or a copy kept alive in `storage`.
+  BlockedView with_halo(const BlockedView& x, int64_t halo, Buffer& storage);
+  Buffer scratch(int64_t bytes) { return Buffer(allocator_, bytes); }
+
+  void blocked_to_plain(const BlockedView& from, float* to);
+  void plain_to_blocked(const float* from, const BlockedView& to);
+  void clear_halo(const BlockedView& t);
+
+  CachingAllocator allocator_;
+  ThreadPool pool_;
+};
+
+}  // namespace rst::cpu

@@ -1,0 +1,46 @@
+// THE op contract. A backend implements every family on tensors whose storage it made. All calls come from
+// the one worker of its device's stream, after shapes have been checked: outputs are fresh storages of their
+// final shape, and an op may only change an input where its family's header says so.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "native/core/allocator.h"
+#include "native/ops/attack.h"
+#include "native/ops/conv.h"
+#include "native/ops/data.h"
+#include "native/ops/elementwise.h"
+#include "native/ops/loss.h"
+#include "native/ops/mask.h"
+#include "native/ops/norm.h"
+#include "native/ops/optim.h"
+#include "native/ops/pool.h"
+#include "native/ops/random.h"
+#include "native/ops/reduce.h"
+
+namespace rst {
+
+class Backend : public ConvOps,
+                public NormOps,
+                public PoolOps,
+                public LossOps,
+                public ElementwiseOps,
+                public ReduceOps,
+                public AttackOps,
+                public MaskOps,
+                public RandomOps,
+                public OptimOps,
+                public DataOps {
+ public:
+  // Any thread may call these three.
+  virtual std::shared_ptr<Storage> new_storage() = 0;
+  virtual MemoryStats memory() const = 0;
+  virtual std::string description() const = 0;
+
+  // Row-major bytes in and out; called on the stream worker.
+  virtual void upload(const Tensor& y, const void* bytes) = 0;
+  virtual void download(const Tensor& x, void* bytes) = 0;
+};
+
+}  // namespace rst

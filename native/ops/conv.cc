@@ -1,0 +1,90 @@
+#include "native/ops/conv.h"
+
+#include "native/ops/op_table.h"
+
+namespace rst {
+namespace {
+
+ConvParams conv_params(const OpCall& call) {
+  return {call.attributes.integer("stride", 1), call.attributes.integer("padding")};
+}
+
+// [N, C, H, W] with w [K, C, R, S], or [N, C] with w [K, C].
+void check_pair(const char* op, const char* input, const Tensor& t, const Tensor& w) {
+  if ((t.shape.rank() != 2 && t.shape.rank() != 4) || w.shape.rank() != t.shape.rank()) {
+    throw_shape(std::string(op) + " expects '" + input +
+                "' and 'w' both of rank 4 or both of rank 2 but received " + t.shape.to_string() + " and " +
+                w.shape.to_string() + ".");
+  }
+}
+
+int64_t output_size(const char* op, int64_t size, int64_t kernel, const ConvParams& p) {
+  const int64_t span = size + 2 * p.padding - kernel;
+  if (span < 0 || kernel < 1) {
+    throw_shape(std::string(op) + " expects a kernel of 1 to " + std::to_string(size + 2 * p.padding) +
+                " pixels (image plus padding) but received " + std::to_string(kernel) + ".");
+  }
+  return span / p.stride + 1;
+}
+
+Shape conv_output(const char* op, const Shape& x, const Shape& w, const ConvParams& p) {
+  if (x[1] != w[1]) {
+    throw_shape(std::string(op) + " expects as many channels in 'x' as in 'w' but received " + x.to_string() +
+                " and " + w.to_string() + ".");
+  }
+  if (x.rank() == 2) {
+    if (p.stride != 1 || p.padding != 0)
+      throw_shape(std::string(op) + " of rank 2 takes stride 1 and padding 0.");
+    return {x[0], w[0]};
+  }
+  return {x[0], w[0], output_size(op, x[2], w[2], p), output_size(op, x[3], w[3], p)};
+}
+
+}  // namespace
+
+std::vector<OpSpec> conv_ops() {
+  return {
+      {"conv2d",
+       {{"x"}, {"w"}},
+       {"stride", "padding"},
+       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+         check_pair("conv2d", "x", c[0], c[1]);
+         return {{{conv_output("conv2d", c[0].shape, c[1].shape, conv_params(c))}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) { b.conv2d(c[0], c[1], out[0], conv_params(c)); }},
+      // `shape` is x's.
+      {"conv2d_input_grad",
+       {{"dy"}, {"w"}},
+       {"stride", "padding", "shape"},
+       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+         check_pair("conv2d_input_grad", "dy", c[0], c[1]);
+         const Shape x = c.attributes.shape("shape");
+         if (x.rank() != c[1].shape.rank())
+           throw_shape("conv2d_input_grad expects 'shape' of the rank of 'w'.");
+         expect_shape("conv2d_input_grad", "dy", c[0],
+                      conv_output("conv2d_input_grad", x, c[1].shape, conv_params(c)));
+         return {{{x}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) {
+         b.conv2d_input_grad(c[0], c[1], out[0], conv_params(c));
+       }},
+      // `shape` is w's.
+      {"conv2d_weight_grad",
+       {{"x"}, {"dy"}},
+       {"stride", "padding", "shape"},
+       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+         const Shape w = c.attributes.shape("shape");
+         if ((w.rank() != 2 && w.rank() != 4) || c[0].shape.rank() != w.rank()) {
+           throw_shape("conv2d_weight_grad expects 'x' and 'shape' both of rank 4 or both of rank 2.");
+         }
+         expect_shape("conv2d_weight_grad", "dy", c[1],
+                      conv_output("conv2d_weight_grad", c[0].shape, w, conv_params(c)));
+         return {{{w}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) {
+         b.conv2d_weight_grad(c[0], c[1], out[0], conv_params(c));
+       }},
+  };
+}
+
+}  // namespace rst

@@ -1,0 +1,27 @@
+// Convolutions and their gradients. No bias: the networks of the paper have none.
+#pragma once
+
+#include "native/core/tensor.h"
+
+namespace rst {
+
+struct ConvParams {
+  int64_t stride = 1;
+  int64_t padding = 0;
+};
+
+class ConvOps {
+ public:
+  virtual ~ConvOps() = default;
+  // x [N, C, H, W], w [K, C, R, S] → y [N, K, OH, OW] with OH = (H + 2·padding − R) / stride + 1 (floor).
+  // Rank 2 stands for 1×1 images: x [N, C], w [K, C] → y [N, K] is a linear layer.
+  virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) = 0;
+  // The gradient to x, given dy.
+  virtual void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx,
+                                 const ConvParams& p) = 0;
+  // The gradient to w, dense, given dy: every weight gets one, masked or not.
+  virtual void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw,
+                                  const ConvParams& p) = 0;
+};
+
+}  // namespace rst
