@@ -13,7 +13,10 @@ export type FileContent = string | Uint8Array | Iterable<Uint8Array>
  * (option 'out') says what to do.
  */
 export async function writeFileAtomic(path: string, content: FileContent): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`)
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`,
+  )
   try {
     await writeAndSync(temporary, chunksOf(content))
     await rename(temporary, path)
