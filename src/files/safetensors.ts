@@ -18,7 +18,15 @@ const arrays = {
 } as const
 
 export type Dtype = keyof typeof arrays
-type DataOf = { [D in Dtype]: InstanceType<(typeof arrays)[D]> }
+interface DataOf {
+  F64: Float64Array
+  F32: Float32Array
+  I64: BigInt64Array
+  U64: BigUint64Array
+  I32: Int32Array
+  U32: Uint32Array
+  U8: Uint8Array
+}
 
 /** A tensor as stored: `data` holds the product of `shape` elements, row-major. */
 export type StoredTensor = { [D in Dtype]: { dtype: D; shape: readonly number[]; data: DataOf[D] } }[Dtype]
