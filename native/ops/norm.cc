@@ -49,7 +49,7 @@ void check_relu_output(const char* op, const OpCall& c, const Tensor& y) {
 }
 
 std::optional<TensorDesc> when(bool wanted, const Shape& shape) {
-  return wanted ? std::optional<TensorDesc>({shape}) : std::nullopt;
+  return wanted ? std::optional(TensorDesc{shape}) : std::nullopt;
 }
 
 OpSpec train_row() {
