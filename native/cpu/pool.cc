@@ -10,34 +10,47 @@
 
 #include "native/cpu/rows-inl.h"
 
+#ifndef RST_CPU_POOL_ONCE_
+#define RST_CPU_POOL_ONCE_
+namespace rst::cpu {
+
+// An output pixel and the part of its window, [y0, y1) × [x0, x1), that lies inside the image.
+struct Window {
+  int64_t pixel;  // offset in the output's plane
+  int64_t y0, y1, x0, x1;
+};
+
+}  // namespace rst::cpu
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
-// Calls pixel(oy, ox, y0, y1, x0, x1) for each output pixel with the part of its window inside the image.
-template <class Pixel>
+// Calls task(window) for each output pixel.
+template <class Task>
 HWY_INLINE void for_each_window(const BlockedShape& in, const BlockedShape& out, const PoolParams& p,
-                                const Pixel& pixel) {
+                                const Task& task) {
   for (int64_t oy = 0; oy < out.h; ++oy) {
     const int64_t y = oy * p.stride - p.padding;
     for (int64_t ox = 0; ox < out.w; ++ox) {
       const int64_t x = ox * p.stride - p.padding;
-      pixel(oy, ox, std::max<int64_t>(0, y), std::min(in.h, y + p.kernel), std::max<int64_t>(0, x),
-            std::min(in.w, x + p.kernel));
+      task(Window{out.offset(0, 0, oy, ox), std::max<int64_t>(0, y), std::min(in.h, y + p.kernel),
+                  std::max<int64_t>(0, x), std::min(in.w, x + p.kernel)});
     }
   }
 }
 
 // The largest value of each lane in a window, and where it stands: its first pixel y·w + x. A NaN is larger
 // than all numbers.
-HWY_INLINE void window_max(const BlockedShape& s, const float* HWY_RESTRICT plane, int64_t y0, int64_t y1,
-                           int64_t x0, int64_t x1, float* HWY_RESTRICT best, int32_t* HWY_RESTRICT where) {
-  const float* HWY_RESTRICT first = plane + s.offset(0, 0, y0, x0);
+HWY_INLINE void window_max(const BlockedShape& s, const float* HWY_RESTRICT plane, const Window& w,
+                           float* HWY_RESTRICT best, int32_t* HWY_RESTRICT where) {
+  const float* HWY_RESTRICT first = plane + s.offset(0, 0, w.y0, w.x0);
   for (int lane = 0; lane < kLanes; ++lane) {
     best[lane] = first[lane];
-    where[lane] = static_cast<int32_t>(y0 * s.w + x0);
+    where[lane] = static_cast<int32_t>(w.y0 * s.w + w.x0);
   }
-  for (int64_t y = y0; y < y1; ++y) {
-    for (int64_t x = x0; x < x1; ++x) {
+  for (int64_t y = w.y0; y < w.y1; ++y) {
+    for (int64_t x = w.x0; x < w.x1; ++x) {
       const float* HWY_RESTRICT pixel = plane + s.offset(0, 0, y, x);
       const auto here = static_cast<int32_t>(y * s.w + x);
       for (int lane = 0; lane < kLanes; ++lane) {
@@ -52,56 +65,52 @@ HWY_INLINE void window_max(const BlockedShape& s, const float* HWY_RESTRICT plan
 
 // Each works on one plane; x, y, dx and dy point to its start.
 void MaxPool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x, float* y) {
-  for_each_window(in, out, p,
-                  [&](int64_t oy, int64_t ox, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-                    int32_t where[kLanes];
-                    window_max(in, x, y0, y1, x0, x1, y + out.offset(0, 0, oy, ox), where);
-                  });
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    int32_t where[kLanes];
+    window_max(in, x, w, y + w.pixel, where);
+  });
 }
 
 void MaxPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
                  const float* x, float* dx) {
-  for_each_window(in, out, p,
-                  [&](int64_t oy, int64_t ox, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-                    float best[kLanes];
-                    int32_t where[kLanes];
-                    window_max(in, x, y0, y1, x0, x1, best, where);
-                    const float* g = dy + out.offset(0, 0, oy, ox);
-                    for (int lane = 0; lane < kLanes; ++lane) {
-                      dx[in.offset(0, 0, where[lane] / in.w, where[lane] % in.w) + lane] += g[lane];
-                    }
-                  });
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    float best[kLanes];
+    int32_t where[kLanes];
+    window_max(in, x, w, best, where);
+    const float* g = dy + w.pixel;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      dx[in.offset(0, 0, where[lane] / in.w, where[lane] % in.w) + lane] += g[lane];
+    }
+  });
 }
 
 void AvgPool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x, float* y) {
   const float share = 1.0f / static_cast<float>(p.kernel * p.kernel);
-  for_each_window(in, out, p,
-                  [&](int64_t oy, int64_t ox, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-                    float sums[kLanes] = {};
-                    for (int64_t iy = y0; iy < y1; ++iy) {
-                      const float* HWY_RESTRICT row = x + in.offset(0, 0, iy, 0);
-                      for (int64_t ix = x0; ix < x1; ++ix) {
-                        for (int lane = 0; lane < kLanes; ++lane) sums[lane] += row[ix * kLanes + lane];
-                      }
-                    }
-                    float* HWY_RESTRICT pixel = y + out.offset(0, 0, oy, ox);
-                    for (int lane = 0; lane < kLanes; ++lane) pixel[lane] = sums[lane] * share;
-                  });
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    float sums[kLanes] = {};
+    for (int64_t iy = w.y0; iy < w.y1; ++iy) {
+      const float* HWY_RESTRICT row = x + in.offset(0, 0, iy, 0);
+      for (int64_t ix = w.x0; ix < w.x1; ++ix) {
+        for (int lane = 0; lane < kLanes; ++lane) sums[lane] += row[ix * kLanes + lane];
+      }
+    }
+    float* HWY_RESTRICT pixel = y + w.pixel;
+    for (int lane = 0; lane < kLanes; ++lane) pixel[lane] = sums[lane] * share;
+  });
 }
 
 void AvgPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
                  float* dx) {
   const float share = 1.0f / static_cast<float>(p.kernel * p.kernel);
-  for_each_window(in, out, p,
-                  [&](int64_t oy, int64_t ox, int64_t y0, int64_t y1, int64_t x0, int64_t x1) HWY_ATTR {
-                    const float* HWY_RESTRICT g = dy + out.offset(0, 0, oy, ox);
-                    for (int64_t iy = y0; iy < y1; ++iy) {
-                      float* HWY_RESTRICT row = dx + in.offset(0, 0, iy, 0);
-                      for (int64_t ix = x0; ix < x1; ++ix) {
-                        for (int lane = 0; lane < kLanes; ++lane) row[ix * kLanes + lane] += g[lane] * share;
-                      }
-                    }
-                  });
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    const float* HWY_RESTRICT g = dy + w.pixel;
+    for (int64_t iy = w.y0; iy < w.y1; ++iy) {
+      float* HWY_RESTRICT row = dx + in.offset(0, 0, iy, 0);
+      for (int64_t ix = w.x0; ix < w.x1; ++ix) {
+        for (int lane = 0; lane < kLanes; ++lane) row[ix * kLanes + lane] += g[lane] * share;
+      }
+    }
+  });
 }
 
 void PlaneMean(const Rows& rows, const float* x, double pixels, float* y) {
