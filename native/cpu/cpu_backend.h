@@ -7,6 +7,9 @@
 
 namespace rst::cpu {
 
+// How an element of an elementwise op's output follows from inputs a and b and numbers p and q.
+enum class ElementMap { kCopy, kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad, kAddNumber, kNormalize };
+
 struct CpuOptions {
   int threads = 1;
   int64_t memory_limit = 0;  // bytes; 0 = the machine's
@@ -125,6 +128,10 @@ class CpuBackend final : public Backend {
   void blocked_to_plain(const BlockedView& from, float* to);
   void plain_to_blocked(const float* from, const BlockedView& to);
   void clear_halo(const BlockedView& t);
+
+  // y = op(a, b, p, q), over blocked memory if an input lies so, else over plain memory; b may be undefined.
+  void map_elements(ElementMap op, const Tensor& a, const Tensor& b, const Tensor& y, float p = 0,
+                    float q = 0);
 
   CachingAllocator allocator_;
   ThreadPool pool_;

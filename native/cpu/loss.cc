@@ -1,0 +1,132 @@
+// Losses and predictions. The work is small beside a network's, so it is done in double precision with the
+// standard functions: their results, rounded to float, are the same with every instruction set.
+#include <cmath>
+
+#include "native/cpu/cpu_backend.h"
+
+namespace rst::cpu {
+namespace {
+
+// The logits of one sample, sixteen floats apart.
+template <class T>
+struct SampleRow {
+  T* first;
+  T& operator[](int64_t k) const { return first[k * kLanes]; }
+};
+
+// Calls sample(n, row offset) for each sample of a blocked [N, classes].
+template <class Sample>
+void for_each_sample(ThreadPool& pool, const BlockedShape& s, const Sample& sample) {
+  pool.parallel_for(s.blocks(), [&](int64_t b) {
+    for (int lane = 0; lane < s.lanes(b); ++lane) sample(b * kLanes + lane, b * s.block() + lane);
+  });
+}
+
+void expect_labels(const char* op, const int32_t* labels, const BlockedShape& logits) {
+  for (int64_t n = 0; n < logits.n; ++n) {
+    if (labels[n] >= 0 && labels[n] < logits.c) continue;
+    throw_argument(std::string(op) + " expects labels from 0 to " + std::to_string(logits.c - 1) +
+                   " but received " + std::to_string(labels[n]) + " for sample " + std::to_string(n) +
+                   "; check that the labels belong to a model of " + std::to_string(logits.c) + " classes.");
+  }
+}
+
+// Softmax of a row without overflow: e(k) / sum, with e(k) = exp(row[k] − largest).
+struct SoftmaxTerms {
+  double largest, sum;
+
+  SoftmaxTerms(SampleRow<const float> row, int64_t classes) : largest(row[0]), sum(0) {
+    for (int64_t k = 1; k < classes; ++k) largest = std::max<double>(largest, row[k]);
+    // A NaN among the logits makes the sum NaN, whatever the maximum.
+    for (int64_t k = 0; k < classes; ++k) sum += std::exp(row[k] - largest);
+  }
+  double probability(float logit) const { return std::exp(logit - largest) / sum; }
+};
+
+// Index of the largest logit, the first of equals. A NaN counts as larger than all numbers.
+int64_t largest_index(SampleRow<const float> row, int64_t classes) {
+  int64_t best = 0;
+  for (int64_t k = 1; k < classes; ++k) {
+    if (row[k] > row[best] || (std::isnan(row[k]) && !std::isnan(row[best]))) best = k;
+  }
+  return best;
+}
+
+// The lanes beyond the last sample hold zeros.
+BlockedView cleared(const BlockedView& t) {
+  std::fill(t.data, t.data + t.shape.size(), 0.0f);
+  return t;
+}
+
+}  // namespace
+
+void CpuBackend::cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& losses,
+                               float smoothing) {
+  const BlockedView in = blocked_input(logits);
+  const auto* label = plain_input<const int32_t>(labels);
+  expect_labels("cross_entropy", label, in.shape);
+  float* out = plain_output(losses);
+  const int64_t classes = in.shape.c;
+  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+    const SampleRow<const float> row{in.data + offset};
+    const SoftmaxTerms terms(row, classes);
+    double loss = std::log(terms.sum) - (1.0 - smoothing) * (row[label[n]] - terms.largest);
+    if (smoothing > 0) {
+      double below = 0;
+      for (int64_t k = 0; k < classes; ++k) below += row[k] - terms.largest;
+      loss -= smoothing / static_cast<double>(classes) * below;
+    }
+    out[n] = static_cast<float>(loss);
+  });
+}
+
+void CpuBackend::cross_entropy_grad(const Tensor& logits, const Tensor& labels, const Tensor& d_losses,
+                                    const Tensor& d_logits, float smoothing) {
+  const BlockedView in = blocked_input(logits);
+  const auto* label = plain_input<const int32_t>(labels);
+  expect_labels("cross_entropy_grad", label, in.shape);
+  const float* d_loss = plain_input(d_losses);
+  const BlockedView out = cleared(blocked_output(d_logits));
+  const int64_t classes = in.shape.c;
+  const double spread = smoothing / static_cast<double>(classes);
+  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+    const SampleRow<const float> row{in.data + offset};
+    const SampleRow<float> gradient{out.data + offset};
+    const SoftmaxTerms terms(row, classes);
+    for (int64_t k = 0; k < classes; ++k) {
+      const double target = spread + (k == label[n] ? 1.0 - smoothing : 0.0);
+      gradient[k] = static_cast<float>(d_loss[n] * (terms.probability(row[k]) - target));
+    }
+  });
+}
+
+void CpuBackend::softmax(const Tensor& logits, const Tensor& probabilities) {
+  const BlockedView in = blocked_input(logits);
+  const BlockedView out = cleared(blocked_output(probabilities));
+  for_each_sample(pool_, in.shape, [&](int64_t, int64_t offset) {
+    const SampleRow<const float> row{in.data + offset};
+    const SampleRow<float> result{out.data + offset};
+    const SoftmaxTerms terms(row, in.shape.c);
+    for (int64_t k = 0; k < in.shape.c; ++k) result[k] = static_cast<float>(terms.probability(row[k]));
+  });
+}
+
+void CpuBackend::argmax(const Tensor& logits, const Tensor& indices) {
+  const BlockedView in = blocked_input(logits);
+  auto* out = plain_output<int32_t>(indices);
+  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+    out[n] = static_cast<int32_t>(largest_index({in.data + offset}, in.shape.c));
+  });
+}
+
+void CpuBackend::correct(const Tensor& logits, const Tensor& labels, const Tensor& result) {
+  const BlockedView in = blocked_input(logits);
+  const auto* label = plain_input<const int32_t>(labels);
+  expect_labels("correct", label, in.shape);
+  float* out = plain_output(result);
+  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+    out[n] = largest_index({in.data + offset}, in.shape.c) == label[n] ? 1.0f : 0.0f;
+  });
+}
+
+}  // namespace rst::cpu

@@ -1,0 +1,289 @@
+#include <cmath>
+#include <vector>
+
+#include "native/cpu/cpu_backend.h"
+#include "native/cpu/rows.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "native/cpu/norm.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "native/cpu/rows-inl.h"
+
+#ifndef RST_CPU_NORM_ONCE_
+#define RST_CPU_NORM_ONCE_
+namespace rst::cpu {
+
+// One channel's part of y = relu?((x − mean)·scale + beta + residual?).
+struct NormForward {
+  const float* x;
+  const float* residual;  // may be null
+  float* y;
+  float mean, scale, beta;
+};
+
+// One channel's part of dx = scale·(g − g_mean − (x − mean)·slope), d_residual = g, with
+// g = dy·[y > 0] or dy.
+struct NormBackward {
+  const float* dy;
+  const float* y;  // null without ReLU
+  const float* x;  // null with running statistics: dx = scale·g
+  float* dx;
+  float* d_residual;  // may be null
+  float mean, scale, g_mean, slope;
+};
+
+}  // namespace rst::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace rst::cpu::HWY_NAMESPACE {
+
+// totals[0]: Σ(x − shift), totals[1]: Σ(x − shift)².
+void Moments(const Rows& rows, const float* HWY_RESTRICT x, float shift, double* HWY_RESTRICT totals) {
+  const DoubleVec shifts = hn::Set(Doubles(), shift);
+  sum_rows<2>(rows, totals, [&](int64_t i, DoubleVec* sums) HWY_ATTR {
+    const DoubleVec d = hn::Sub(to_double(hn::LoadU(Floats(), x + i)), shifts);
+    sums[0] = hn::Add(sums[0], d);
+    sums[1] = hn::Add(sums[1], hn::Mul(d, d));
+  });
+}
+
+template <bool kRelu, bool kResidual>
+HWY_INLINE void forward_rows(const Rows& rows, const NormForward& f) {
+  const float* HWY_RESTRICT x = f.x;
+  const float* HWY_RESTRICT residual = f.residual;
+  const float mean = f.mean, scale = f.scale, beta = f.beta;
+  map_rows(rows, f.y, [=](int64_t i) HWY_ATTR {
+    float v = (x[i] - mean) * scale + beta;
+    if (kResidual) v += residual[i];
+    return kRelu && v <= 0 ? 0 : v;  // a NaN stays
+  });
+}
+
+void Forward(const Rows& rows, const NormForward& f, bool relu) {
+  if (f.residual) {
+    relu ? forward_rows<true, true>(rows, f) : forward_rows<false, true>(rows, f);
+  } else {
+    relu ? forward_rows<true, false>(rows, f) : forward_rows<false, false>(rows, f);
+  }
+}
+
+template <bool kRelu>
+HWY_INLINE void backward_sums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
+  const Floats f;
+  const DoubleVec mean = hn::Set(Doubles(), n.mean);
+  sum_rows<2>(rows, totals, [&](int64_t i, DoubleVec* sums) HWY_ATTR {
+    FloatVec g = hn::LoadU(f, n.dy + i);
+    if (kRelu) g = hn::IfThenElseZero(hn::Gt(hn::LoadU(f, n.y + i), hn::Zero(f)), g);
+    const DoubleVec wide = to_double(g);
+    const DoubleVec x = hn::Sub(to_double(hn::LoadU(f, n.x + i)), mean);
+    sums[0] = hn::Add(sums[0], wide);
+    sums[1] = hn::Add(sums[1], hn::Mul(wide, x));
+  });
+}
+
+// totals[0]: Σg, totals[1]: Σg·(x − mean).
+void BackwardSums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
+  n.y ? backward_sums<true>(rows, n, totals) : backward_sums<false>(rows, n, totals);
+}
+
+template <bool kRelu, bool kTrain>
+HWY_INLINE void backward_rows(const Rows& rows, const NormBackward& n) {
+  const float* HWY_RESTRICT dy = n.dy;
+  const float* HWY_RESTRICT y = n.y;
+  const float* HWY_RESTRICT x = n.x;
+  const float mean = n.mean, scale = n.scale, g_mean = n.g_mean, slope = n.slope;
+  map_rows(rows, n.dx, [=](int64_t i) HWY_ATTR {
+    const float g = !kRelu || y[i] > 0 ? dy[i] : 0;
+    return kTrain ? scale * (g - g_mean - (x[i] - mean) * slope) : scale * g;
+  });
+  if (!n.d_residual) return;
+  map_rows(rows, n.d_residual, [=](int64_t i) HWY_ATTR { return !kRelu || y[i] > 0 ? dy[i] : 0; });
+}
+
+void Backward(const Rows& rows, const NormBackward& n) {
+  if (n.x) {
+    n.y ? backward_rows<true, true>(rows, n) : backward_rows<false, true>(rows, n);
+  } else {
+    n.y ? backward_rows<true, false>(rows, n) : backward_rows<false, false>(rows, n);
+  }
+}
+
+}  // namespace rst::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rst::cpu {
+namespace {
+
+HWY_EXPORT(Moments);
+HWY_EXPORT(Forward);
+HWY_EXPORT(BackwardSums);
+HWY_EXPORT(Backward);
+
+// A plain vector [C] that may be absent.
+struct ChannelNumbers {
+  const float* data;
+  float otherwise;
+  float operator[](int64_t c) const { return data ? data[c] : otherwise; }
+};
+
+// Calls plane(p) for the plane of channel c in each block.
+template <class Plane>
+void for_each_block(const BlockedShape& s, int64_t c, const Plane& plane) {
+  for (int64_t b = 0; b < s.blocks(); ++b) plane(b * s.c + c);
+}
+
+// Calls task(c) for each channel. A channel is one task, so that its second pass finds it in the cache.
+template <class Task>
+void parallel_channels(ThreadPool& pool, const BlockedShape& s, const Task& task) {
+  const int64_t floats = std::max<int64_t>(1, s.blocks() * s.plane());
+  pool.parallel_ranges(s.c, std::max<int64_t>(1, kTaskFloats / floats), [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) task(c);
+  });
+}
+
+struct TwoSums {
+  double first = 0, second = 0;
+};
+
+// Adds what add(rows, totals) finds in the planes of channel c, over the lanes that hold images.
+template <class Add>
+TwoSums sum_channel(const BlockedShape& s, int64_t c, const Add& add) {
+  TwoSums sums;
+  for_each_block(s, c, [&](int64_t p) {
+    double totals[2][kLanes] = {};
+    add(plane_rows(s, p, p + 1), totals[0]);
+    for (int lane = 0; lane < s.lanes(p / s.c); ++lane) {
+      sums.first += totals[0][lane];
+      sums.second += totals[1][lane];
+    }
+  });
+  return sums;
+}
+
+double images_pixels(const BlockedShape& s) {
+  return static_cast<double>(s.n * s.h * s.w);
+}
+
+void forward_channel(const BlockedView& y, int64_t c, const NormForward& f, bool relu) {
+  for_each_block(y.shape, c, [&](int64_t p) {
+    HWY_DYNAMIC_DISPATCH(Forward)(plane_rows(y.shape, p, p + 1), f, relu);
+    clear_padded_lanes(y, p, p + 1);
+  });
+}
+
+void backward_channel(const BlockedView& dx, int64_t c, const NormBackward& n) {
+  for_each_block(dx.shape, c, [&](int64_t p) {
+    HWY_DYNAMIC_DISPATCH(Backward)(plane_rows(dx.shape, p, p + 1), n);
+    clear_padded_lanes(dx, p, p + 1);
+    if (n.d_residual) clear_padded_lanes({dx.shape, n.d_residual}, p, p + 1);
+  });
+}
+
+}  // namespace
+
+void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                                  const Tensor& residual, const Tensor& gamma, const Tensor& beta,
+                                  const Tensor& y, const Tensor& mean, const Tensor& inv_std,
+                                  const BatchNormParams& p) {
+  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
+  const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
+  float* means = plain_output(mean);
+  float* inv_stds = plain_output(inv_std);
+  float* running_means = plain_input<float>(running_mean);
+  float* running_vars = plain_input<float>(running_var);
+  const BlockedView in = blocked_input(x);
+  const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
+  const BlockedView out = blocked_output(y);
+  const BlockedShape& s = in.shape;
+  const double n = images_pixels(s);
+  // One element has no unbiased variance; its biased one, zero, is the sensible stand-in.
+  const double unbiased = n / std::max(1.0, n - 1);
+  const double momentum = p.momentum;
+
+  parallel_channels(pool_, s, [&](int64_t c) {
+    // Sums of differences to any value of the channel keep their digits where the mean is large.
+    const float shift = *in.at(0, c, 0, 0);
+    const TwoSums sums = sum_channel(s, c, [&](const Rows& rows, double* totals) {
+      HWY_DYNAMIC_DISPATCH(Moments)(rows, in.data, shift, totals);
+    });
+    const double difference = sums.first / n;
+    const double rounded = sums.second / n - difference * difference;
+    const double variance = rounded < 0 ? 0 : rounded;  // a NaN stays
+    means[c] = static_cast<float>(shift + difference);
+    inv_stds[c] = static_cast<float>(1 / std::sqrt(variance + p.eps));
+    running_means[c] =
+        static_cast<float>((1 - momentum) * running_means[c] + momentum * (shift + difference));
+    running_vars[c] = static_cast<float>((1 - momentum) * running_vars[c] + momentum * variance * unbiased);
+    forward_channel(out, c, {in.data, added, out.data, means[c], inv_stds[c] * gammas[c], betas[c]}, p.relu);
+  });
+}
+
+void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& mean,
+                                       const Tensor& inv_std, const Tensor& gamma, const Tensor& dx,
+                                       const Tensor& d_residual, const Tensor& d_gamma, const Tensor& d_beta,
+                                       const BatchNormParams& p) {
+  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
+  const float* means = plain_input(mean);
+  const float* inv_stds = plain_input(inv_std);
+  float* d_gammas = d_gamma.defined() ? plain_output(d_gamma) : nullptr;
+  float* d_betas = d_beta.defined() ? plain_output(d_beta) : nullptr;
+  const BlockedView out_grad = blocked_input(dy);
+  const BlockedView in = blocked_input(x);
+  const float* out = p.relu ? blocked_input(y).data : nullptr;
+  const BlockedView in_grad = blocked_output(dx);
+  float* residual_grad = d_residual.defined() ? blocked_output(d_residual).data : nullptr;
+  const BlockedShape& s = in.shape;
+  const double n = images_pixels(s);
+
+  parallel_channels(pool_, s, [&](int64_t c) {
+    NormBackward channel{out_grad.data, out, in.data, in_grad.data, residual_grad, means[c], 0, 0, 0};
+    const TwoSums sums = sum_channel(s, c, [&](const Rows& rows, double* totals) {
+      HWY_DYNAMIC_DISPATCH(BackwardSums)(rows, channel, totals);
+    });
+    const double inverse = inv_stds[c];
+    if (d_gammas) d_gammas[c] = static_cast<float>(sums.second * inverse);
+    if (d_betas) d_betas[c] = static_cast<float>(sums.first);
+    channel.scale = inv_stds[c] * gammas[c];
+    channel.g_mean = static_cast<float>(sums.first / n);
+    channel.slope = static_cast<float>(sums.second / n * inverse * inverse);
+    backward_channel(in_grad, c, channel);
+  });
+}
+
+void CpuBackend::batch_norm_eval(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                                 const Tensor& residual, const Tensor& gamma, const Tensor& beta,
+                                 const Tensor& y, const BatchNormParams& p) {
+  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
+  const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
+  const float* means = plain_input(running_mean);
+  const float* variances = plain_input(running_var);
+  const BlockedView in = blocked_input(x);
+  const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
+  const BlockedView out = blocked_output(y);
+  parallel_channels(pool_, in.shape, [&](int64_t c) {
+    const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
+    forward_channel(out, c, {in.data, added, out.data, means[c], scale, betas[c]}, p.relu);
+  });
+}
+
+void CpuBackend::batch_norm_eval_grad(const Tensor& dy, const Tensor& y, const Tensor& running_var,
+                                      const Tensor& gamma, const Tensor& dx, const Tensor& d_residual,
+                                      const BatchNormParams& p) {
+  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
+  const float* variances = plain_input(running_var);
+  const float* out_grad = blocked_input(dy).data;
+  const float* out = p.relu ? blocked_input(y).data : nullptr;
+  const BlockedView in_grad = blocked_output(dx);
+  float* residual_grad = d_residual.defined() ? blocked_output(d_residual).data : nullptr;
+  parallel_channels(pool_, in_grad.shape, [&](int64_t c) {
+    const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
+    backward_channel(in_grad, c, {out_grad, out, nullptr, in_grad.data, residual_grad, 0, scale, 0, 0});
+  });
+}
+
+}  // namespace rst::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,223 @@
+#include <cstring>
+
+#include "native/cpu/cpu_backend.h"
+#include "native/cpu/rows.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "native/cpu/pool.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "native/cpu/rows-inl.h"
+
+#ifndef RST_CPU_POOL_ONCE_
+#define RST_CPU_POOL_ONCE_
+namespace rst::cpu {
+
+// An output pixel and the part of its window, [y0, y1) × [x0, x1), that lies inside the image.
+struct Window {
+  int64_t pixel;  // offset in the output's plane
+  int64_t y0, y1, x0, x1;
+};
+
+}  // namespace rst::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace rst::cpu::HWY_NAMESPACE {
+
+// Calls task(window) for each output pixel.
+template <class Task>
+HWY_INLINE void for_each_window(const BlockedShape& in, const BlockedShape& out, const PoolParams& p,
+                                const Task& task) {
+  for (int64_t oy = 0; oy < out.h; ++oy) {
+    const int64_t y = oy * p.stride - p.padding;
+    for (int64_t ox = 0; ox < out.w; ++ox) {
+      const int64_t x = ox * p.stride - p.padding;
+      task(Window{out.offset(0, 0, oy, ox), std::max<int64_t>(0, y), std::min(in.h, y + p.kernel),
+                  std::max<int64_t>(0, x), std::min(in.w, x + p.kernel)});
+    }
+  }
+}
+
+// The largest value of each lane in a window, and where it stands: its first pixel y·w + x. A NaN is larger
+// than all numbers.
+HWY_INLINE void window_max(const BlockedShape& s, const float* HWY_RESTRICT plane, const Window& w,
+                           float* HWY_RESTRICT best, int32_t* HWY_RESTRICT where) {
+  const float* HWY_RESTRICT first = plane + s.offset(0, 0, w.y0, w.x0);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    best[lane] = first[lane];
+    where[lane] = static_cast<int32_t>(w.y0 * s.w + w.x0);
+  }
+  for (int64_t y = w.y0; y < w.y1; ++y) {
+    for (int64_t x = w.x0; x < w.x1; ++x) {
+      const float* HWY_RESTRICT pixel = plane + s.offset(0, 0, y, x);
+      const auto here = static_cast<int32_t>(y * s.w + x);
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const float v = pixel[lane];
+        const bool larger = (v > best[lane]) | ((v != v) & (best[lane] == best[lane]));
+        best[lane] = larger ? v : best[lane];
+        where[lane] = larger ? here : where[lane];
+      }
+    }
+  }
+}
+
+// Each works on one plane; x, y, dx and dy point to its start.
+void MaxPool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x, float* y) {
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    int32_t where[kLanes];
+    window_max(in, x, w, y + w.pixel, where);
+  });
+}
+
+void MaxPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
+                 const float* x, float* dx) {
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    float best[kLanes];
+    int32_t where[kLanes];
+    window_max(in, x, w, best, where);
+    const float* g = dy + w.pixel;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      dx[in.offset(0, 0, where[lane] / in.w, where[lane] % in.w) + lane] += g[lane];
+    }
+  });
+}
+
+void AvgPool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x, float* y) {
+  const float share = 1.0f / static_cast<float>(p.kernel * p.kernel);
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    float sums[kLanes] = {};
+    for (int64_t iy = w.y0; iy < w.y1; ++iy) {
+      const float* HWY_RESTRICT row = x + in.offset(0, 0, iy, 0);
+      for (int64_t ix = w.x0; ix < w.x1; ++ix) {
+        for (int lane = 0; lane < kLanes; ++lane) sums[lane] += row[ix * kLanes + lane];
+      }
+    }
+    float* HWY_RESTRICT pixel = y + w.pixel;
+    for (int lane = 0; lane < kLanes; ++lane) pixel[lane] = sums[lane] * share;
+  });
+}
+
+void AvgPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
+                 float* dx) {
+  const float share = 1.0f / static_cast<float>(p.kernel * p.kernel);
+  for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
+    const float* HWY_RESTRICT g = dy + w.pixel;
+    for (int64_t iy = w.y0; iy < w.y1; ++iy) {
+      float* HWY_RESTRICT row = dx + in.offset(0, 0, iy, 0);
+      for (int64_t ix = w.x0; ix < w.x1; ++ix) {
+        for (int lane = 0; lane < kLanes; ++lane) row[ix * kLanes + lane] += g[lane] * share;
+      }
+    }
+  });
+}
+
+void PlaneMean(const Rows& rows, const float* x, double pixels, float* y) {
+  double sums[kLanes] = {};
+  sum_rows<1>(rows, sums, [=](int64_t i, DoubleVec* total) HWY_ATTR {
+    total[0] = hn::Add(total[0], to_double(hn::LoadU(Floats(), x + i)));
+  });
+  for (int lane = 0; lane < kLanes; ++lane) y[lane] = static_cast<float>(sums[lane] / pixels);
+}
+
+void PlaneSpread(const Rows& rows, const float* HWY_RESTRICT dy, float pixels, float* HWY_RESTRICT dx) {
+  float share[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) share[lane] = dy[lane] / pixels;
+  for_each_row(rows, [&](int64_t start) HWY_ATTR {
+    for (int64_t i = start; i < start + rows.length; i += kLanes) {
+      for (int lane = 0; lane < kLanes; ++lane) dx[i + lane] = share[lane];
+    }
+  });
+}
+
+}  // namespace rst::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rst::cpu {
+namespace {
+
+HWY_EXPORT(MaxPool);
+HWY_EXPORT(MaxPoolGrad);
+HWY_EXPORT(AvgPool);
+HWY_EXPORT(AvgPoolGrad);
+HWY_EXPORT(PlaneMean);
+HWY_EXPORT(PlaneSpread);
+
+// Calls plane(p) for each plane of all blocks and channels, where `large` is the larger side of the pooling.
+template <class Plane>
+void for_each_plane(ThreadPool& pool, const BlockedShape& large, const Plane& plane) {
+  pool.parallel_ranges(large.blocks() * large.c, planes_per_task(large), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) plane(p);
+  });
+}
+
+}  // namespace
+
+void CpuBackend::max_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
+  const BlockedView in = blocked_input(x);
+  const BlockedView out = blocked_output(y);
+  for_each_plane(pool_, in.shape, [&](int64_t plane) {
+    HWY_DYNAMIC_DISPATCH(MaxPool)
+    (in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
+  });
+}
+
+void CpuBackend::max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor& dx, const PoolParams& p) {
+  const BlockedView out_grad = blocked_input(dy);
+  const BlockedView in = blocked_input(x);
+  const BlockedView in_grad = blocked_output(dx);
+  for_each_plane(pool_, in.shape, [&](int64_t plane) {
+    const int64_t offset = plane * in.shape.plane();
+    std::memset(in_grad.data + offset, 0, static_cast<size_t>(in.shape.plane()) * sizeof(float));
+    HWY_DYNAMIC_DISPATCH(MaxPoolGrad)
+    (in.shape, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), in.data + offset,
+     in_grad.data + offset);
+  });
+}
+
+void CpuBackend::avg_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
+  const BlockedView in = blocked_input(x);
+  const BlockedView out = blocked_output(y);
+  for_each_plane(pool_, in.shape, [&](int64_t plane) {
+    HWY_DYNAMIC_DISPATCH(AvgPool)
+    (in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
+  });
+}
+
+void CpuBackend::avg_pool2d_grad(const Tensor& dy, const Tensor& dx, const PoolParams& p) {
+  const BlockedView out_grad = blocked_input(dy);
+  const BlockedView in_grad = blocked_output(dx);
+  const BlockedShape& s = in_grad.shape;
+  for_each_plane(pool_, s, [&](int64_t plane) {
+    float* to = in_grad.data + plane * s.plane();
+    std::memset(to, 0, static_cast<size_t>(s.plane()) * sizeof(float));
+    HWY_DYNAMIC_DISPATCH(AvgPoolGrad)
+    (s, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), to);
+  });
+}
+
+void CpuBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
+  const BlockedView in = blocked_input(x);
+  const BlockedView out = blocked_output(y);
+  const BlockedShape& s = in.shape;
+  for_each_plane(pool_, s, [&](int64_t plane) {
+    HWY_DYNAMIC_DISPATCH(PlaneMean)
+    (plane_rows(s, plane, plane + 1), in.data, static_cast<double>(s.h * s.w), out.data + plane * kLanes);
+  });
+}
+
+void CpuBackend::global_avg_pool_grad(const Tensor& dy, const Tensor& dx) {
+  const BlockedView out_grad = blocked_input(dy);
+  const BlockedView in_grad = blocked_output(dx);
+  const BlockedShape& s = in_grad.shape;
+  for_each_plane(pool_, s, [&](int64_t plane) {
+    HWY_DYNAMIC_DISPATCH(PlaneSpread)
+    (plane_rows(s, plane, plane + 1), out_grad.data + plane * kLanes, static_cast<float>(s.h * s.w),
+     in_grad.data);
+  });
+}
+
+}  // namespace rst::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,200 @@
+#include <cmath>
+#include <vector>
+
+#include "native/cpu/cpu_backend.h"
+#include "native/cpu/rows.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "native/cpu/reduce.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "native/cpu/rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace rst::cpu::HWY_NAMESPACE {
+
+// Each adds to sixteen totals, one a lane.
+void LaneSums(const Rows& rows, const float* x, double* totals) {
+  sum_rows<1>(rows, totals, [=](int64_t i, DoubleVec* sums) HWY_ATTR {
+    sums[0] = hn::Add(sums[0], to_double(hn::LoadU(Floats(), x + i)));
+  });
+}
+
+void LaneSquares(const Rows& rows, const float* x, double* totals) {
+  sum_rows<1>(rows, totals, [=](int64_t i, DoubleVec* sums) HWY_ATTR {
+    const DoubleVec v = to_double(hn::LoadU(Floats(), x + i));
+    sums[0] = hn::Add(sums[0], hn::Mul(v, v));
+  });
+}
+
+// The largest absolute value; a NaN stays.
+void LaneMaxima(const Rows& rows, const float* x, double* totals) {
+  float best[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) best[lane] = static_cast<float>(totals[lane]);
+  for_each_row(rows, [&](int64_t start) HWY_ATTR {
+    for (int64_t i = start; i < start + rows.length; i += kLanes) {
+      const float* HWY_RESTRICT pixel = x + i;
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const float v = std::abs(pixel[lane]);
+        best[lane] = (v > best[lane]) | (v != v) ? v : best[lane];
+      }
+    }
+  });
+  for (int lane = 0; lane < kLanes; ++lane) totals[lane] = best[lane];
+}
+
+void ScaleLanes(const Rows& rows, const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
+                float* HWY_RESTRICT y) {
+  for_each_row(rows, [&](int64_t start) HWY_ATTR {
+    for (int64_t i = start; i < start + rows.length; i += kLanes) {
+      for (int lane = 0; lane < kLanes; ++lane) y[i + lane] = x[i + lane] * factors[lane];
+    }
+  });
+}
+
+}  // namespace rst::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rst::cpu {
+namespace {
+
+HWY_EXPORT(LaneSums);
+HWY_EXPORT(LaneSquares);
+HWY_EXPORT(LaneMaxima);
+HWY_EXPORT(ScaleLanes);
+
+enum class LaneReduction { kSum, kSquares, kMaximum };
+
+void reduce_lanes(LaneReduction reduction, const Rows& rows, const float* x, double* totals) {
+  switch (reduction) {
+    case LaneReduction::kSum:
+      return HWY_DYNAMIC_DISPATCH(LaneSums)(rows, x, totals);
+    case LaneReduction::kSquares:
+      return HWY_DYNAMIC_DISPATCH(LaneSquares)(rows, x, totals);
+    case LaneReduction::kMaximum:
+      return HWY_DYNAMIC_DISPATCH(LaneMaxima)(rows, x, totals);
+  }
+}
+
+// Totals of one run of planes, one a lane.
+using LaneTotals = std::array<double, kLanes>;
+
+double sum_images(const LaneTotals& totals, int lanes) {
+  double sum = 0;
+  for (int lane = 0; lane < lanes; ++lane) sum += totals[static_cast<size_t>(lane)];
+  return sum;
+}
+
+// The sum of each plane over the images it holds, block by block.
+std::vector<double> plane_sums(ThreadPool& pool, const BlockedView& x) {
+  const BlockedShape& s = x.shape;
+  std::vector<double> sums(static_cast<size_t>(s.blocks() * s.c));
+  pool.parallel_ranges(s.blocks() * s.c, planes_per_task(s), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      LaneTotals totals{};
+      reduce_lanes(LaneReduction::kSum, plane_rows(s, p, p + 1), x.data, totals.data());
+      sums[static_cast<size_t>(p)] = sum_images(totals, s.lanes(p / s.c));
+    }
+  });
+  return sums;
+}
+
+double plain_sum(ThreadPool& pool, const float* x, int64_t elements) {
+  const int64_t chunks = (elements + kTaskFloats - 1) / kTaskFloats;
+  std::vector<double> sums(static_cast<size_t>(chunks));
+  pool.parallel_for(chunks, [&](int64_t chunk) {
+    const int64_t begin = chunk * kTaskFloats, end = std::min(elements, begin + kTaskFloats);
+    const int64_t whole = (end - begin) / kLanes * kLanes;
+    LaneTotals totals{};
+    reduce_lanes(LaneReduction::kSum, {begin, whole}, x, totals.data());
+    double sum = sum_images(totals, kLanes);
+    for (int64_t i = begin + whole; i < end; ++i) sum += x[i];
+    sums[static_cast<size_t>(chunk)] = sum;
+  });
+  double total = 0;
+  for (double sum : sums) total += sum;
+  return total;
+}
+
+// Reduces each sample to one number: first runs of channels, then these in order.
+void reduce_samples(ThreadPool& pool, LaneReduction reduction, const BlockedView& x, float* y) {
+  const BlockedShape& s = x.shape;
+  const int64_t grain = planes_per_task(s);
+  const int64_t parts = (s.c + grain - 1) / grain;
+  std::vector<LaneTotals> partial(static_cast<size_t>(s.blocks() * parts));
+  pool.parallel_for(s.blocks() * parts, [&](int64_t i) {
+    const int64_t b = i / parts, c = i % parts * grain;
+    LaneTotals totals{};
+    reduce_lanes(reduction, plane_rows(s, b * s.c + c, b * s.c + std::min(s.c, c + grain)), x.data,
+                 totals.data());
+    partial[static_cast<size_t>(i)] = totals;
+  });
+  for (int64_t n = 0; n < s.n; ++n) {
+    double total = 0;
+    for (int64_t part = 0; part < parts; ++part) {
+      const double v = partial[static_cast<size_t>(n / kLanes * parts + part)][n % kLanes];
+      if (reduction == LaneReduction::kMaximum) {
+        total = v > total || std::isnan(v) ? v : total;
+      } else {
+        total += v;
+      }
+    }
+    y[n] = static_cast<float>(reduction == LaneReduction::kSquares ? std::sqrt(total) : total);
+  }
+}
+
+}  // namespace
+
+void CpuBackend::sum(const Tensor& x, const Tensor& y) {
+  double total = 0;
+  if (is_blocked(x)) {
+    for (double sum : plane_sums(pool_, blocked_input(x))) total += sum;
+  } else {
+    total = plain_sum(pool_, plain_input(x), x.elements());
+  }
+  *plain_output(y) = static_cast<float>(total);
+}
+
+void CpuBackend::channel_sum(const Tensor& x, const Tensor& y) {
+  const BlockedView in = blocked_input(x);
+  const std::vector<double> sums = plane_sums(pool_, in);
+  float* out = plain_output(y);
+  for (int64_t c = 0; c < in.shape.c; ++c) {
+    double total = 0;
+    for (int64_t b = 0; b < in.shape.blocks(); ++b) total += sums[static_cast<size_t>(b * in.shape.c + c)];
+    out[c] = static_cast<float>(total);
+  }
+}
+
+void CpuBackend::sample_sum(const Tensor& x, const Tensor& y) {
+  reduce_samples(pool_, LaneReduction::kSum, blocked_input(x), plain_output(y));
+}
+
+void CpuBackend::sample_norm(const Tensor& x, const Tensor& y, Norm norm) {
+  reduce_samples(pool_, norm == Norm::kLinf ? LaneReduction::kMaximum : LaneReduction::kSquares,
+                 blocked_input(x), plain_output(y));
+}
+
+void CpuBackend::sample_scale(const Tensor& x, const Tensor& s, const Tensor& y) {
+  const float* factors = plain_input(s);
+  const BlockedView in = blocked_input(x);
+  const BlockedView out = blocked_output(y);
+  const BlockedShape& shape = in.shape;
+  pool_.parallel_ranges(shape.blocks() * shape.c, planes_per_task(shape), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t b = p / shape.c;
+      float lane_factors[kLanes] = {};
+      std::copy_n(factors + b * kLanes, shape.lanes(b), lane_factors);
+      HWY_DYNAMIC_DISPATCH(ScaleLanes)(plane_rows(shape, p, p + 1), in.data, lane_factors, out.data);
+    }
+  });
+}
+
+void CpuBackend::broadcast(const Tensor& x, const Tensor& y, float factor) {
+  fill(y, *plain_input(x) * factor);
+}
+
+}  // namespace rst::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,149 @@
+#include "native/ops/norm.h"
+
+#include "native/ops/op_table.h"
+
+namespace rst {
+namespace {
+
+using Outputs = std::vector<std::optional<TensorDesc>>;
+
+// With a momentum or an eps only where the op has one.
+BatchNormParams norm_params(const Attributes& a) {
+  BatchNormParams p;
+  if (a.has("eps")) p.eps = static_cast<float>(a.number("eps"));
+  if (a.has("momentum")) p.momentum = static_cast<float>(a.number("momentum"));
+  p.relu = a.flag("relu");
+  if (!(p.eps >= 0)) {
+    throw_argument("Batch norm expects an eps of at least 0 but received " + std::to_string(p.eps) + ".");
+  }
+  return p;
+}
+
+// Checks the activations [N, C, …] and gives the shape of a vector over their channels.
+Shape channel_shape(const char* op, const char* input, const Tensor& t) {
+  expect_rank(op, input, t, 2, 4);
+  return {t.shape[1]};
+}
+
+void expect_if_given(const char* op, const char* input, const Tensor& t, const Shape& expected) {
+  if (t.defined()) expect_shape(op, input, t, expected);
+}
+
+// Inputs x, two running vectors, residual?, gamma?, beta?.
+void check_forward(const char* op, const OpCall& c) {
+  const Shape channels = channel_shape(op, "x", c[0]);
+  expect_shape(op, "running_mean", c[1], channels);
+  expect_shape(op, "running_var", c[2], channels);
+  expect_if_given(op, "residual", c[3], c[0].shape);
+  expect_if_given(op, "gamma", c[4], channels);
+  expect_if_given(op, "beta", c[5], channels);
+  norm_params(c.attributes);
+}
+
+// The ReLU's gradient is read from the output.
+void check_relu_output(const char* op, const OpCall& c, const Tensor& y) {
+  if (c.attributes.flag("relu") && !y.defined()) {
+    throw_argument(std::string(op) + " with relu expects the forward output 'y' but received none.");
+  }
+  expect_if_given(op, "y", y, c[0].shape);
+}
+
+std::optional<TensorDesc> when(bool wanted, const Shape& shape) {
+  return wanted ? std::optional(TensorDesc{shape}) : std::nullopt;
+}
+
+OpSpec train_row() {
+  constexpr const char* kOp = "batch_norm_train";
+  return {kOp,
+          {{"x"},
+           {"running_mean", DType::kF32, false, true},
+           {"running_var", DType::kF32, false, true},
+           {"residual", DType::kF32, true},
+           {"gamma", DType::kF32, true},
+           {"beta", DType::kF32, true}},
+          {"eps", "momentum", "relu"},
+          [](const OpCall& c) -> Outputs {
+            check_forward(kOp, c);
+            if (c[0].elements() == 0) {
+              throw_shape(std::string(kOp) +
+                          " expects at least one image to take statistics of but received " +
+                          c[0].shape.to_string() + ".");
+            }
+            const TensorDesc channels{{c[0].shape[1]}};
+            return {{{c[0].shape}}, channels, channels};
+          },
+          [](Backend& b, const OpCall& c, auto out) {
+            b.batch_norm_train(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2],
+                               norm_params(c.attributes));
+          }};
+}
+
+// `residual` and `affine` ask for the gradients to the residual and to gamma and beta.
+OpSpec train_grad_row() {
+  constexpr const char* kOp = "batch_norm_train_grad";
+  return {kOp,
+          {{"dy"}, {"x"}, {"y", DType::kF32, true}, {"mean"}, {"inv_std"}, {"gamma", DType::kF32, true}},
+          {"relu", "residual", "affine"},
+          [](const OpCall& c) -> Outputs {
+            const Shape channels = channel_shape(kOp, "dy", c[0]);
+            expect_shape(kOp, "x", c[1], c[0].shape);
+            check_relu_output(kOp, c, c[2]);
+            expect_shape(kOp, "mean", c[3], channels);
+            expect_shape(kOp, "inv_std", c[4], channels);
+            expect_if_given(kOp, "gamma", c[5], channels);
+            const bool affine = c.attributes.flag("affine");
+            return {{{c[0].shape}},
+                    when(c.attributes.flag("residual"), c[0].shape),
+                    when(affine, channels),
+                    when(affine, channels)};
+          },
+          [](Backend& b, const OpCall& c, auto out) {
+            b.batch_norm_train_grad(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2], out[3],
+                                    norm_params(c.attributes));
+          }};
+}
+
+OpSpec eval_row() {
+  constexpr const char* kOp = "batch_norm_eval";
+  return {kOp,
+          {{"x"},
+           {"running_mean"},
+           {"running_var"},
+           {"residual", DType::kF32, true},
+           {"gamma", DType::kF32, true},
+           {"beta", DType::kF32, true}},
+          {"eps", "relu"},
+          [](const OpCall& c) -> Outputs {
+            check_forward(kOp, c);
+            return {{{c[0].shape}}};
+          },
+          [](Backend& b, const OpCall& c, auto out) {
+            b.batch_norm_eval(c[0], c[1], c[2], c[3], c[4], c[5], out[0], norm_params(c.attributes));
+          }};
+}
+
+OpSpec eval_grad_row() {
+  constexpr const char* kOp = "batch_norm_eval_grad";
+  return {kOp,
+          {{"dy"}, {"y", DType::kF32, true}, {"running_var"}, {"gamma", DType::kF32, true}},
+          {"eps", "relu", "residual"},
+          [](const OpCall& c) -> Outputs {
+            const Shape channels = channel_shape(kOp, "dy", c[0]);
+            check_relu_output(kOp, c, c[1]);
+            expect_shape(kOp, "running_var", c[2], channels);
+            expect_if_given(kOp, "gamma", c[3], channels);
+            norm_params(c.attributes);
+            return {{{c[0].shape}}, when(c.attributes.flag("residual"), c[0].shape)};
+          },
+          [](Backend& b, const OpCall& c, auto out) {
+            b.batch_norm_eval_grad(c[0], c[1], c[2], c[3], out[0], out[1], norm_params(c.attributes));
+          }};
+}
+
+}  // namespace
+
+std::vector<OpSpec> norm_ops() {
+  return {train_row(), train_grad_row(), eval_row(), eval_grad_row()};
+}
+
+}  // namespace rst

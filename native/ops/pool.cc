@@ -1,0 +1,108 @@
+#include "native/ops/pool.h"
+
+#include "native/ops/op_table.h"
+
+namespace rst {
+namespace {
+
+using Outputs = std::vector<std::optional<TensorDesc>>;
+
+PoolParams pool_params(const Attributes& a) {
+  return {a.integer("kernel", 1), a.integer("stride", 1), a.integer("padding")};
+}
+
+Shape expect_images(const char* op, const Shape& s) {
+  if (s.rank() != 4)
+    throw_shape(std::string(op) + " expects images of shape [N, C, H, W] but received " + s.to_string() +
+                ".");
+  return s;
+}
+
+Shape pool_output(const char* op, const Shape& x, const PoolParams& p) {
+  expect_images(op, x);
+  // So every window holds a pixel of the image.
+  if (2 * p.padding > p.kernel) {
+    throw_argument(std::string(op) + " expects a padding of at most half the kernel " +
+                   std::to_string(p.kernel) + " but received " + std::to_string(p.padding) + ".");
+  }
+  const auto size = [&](int64_t pixels) {
+    const int64_t span = pixels + 2 * p.padding - p.kernel;
+    if (span < 0) {
+      throw_shape(std::string(op) + " expects a kernel of at most " + std::to_string(pixels + 2 * p.padding) +
+                  " pixels (image plus padding) but received " + std::to_string(p.kernel) + ".");
+    }
+    return span / p.stride + 1;
+  };
+  return {x[0], x[1], size(x[2]), size(x[3])};
+}
+
+Shape one_pixel(const char* op, const Shape& x) {
+  expect_images(op, x);
+  if (x[2] * x[3] == 0) {
+    throw_shape(std::string(op) + " expects images of at least one pixel but received " + x.to_string() +
+                ".");
+  }
+  return {x[0], x[1], 1, 1};
+}
+
+}  // namespace
+
+std::vector<OpSpec> pool_ops() {
+  return {
+      {"max_pool2d",
+       {{"x"}},
+       {"kernel", "stride", "padding"},
+       [](const OpCall& c) -> Outputs {
+         return {{{pool_output("max_pool2d", c[0].shape, pool_params(c.attributes))}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) { b.max_pool2d(c[0], out[0], pool_params(c.attributes)); }},
+      {"max_pool2d_grad",
+       {{"dy"}, {"x"}},
+       {"kernel", "stride", "padding"},
+       [](const OpCall& c) -> Outputs {
+         expect_shape("max_pool2d_grad", "dy", c[0],
+                      pool_output("max_pool2d_grad", c[1].shape, pool_params(c.attributes)));
+         return {{{c[1].shape}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) {
+         b.max_pool2d_grad(c[0], c[1], out[0], pool_params(c.attributes));
+       }},
+      {"avg_pool2d",
+       {{"x"}},
+       {"kernel", "stride", "padding"},
+       [](const OpCall& c) -> Outputs {
+         return {{{pool_output("avg_pool2d", c[0].shape, pool_params(c.attributes))}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) { b.avg_pool2d(c[0], out[0], pool_params(c.attributes)); }},
+      // `shape` is x's.
+      {"avg_pool2d_grad",
+       {{"dy"}},
+       {"kernel", "stride", "padding", "shape"},
+       [](const OpCall& c) -> Outputs {
+         const Shape x = c.attributes.shape("shape");
+         expect_shape("avg_pool2d_grad", "dy", c[0],
+                      pool_output("avg_pool2d_grad", x, pool_params(c.attributes)));
+         return {{{x}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) {
+         b.avg_pool2d_grad(c[0], out[0], pool_params(c.attributes));
+       }},
+      {"global_avg_pool",
+       {{"x"}},
+       {},
+       [](const OpCall& c) -> Outputs { return {{{one_pixel("global_avg_pool", c[0].shape)}}}; },
+       [](Backend& b, const OpCall& c, auto out) { b.global_avg_pool(c[0], out[0]); }},
+      // `shape` is x's.
+      {"global_avg_pool_grad",
+       {{"dy"}},
+       {"shape"},
+       [](const OpCall& c) -> Outputs {
+         const Shape x = c.attributes.shape("shape");
+         expect_shape("global_avg_pool_grad", "dy", c[0], one_pixel("global_avg_pool_grad", x));
+         return {{{x}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) { b.global_avg_pool_grad(c[0], out[0]); }},
+  };
+}
+
+}  // namespace rst

@@ -1,0 +1,120 @@
+#include <doctest/doctest.h>
+
+#include "native/test/reference.h"
+
+namespace rst::test {
+namespace {
+
+struct ConvCase {
+  Shape x, w;
+  ConvParams p;
+};
+
+std::vector<ConvCase> conv_cases() {
+  return {
+      // Pointwise, with and without stride.
+      {{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 0}},
+      {{17, 5, 4, 6}, {7, 5, 1, 1}, {1, 0}},
+      {{16, 8, 7, 7}, {6, 8, 1, 1}, {2, 0}},
+      // 3×3, the networks' kernel: batches around one and two SIMD blocks, odd channel counts, small images.
+      {{1, 3, 8, 8}, {16, 3, 3, 3}, {1, 1}},
+      {{3, 7, 5, 9}, {10, 7, 3, 3}, {1, 1}},
+      {{16, 4, 6, 6}, {4, 4, 3, 3}, {1, 1}},
+      {{17, 6, 4, 4}, {9, 6, 3, 3}, {2, 1}},
+      {{33, 3, 7, 5}, {5, 3, 3, 3}, {2, 1}},
+      {{2, 19, 4, 4}, {35, 19, 3, 3}, {1, 1}},
+      {{3, 5, 1, 1}, {6, 5, 3, 3}, {1, 1}},
+      {{3, 4, 2, 2}, {5, 4, 3, 3}, {2, 1}},
+      {{3, 2, 9, 7}, {3, 2, 3, 3}, {3, 1}},
+      {{3, 2, 9, 7}, {3, 2, 3, 3}, {1, 0}},
+      // Wider kernels and borders, also non-square.
+      {{3, 3, 9, 8}, {5, 3, 5, 5}, {1, 0}},
+      {{17, 2, 6, 6}, {3, 2, 5, 5}, {2, 1}},
+      {{3, 3, 11, 9}, {4, 3, 7, 7}, {2, 3}},
+      {{1, 2, 4, 4}, {3, 2, 7, 7}, {1, 3}},
+      {{3, 2, 6, 5}, {3, 2, 1, 3}, {1, 0}},
+      {{3, 2, 5, 6}, {3, 2, 3, 1}, {3, 3}},
+      // A 1×1 kernel on a border reads zeros only.
+      {{3, 2, 3, 3}, {4, 2, 1, 1}, {2, 1}},
+      // Linear layers.
+      {{1, 1}, {1, 1}, {1, 0}},
+      {{3, 21}, {10, 21}, {1, 0}},
+      {{16, 64}, {10, 64}, {1, 0}},
+      {{33, 13}, {7, 13}, {1, 0}},
+  };
+}
+
+AttributeList conv_attributes(const ConvParams& p) {
+  return {{"stride", {static_cast<double>(p.stride)}}, {"padding", {static_cast<double>(p.padding)}}};
+}
+
+AttributeList conv_attributes(const ConvParams& p, const Shape& shape) {
+  AttributeList attributes = conv_attributes(p);
+  attributes.push_back({"shape", dims_of(shape)});
+  return attributes;
+}
+
+// Three of four weights zero, as in a ticket.
+HostTensor masked(HostTensor w) {
+  const HostTensor draw = random_integers(w.shape, 77, 4);
+  for (size_t i = 0; i < w.values.size(); ++i) w.values[i] *= draw.values[i] == 0;
+  return w;
+}
+
+// Weights ±c, the signed constant initialisation of the paper.
+HostTensor signed_constant(const HostTensor& w) {
+  return reference::map(w, [](double v) { return v < 0 ? -0.125 : 0.125; });
+}
+
+void check_forward_and_gradients(const ConvCase& c, const HostTensor& w) {
+  CAPTURE(c.x.to_string());
+  CAPTURE(c.w.to_string());
+  CAPTURE(c.p.stride);
+  CAPTURE(c.p.padding);
+  const HostTensor x = random_tensor(c.x, 1);
+  const HostTensor y = reference::conv2d(x, w, c.p);
+  const HostTensor dy = random_tensor(y.shape, 3);
+  check_op("conv2d", {x, w}, conv_attributes(c.p), {y}, 1e-5);
+  check_op("conv2d_input_grad", {dy, w}, conv_attributes(c.p, c.x),
+           {reference::conv2d_input_grad(dy, w, c.x, c.p)}, 1e-5);
+  check_op("conv2d_weight_grad", {x, dy}, conv_attributes(c.p, c.w),
+           {reference::conv2d_weight_grad(x, dy, c.w, c.p)}, 1e-5);
+}
+
+TEST_CASE("conv2d and its gradients agree with the reference") {
+  for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, random_tensor(c.w, 2));
+}
+
+TEST_CASE("conv2d and its gradients agree with the reference for masked weights") {
+  for (const ConvCase& c : conv_cases()) {
+    check_forward_and_gradients(c, masked(random_tensor(c.w, 2)));
+    check_forward_and_gradients(c, masked(signed_constant(random_tensor(c.w, 2))));
+  }
+}
+
+TEST_CASE("a convolution with a mask of zeros gives zeros") {
+  for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, filled(c.w, 0));
+}
+
+TEST_CASE("the reference gradients of conv2d agree with central differences") {
+  for (const ConvCase& c : conv_cases()) {
+    const HostTensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
+    const Forward forward = [&](const auto& in) { return reference::conv2d(in[0], in[1], c.p); };
+    const HostTensor dy = random_tensor(reference::conv2d(x, w, c.p).shape, 3);
+    check_gradient("conv2d to x", forward, {x, w}, 0, dy, reference::conv2d_input_grad(dy, w, c.x, c.p),
+                   1e-6);
+    check_gradient("conv2d to w", forward, {x, w}, 1, dy, reference::conv2d_weight_grad(x, dy, c.w, c.p),
+                   1e-6);
+  }
+}
+
+TEST_CASE("a convolution that cannot be is refused") {
+  const HostTensor x = random_tensor({2, 3, 4, 4}, 1);
+  check_throws(ErrorCode::kShape, "conv2d", {x, random_tensor({5, 2, 3, 3}, 2)}, conv_attributes({1, 1}));
+  check_throws(ErrorCode::kShape, "conv2d", {x, random_tensor({5, 3, 7, 7}, 2)}, conv_attributes({1, 1}));
+  check_throws(ErrorCode::kShape, "conv2d", {x, random_tensor({5, 3}, 2)}, conv_attributes({1, 1}));
+  check_throws(ErrorCode::kArgument, "conv2d", {x, random_tensor({5, 3, 3, 3}, 2)}, conv_attributes({0, 1}));
+}
+
+}  // namespace
+}  // namespace rst::test

@@ -1,0 +1,234 @@
+#include "native/test/harness.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <future>
+#include <sstream>
+
+#include "native/core/philox.h"
+#include "native/cpu/cpu_backend.h"
+
+namespace rst::test {
+namespace {
+
+constexpr int64_t kGradientSamples = 40;
+// Balances truncation against rounding of central differences in double precision.
+constexpr double kDifferenceStep = 1e-5;
+
+template <class T>
+std::shared_ptr<void> to_bytes(const std::vector<double>& values) {
+  auto typed = std::make_shared<std::vector<T>>(values.begin(), values.end());
+  return {typed, typed->data()};
+}
+
+Tensor upload(Device& device, const HostTensor& host, DType dtype) {
+  const auto bytes = dtype == DType::kF32   ? to_bytes<float>(host.values)
+                     : dtype == DType::kI32 ? to_bytes<int32_t>(host.values)
+                                            : to_bytes<uint8_t>(host.values);
+  return device.upload(host.shape, dtype, bytes.get(), bytes);
+}
+
+template <class T>
+HostTensor download_as(Device& device, const Tensor& tensor) {
+  // A spare element keeps data() valid for empty tensors.
+  std::vector<T> elements(static_cast<size_t>(tensor.elements()) + 1);
+  std::promise<std::optional<Error>> done;
+  device.download(tensor, elements.data(), [&](std::optional<Error> failure) { done.set_value(failure); });
+  if (const auto failure = done.get_future().get()) throw *failure;
+  return {tensor.shape, {elements.begin(), elements.end() - 1}};
+}
+
+HostTensor download(Device& device, const Tensor& tensor) {
+  return tensor.dtype == DType::kF32   ? download_as<float>(device, tensor)
+         : tensor.dtype == DType::kI32 ? download_as<int32_t>(device, tensor)
+                                       : download_as<uint8_t>(device, tensor);
+}
+
+// Reads the tensor with an op on activations, which leaves it in the layout that such ops prefer.
+void use_as_activation(Device& device, const Tensor& tensor) {
+  const int rank = tensor.shape.rank();
+  const bool readable = tensor.dtype == DType::kF32 && (rank == 2 || rank == 4) && tensor.elements() > 0;
+  if (readable) device.run(rank == 4 ? "global_avg_pool" : "softmax", {{tensor}, {}});
+}
+
+double root_mean_square(const std::vector<double>& values) {
+  double sum = 0;
+  int64_t count = 0;
+  for (double v : values) {
+    if (!std::isfinite(v)) continue;
+    sum += v * v;
+    ++count;
+  }
+  return count ? std::sqrt(sum / static_cast<double>(count)) : 0;
+}
+
+std::string index_text(const Shape& shape, int64_t flat) {
+  std::vector<int64_t> index(static_cast<size_t>(shape.rank()));
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    index[static_cast<size_t>(i)] = flat % shape[i];
+    flat /= shape[i];
+  }
+  std::ostringstream text;
+  text << '(';
+  for (size_t i = 0; i < index.size(); ++i) text << (i ? ", " : "") << index[i];
+  text << ')';
+  return text.str();
+}
+
+bool close(double actual, double expected, double slack) {
+  if (std::isnan(expected) || std::isinf(expected)) {
+    return std::isnan(expected) ? std::isnan(actual) : actual == expected;
+  }
+  return std::abs(actual - expected) <= slack;
+}
+
+bool same_bits(const HostTensor& a, const HostTensor& b) {
+  return a.shape == b.shape && a.values.size() == b.values.size() &&
+         (a.values.empty() ||
+          std::memcmp(a.values.data(), b.values.data(), a.values.size() * sizeof(double)) == 0);
+}
+
+double dot(const HostTensor& a, const HostTensor& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.values.size(); ++i) sum += a.values[i] * b.values[i];
+  return sum;
+}
+
+}  // namespace
+
+HostTensor filled(const Shape& shape, double value) {
+  return {shape, std::vector<double>(static_cast<size_t>(shape.elements()), value)};
+}
+
+HostTensor random_tensor(const Shape& shape, uint32_t seed, double low, double high) {
+  HostTensor tensor = filled(shape, 0);
+  const RandomStream stream{seed, Purpose::kNoise};
+  for (size_t i = 0; i < tensor.values.size(); ++i) {
+    tensor.values[i] = static_cast<float>(low + (high - low) * uniform01(stream.word(i)));
+  }
+  return tensor;
+}
+
+HostTensor random_integers(const Shape& shape, uint32_t seed, int64_t count) {
+  HostTensor tensor = random_tensor(shape, seed, 0, 1);
+  for (double& v : tensor.values) v = std::floor(v * static_cast<double>(count));
+  return tensor;
+}
+
+std::vector<double> dims_of(const Shape& shape) {
+  return {shape.dims().begin(), shape.dims().end()};
+}
+
+Device& cpu_device(int threads) {
+  static Device single(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{1}));
+  static Device pair(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{2}));
+  return threads == 1 ? single : pair;
+}
+
+std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
+                               const AttributeList& attributes, InputLayout layout) {
+  const OpSpec& spec = find_op(op);
+  REQUIRE_MESSAGE(inputs.size() == spec.inputs.size(), op << " takes " << spec.inputs.size() << " inputs");
+  OpCall call;
+  for (const auto& [name, values] : attributes) call.attributes.set(name, values);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    call.inputs.push_back(inputs[i].defined() ? upload(device, inputs[i], spec.inputs[i].dtype) : Tensor{});
+    if (layout == InputLayout::kActivation && inputs[i].defined())
+      use_as_activation(device, call.inputs.back());
+  }
+  const std::vector<Tensor> outputs = device.run(op, call);
+
+  std::vector<HostTensor> results;
+  for (const Tensor& output : outputs) {
+    results.push_back(output.defined() ? download(device, output) : HostTensor{});
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (spec.inputs[i].mutated && inputs[i].defined()) results.push_back(download(device, call.inputs[i]));
+  }
+  return results;
+}
+
+std::vector<HostTensor> run_op(std::string_view op, const std::vector<HostTensor>& inputs,
+                               const AttributeList& attributes, InputLayout layout) {
+  const auto single = run_op(cpu_device(1), op, inputs, attributes, layout);
+  const auto pair = run_op(cpu_device(2), op, inputs, attributes, layout);
+  for (size_t i = 0; i < single.size(); ++i) {
+    CHECK_MESSAGE(same_bits(single[i], pair[i]), op << " gives other bits with 2 threads in output " << i);
+  }
+  return single;
+}
+
+void check_close(std::string_view what, const HostTensor& actual, const HostTensor& expected,
+                 double tolerance) {
+  CHECK_MESSAGE(actual.defined() == expected.defined(),
+                what << (expected.defined() ? " left its output out" : " gave an output not asked for"));
+  CHECK_MESSAGE(actual.shape == expected.shape,
+                what << " has shape " << actual.shape.to_string() << ", not " << expected.shape.to_string());
+  if (actual.values.empty() || actual.values.size() != expected.values.size()) return;
+  const double scale = root_mean_square(expected.values);
+  int64_t wrong = 0, first = 0;
+  for (int64_t i = static_cast<int64_t>(actual.values.size()) - 1; i >= 0; --i) {
+    const double a = actual.values[static_cast<size_t>(i)], e = expected.values[static_cast<size_t>(i)];
+    if (close(a, e, tolerance * std::max(std::abs(e), scale))) continue;
+    ++wrong;
+    first = i;
+  }
+  CHECK_MESSAGE(wrong == 0, what << ": " << wrong << " of " << actual.values.size() << " elements of "
+                                 << expected.shape.to_string() << " differ, the first at "
+                                 << index_text(expected.shape, first) << ": "
+                                 << actual.values[static_cast<size_t>(first)] << " instead of "
+                                 << expected.values[static_cast<size_t>(first)]);
+}
+
+void check_op(std::string_view op, const std::vector<HostTensor>& inputs, const AttributeList& attributes,
+              const std::vector<HostTensor>& expected, double tolerance) {
+  for (const InputLayout layout : {InputLayout::kUploaded, InputLayout::kActivation}) {
+    const auto actual = run_op(op, inputs, attributes, layout);
+    REQUIRE(actual.size() == expected.size());
+    for (size_t i = 0; i < actual.size(); ++i) {
+      const std::string what = std::string(op) + " output " + std::to_string(i) +
+                               (layout == InputLayout::kActivation ? " (activation inputs)" : "");
+      check_close(what, actual[i], expected[i], tolerance);
+    }
+  }
+}
+
+void check_throws(ErrorCode code, std::string_view op, const std::vector<HostTensor>& inputs,
+                  const AttributeList& attributes) {
+  try {
+    run_op(cpu_device(1), op, inputs, attributes);
+    FAIL_CHECK(op << " accepted a wrong call");
+  } catch (const Error& error) {
+    CHECK_MESSAGE(error.code() == code, op << ": " << error.what());
+  }
+}
+
+void check_gradient(std::string_view what, const Forward& forward, std::vector<HostTensor> inputs,
+                    size_t which, const HostTensor& cotangent, const HostTensor& gradient, double tolerance) {
+  REQUIRE_MESSAGE(gradient.shape == inputs[which].shape, what << " has the shape of another input");
+  const auto total = static_cast<int64_t>(gradient.values.size());
+  const int64_t samples = std::min(total, kGradientSamples);
+  const double scale = root_mean_square(gradient.values);
+  for (int64_t s = 0; s < samples; ++s) {
+    // Spread over the whole tensor, its first and last element included.
+    const int64_t i = samples > 1 ? s * (total - 1) / (samples - 1) : 0;
+    double& element = inputs[which].values[static_cast<size_t>(i)];
+    const double value = element;
+    element = value + kDifferenceStep;
+    const double above = dot(cotangent, forward(inputs));
+    element = value - kDifferenceStep;
+    const double below = dot(cotangent, forward(inputs));
+    element = value;
+    const double expected = (above - below) / (2 * kDifferenceStep);
+    const double actual = gradient.values[static_cast<size_t>(i)];
+    CHECK_MESSAGE(close(actual, expected, tolerance * std::max(std::abs(expected), scale)),
+                  what << " of shape " << gradient.shape.to_string() << " at "
+                       << index_text(gradient.shape, i) << ": " << actual << " but central differences give "
+                       << expected);
+  }
+}
+
+}  // namespace rst::test

@@ -1,0 +1,46 @@
+// Each op as plainly as it can be written, in double precision. Optional inputs may be undefined.
+#pragma once
+
+#include <functional>
+
+#include "native/ops/conv.h"
+#include "native/ops/norm.h"
+#include "native/ops/pool.h"
+#include "native/ops/reduce.h"
+#include "native/test/harness.h"
+
+namespace rst::test::reference {
+
+HostTensor conv2d(const HostTensor& x, const HostTensor& w, const ConvParams& p);
+HostTensor conv2d_input_grad(const HostTensor& dy, const HostTensor& w, const Shape& x, const ConvParams& p);
+HostTensor conv2d_weight_grad(const HostTensor& x, const HostTensor& dy, const Shape& w, const ConvParams& p);
+
+struct ChannelStatistics {
+  HostTensor mean, variance;  // [C], the biased variance
+};
+ChannelStatistics channel_statistics(const HostTensor& x);
+// With the statistics given: the batch's for training, the running ones for evaluation.
+HostTensor batch_norm(const HostTensor& x, const ChannelStatistics& statistics, const HostTensor& residual,
+                      const HostTensor& gamma, const HostTensor& beta, double eps, bool relu);
+
+HostTensor max_pool2d(const HostTensor& x, const PoolParams& p);
+HostTensor avg_pool2d(const HostTensor& x, const PoolParams& p);
+HostTensor global_avg_pool(const HostTensor& x);
+
+HostTensor softmax(const HostTensor& logits);
+HostTensor cross_entropy(const HostTensor& logits, const HostTensor& labels, double smoothing);
+HostTensor argmax(const HostTensor& logits);
+
+// y = f(x) and y = f(a, b), element by element.
+HostTensor map(const HostTensor& x, const std::function<double(double)>& f);
+HostTensor map(const HostTensor& a, const HostTensor& b, const std::function<double(double, double)>& f);
+// y = f(x, c) with the channel c, the second axis; or with the sample n, the first.
+HostTensor map_channels(const HostTensor& x, const std::function<double(double, int64_t)>& f);
+HostTensor map_samples(const HostTensor& x, const std::function<double(double, int64_t)>& f);
+
+HostTensor sum(const HostTensor& x);
+HostTensor channel_sum(const HostTensor& x);
+HostTensor sample_sum(const HostTensor& x);
+HostTensor sample_norm(const HostTensor& x, Norm norm);
+
+}  // namespace rst::test::reference
