@@ -41,6 +41,8 @@ void* CpuBackend::allocate_plain(const Tensor& t) {
   auto& storage = cpu_storage(t);
   storage.buffer = Buffer(allocator_, t.bytes());
   storage.layout = CpuStorage::Layout::kPlain;
+  storage.packed_forward.reset();
+  storage.packed_backward.reset();
   return storage.buffer.as<void>();
 }
 

@@ -1,7 +1,8 @@
 // Defaults and checks of the training options.
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import { pgd } from '../attacks/pgd.ts'
-import { type Dataset, type Split, subset } from '../data/index.ts'
+import type { Dataset, Split } from '../data/dataset.ts'
+import { subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import type { NetworkOptions } from '../nn/network.ts'
@@ -74,7 +75,8 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
 }
 
 export function checkNumber(name: string, value: number, low: number, high: number, whole = false): number {
-  if (typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value))) return value
+  if (typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value)))
+    return value
   const kind = whole ? 'a whole number' : 'a number'
   throw new ConfigError(`Expected ${kind} from ${low} to ${high} for ${name} but received ${value}.`, name)
 }
@@ -91,7 +93,8 @@ export function networkOptions(data: Dataset, width: number, device: Device): Ne
 
 /** The options that decide the result, as plain JSON: for run folders and tickets. */
 export function recipeOf(training: ResolvedTraining) {
-  const { arch, width, epochs, batchSize, lr, schedule, momentum, weightDecay, labelSmoothing, augment } = training
+  const { arch, width, epochs, batchSize, lr, schedule, momentum, weightDecay, labelSmoothing, augment } =
+    training
   return {
     arch,
     width,

@@ -3,11 +3,12 @@
 import type { InnerAttackSession } from '../attacks/inner-attack.ts'
 import { AbortError, DivergenceError } from '../errors.ts'
 import type { Network } from '../nn/network.ts'
-import { permutation, Purpose } from '../random/index.ts'
+import { permutation } from '../random/permutation.ts'
+import { Purpose } from '../random/philox.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { grad } from '../tensor/tape.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { Checkpointing, TrainingState } from './checkpoint.ts'
 import { ImageSource } from './image-source.ts'
 import { ProgressMeter } from './progress-meter.ts'
@@ -48,11 +49,19 @@ export async function train(
   const stepsPerEpoch = Math.ceil(images.size / batchSize)
   const session = training.inner?.session() ?? null
   const velocities = trainee.parameters.map(({ tensor }) => ops.full(tensor.shape, 0, network.device))
-  const state: TrainingState = { trainee, velocities, session, step: 0, lossSum: 0, correctSum: 0, imageCount: 0 }
+  const state: TrainingState = {
+    trainee,
+    velocities,
+    session,
+    step: 0,
+    lossSum: 0,
+    correctSum: 0,
+    imageCount: 0,
+  }
   const source = new ImageSource(training)
   const history = (await checkpointing?.restore(state)) ?? []
   const meter = new ProgressMeter(training, state.step, stepsPerEpoch * epochs)
-  let order = new Uint32Array(0)
+  let order: Uint32Array = new Uint32Array(0)
   let unread: Promise<StepResult> | null = null
 
   const settle = async () => {
@@ -78,7 +87,9 @@ export async function train(
       if (signal?.aborted) {
         await settle()
         await checkpointing?.save(state)
-        throw new AbortError(`Interrupted at step ${state.step} of ${stepsPerEpoch * epochs}.`, { cause: signal.reason })
+        throw new AbortError(`Interrupted at step ${state.step} of ${stepsPerEpoch * epochs}.`, {
+          cause: signal.reason,
+        })
       }
       const epoch = Math.floor(state.step / stepsPerEpoch)
       const first = (state.step % stepsPerEpoch) * batchSize
@@ -109,10 +120,12 @@ export async function train(
         lr,
       }))
       unread.catch(() => {}) // reported by settle
-      unread.finally(() => {
-        loss.dispose()
-        accuracy.dispose()
-      }).catch(() => {})
+      unread
+        .finally(() => {
+          loss.dispose()
+          accuracy.dispose()
+        })
+        .catch(() => {})
       if (state.step % stepsPerEpoch === 0) {
         await settle()
         const record = {

@@ -21,3 +21,8 @@ export function sgdStep(
     weight_decay: weightDecay,
   })
 }
+
+/** Overwrites the elements of target, in place. */
+export function assign(target: Tensor, value: Tensor): void {
+  runOp(target.device, 'assign', [target, value], {})
+}
