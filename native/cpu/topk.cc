@@ -31,18 +31,16 @@ HWY_INLINE V32 Keys(const float* score) {
   return hn::Min(hn::And(bits, hn::Set(d, 0x7FFFFFFF)), hn::Set(d, kNanKey));
 }
 
-// counts[key >> shift] of count scores.
-void CountKeys(const float* HWY_RESTRICT scores, int64_t count, int shift, uint32_t* HWY_RESTRICT counts,
-               size_t buckets) {
-  // Two histograms, because neighbouring scores often meet in one bucket and would wait for each other.
-  std::vector<uint32_t> odd(buckets);
+// Adds to counts[key >> shift] for each score. counts holds two histograms of `buckets` each, taken in turn
+// because neighbouring scores often meet in one bucket and would wait for each other.
+void CountScores(const float* HWY_RESTRICT scores, int64_t count, int shift, uint32_t* HWY_RESTRICT counts,
+                 int64_t buckets) {
   int64_t i = 0;
   for (; i + 1 < count; i += 2) {
     ++counts[Key(scores[i]) >> shift];
-    ++odd[Key(scores[i + 1]) >> shift];
+    ++counts[buckets + (Key(scores[i + 1]) >> shift)];
   }
   if (i < count) ++counts[Key(scores[i]) >> shift];
-  for (size_t k = 0; k < buckets; ++k) counts[k] += odd[k];
 }
 
 // Copies the keys whose upper bits are `bucket`, in order; writes up to 16 keys more than it returns.
@@ -89,57 +87,62 @@ HWY_AFTER_NAMESPACE();
 namespace rst::cpu {
 namespace {
 
-HWY_EXPORT(CountKeys);
+HWY_EXPORT(CountScores);
 HWY_EXPORT(CollectBucket);
 HWY_EXPORT(WriteMask);
 HWY_EXPORT(WriteMaskWithTies);
 
-// A key's 31 bits are chosen in three steps: 11, then 10, then 10.
+// A key's 31 bits are chosen in three steps: the upper 11, the middle 10, the lower 10.
 constexpr int kUpperShift = 20, kMiddleShift = 10;
-constexpr size_t kUpperBuckets = 2048, kLowerBuckets = 1024;
+constexpr int64_t kBuckets = 2048;
 constexpr int64_t kOverrun = 16;  // what CollectBucket may write too much
 
-using Histogram = std::vector<uint64_t>;
-
-struct Choice {
-  uint32_t bucket;
-  int64_t rest;  // how many of the bucket's keys are among the largest
-};
-
-// The bucket that holds the keep-th largest key.
-Choice choose_bucket(const Histogram& counts, int64_t keep) {
-  size_t bucket = counts.size() - 1;
-  while (static_cast<int64_t>(counts[bucket]) < keep) keep -= static_cast<int64_t>(counts[bucket--]);
-  return {static_cast<uint32_t>(bucket), keep};
-}
-
-// One thread's share of the scores.
+// One task's share of the scores.
 struct Range {
   int64_t begin, end;
-  std::vector<uint32_t> upper = std::vector<uint32_t>(kUpperBuckets);
-  uint32_t* keys = nullptr;  // those of the chosen upper bucket
+  std::vector<uint32_t> counts = std::vector<uint32_t>(2 * kBuckets);  // two histograms
+  uint32_t* keys = nullptr;                                            // those of the chosen upper bucket
   int64_t key_count = 0;
-  int64_t ties = 0;
-};
+  int64_t ties = 0;   // keys that equal the threshold
+  int64_t quota = 0;  // how many of those the mask keeps
 
-Choice choose_lower(const std::vector<Range>& ranges, int64_t keep, uint32_t prefix, int prefix_shift,
-                    int shift) {
-  Histogram counts(kLowerBuckets);
-  for (const Range& range : ranges) {
-    for (int64_t i = 0; i < range.key_count; ++i) {
-      if (range.keys[i] >> prefix_shift == prefix) ++counts[range.keys[i] >> shift & (kLowerBuckets - 1)];
-    }
-  }
-  return choose_bucket(counts, keep);
-}
+  uint32_t in_bucket(size_t bucket) const { return counts[bucket] + counts[kBuckets + bucket]; }
+};
 
 std::vector<Range> split(int64_t count, int threads) {
   // A few ranges a thread even the load out; a range's counts stay below 2^32.
   const int64_t size = std::clamp<int64_t>(count / (4 * threads) + 1, 1 << 15, 1 << 26);
   std::vector<Range> ranges;
-  for (int64_t begin = 0; begin < count; begin += size)
+  for (int64_t begin = 0; begin < count; begin += size) {
     ranges.push_back({begin, std::min(count, begin + size)});
+  }
   return ranges;
+}
+
+// Adds to counts the ten bits from `shift` of those keys whose higher bits are `prefix`.
+void count_keys(Range& range, uint32_t prefix, int shift) {
+  std::fill(range.counts.begin(), range.counts.end(), 0);
+  for (int64_t i = 0; i < range.key_count; ++i) {
+    const uint32_t upper = range.keys[i] >> shift;
+    if (upper >> 10 == prefix) ++range.counts[static_cast<size_t>((i & 1) * kBuckets) + (upper & 1023)];
+  }
+}
+
+struct Choice {
+  uint32_t bucket;
+  int64_t rest;  // how many of the bucket's keys are among the largest
+  int64_t size;
+};
+
+// The bucket that holds the keep-th largest of what the ranges counted.
+Choice choose_bucket(const std::vector<Range>& ranges, int64_t keep) {
+  for (size_t bucket = kBuckets; bucket-- > 0;) {
+    int64_t size = 0;
+    for (const Range& range : ranges) size += range.in_bucket(bucket);
+    if (size >= keep) return {static_cast<uint32_t>(bucket), keep, size};
+    keep -= size;
+  }
+  throw Error(ErrorCode::kInternal, "topk_mask expects to find 'keep' scores but found fewer.");
 }
 
 }  // namespace
@@ -148,54 +151,49 @@ void CpuBackend::topk_mask(const Tensor& scores, const Tensor& mask, int64_t kee
   const float* in = plain_input(scores);
   auto* out = plain_output<uint8_t>(mask);
   std::vector<Range> ranges = split(scores.elements(), pool_.threads());
-  const auto for_each_range = [&](const std::function<void(Range&)>& task) {
+  const auto for_each_range = [&](const auto& task) {
     pool_.parallel_for(static_cast<int64_t>(ranges.size()),
                        [&](int64_t i) { task(ranges[static_cast<size_t>(i)]); });
   };
 
-  for_each_range([&](Range& range) {
-    HWY_DYNAMIC_DISPATCH(CountKeys)
-    (in + range.begin, range.end - range.begin, kUpperShift, range.upper.data(), kUpperBuckets);
+  for_each_range([&](Range& r) {
+    HWY_DYNAMIC_DISPATCH(CountScores)(in + r.begin, r.end - r.begin, kUpperShift, r.counts.data(), kBuckets);
   });
-  Histogram upper_counts(kUpperBuckets);
-  for (const Range& range : ranges) {
-    for (size_t k = 0; k < kUpperBuckets; ++k) upper_counts[k] += range.upper[k];
-  }
-  const Choice upper = choose_bucket(upper_counts, keep);
+  const Choice upper = choose_bucket(ranges, keep);
 
-  const auto room =
-      static_cast<int64_t>(upper_counts[upper.bucket]) + kOverrun * static_cast<int64_t>(ranges.size());
+  // From here on only the chosen bucket's keys are looked at.
+  const int64_t room = upper.size + kOverrun * static_cast<int64_t>(ranges.size());
   const Buffer collected = scratch(room * static_cast<int64_t>(sizeof(uint32_t)));
   auto* next = collected.as<uint32_t>();
-  for (Range& range : ranges) {
-    range.keys = next;
-    next += range.upper[upper.bucket] + kOverrun;
+  for (Range& r : ranges) {
+    r.keys = next;
+    next += r.in_bucket(upper.bucket) + kOverrun;
   }
-  for_each_range([&](Range& range) {
-    range.key_count = HWY_DYNAMIC_DISPATCH(CollectBucket)(in + range.begin, range.end - range.begin,
-                                                          kUpperShift, upper.bucket, range.keys);
+  for_each_range([&](Range& r) {
+    r.key_count =
+        HWY_DYNAMIC_DISPATCH(CollectBucket)(in + r.begin, r.end - r.begin, kUpperShift, upper.bucket, r.keys);
+    count_keys(r, upper.bucket, kMiddleShift);
   });
-  const Choice middle = choose_lower(ranges, upper.rest, upper.bucket, kUpperShift, kMiddleShift);
-  const uint32_t middle_prefix = upper.bucket << (kUpperShift - kMiddleShift) | middle.bucket;
-  const Choice lower = choose_lower(ranges, middle.rest, middle_prefix, kMiddleShift, 0);
-  const uint32_t threshold = middle_prefix << kMiddleShift | lower.bucket;
+  const Choice middle = choose_bucket(ranges, upper.rest);
+  const uint32_t prefix = upper.bucket << 10 | middle.bucket;
+  for_each_range([&](Range& r) { count_keys(r, prefix, 0); });
+  const Choice lower = choose_bucket(ranges, middle.rest);
+  const uint32_t threshold = prefix << 10 | lower.bucket;
 
-  for_each_range(
-      [&](Range& range) { range.ties = std::count(range.keys, range.keys + range.key_count, threshold); });
-  std::vector<int64_t> quotas;
+  // Ties go to the lower index: the first ranges take as many as they have.
   int64_t left = lower.rest;
-  for (const Range& range : ranges) {
-    quotas.push_back(std::min(left, range.ties));
-    left -= quotas.back();
+  for (Range& r : ranges) {
+    r.ties = r.in_bucket(lower.bucket);
+    r.quota = std::min(left, r.ties);
+    left -= r.quota;
   }
-  for_each_range([&](Range& range) {
-    const int64_t quota = quotas[static_cast<size_t>(&range - ranges.data())];
-    const float* from = in + range.begin;
-    const int64_t count = range.end - range.begin;
-    if (quota == range.ties || quota == 0) {
-      HWY_DYNAMIC_DISPATCH(WriteMask)(from, out + range.begin, count, threshold + (quota < range.ties));
+  for_each_range([&](Range& r) {
+    const int64_t count = r.end - r.begin;
+    if (r.quota == r.ties || r.quota == 0) {
+      HWY_DYNAMIC_DISPATCH(WriteMask)
+      (in + r.begin, out + r.begin, count, r.quota == r.ties ? threshold : threshold + 1);
     } else {
-      HWY_DYNAMIC_DISPATCH(WriteMaskWithTies)(from, out + range.begin, count, threshold, quota);
+      HWY_DYNAMIC_DISPATCH(WriteMaskWithTies)(in + r.begin, out + r.begin, count, threshold, r.quota);
     }
   });
 }
