@@ -65,14 +65,16 @@ void* CpuBackend::plain_data(const Tensor& t) {
 }
 
 void CpuBackend::upload(const Tensor& y, const void* bytes) {
-  std::memcpy(allocate_plain(y), bytes, static_cast<size_t>(y.bytes()));
+  void* to = allocate_plain(y);
+  // An empty tensor may come without any memory.
+  if (y.bytes() > 0) std::memcpy(to, bytes, static_cast<size_t>(y.bytes()));
 }
 
 void CpuBackend::download(const Tensor& x, void* bytes) {
   const auto& storage = cpu_storage(x);
   if (storage.layout == CpuStorage::Layout::kBlocked) {
     blocked_to_plain({BlockedShape(x.shape), storage.buffer.as<float>()}, static_cast<float*>(bytes));
-  } else {
+  } else if (x.bytes() > 0) {
     std::memcpy(bytes, storage.buffer.as<void>(), static_cast<size_t>(x.bytes()));
   }
 }
