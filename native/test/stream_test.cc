@@ -5,6 +5,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <thread>
 #include <vector>
 
 namespace rst {
@@ -38,13 +39,27 @@ TEST_CASE("enqueue blocks while the queue is full") {
   stream.synchronize();
 }
 
-TEST_CASE("destruction runs what is still queued") {
+TEST_CASE("stopping lets the running task finish and drops the rest") {
+  std::promise<void> started, gate;
   int runs = 0;
   {
     Stream stream;
+    stream.enqueue([&] {
+      started.set_value();
+      gate.get_future().wait();
+      ++runs;
+    });
     for (int i = 0; i < 50; ++i) stream.enqueue([&] { ++runs; });
+    started.get_future().wait();
+    std::thread release([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      gate.set_value();
+    });
+    stream.stop();
+    release.join();
+    stream.enqueue([&] { ++runs; });
   }
-  CHECK(runs == 50);
+  CHECK(runs == 1);
 }
 
 TEST_CASE("what a task captures is freed before the next task runs") {
