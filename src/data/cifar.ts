@@ -7,7 +7,7 @@ import type { Split } from './dataset.ts'
 import { readError } from './read-error.ts'
 
 const pixelsPerImage = 3 * 32 * 32
-const recordsPerRead = 500
+const recordsPerRead = 200
 
 /** How the records of one version look. */
 export interface CifarFormat {

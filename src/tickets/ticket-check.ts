@@ -1,6 +1,7 @@
 // Whether the parts of a ticket fit each other: the same check before it is written and after it is read.
 import { TicketError } from '../errors.ts'
-import { keptCount, maskShape, type TicketData } from './ticket-data.ts'
+import { keepCount, maskShape } from '../nn/pattern.ts'
+import type { TicketData } from './ticket-data.ts'
 
 /**
  * @param owner starts each error's sentence: the file's path, or 'The ticket'
@@ -21,7 +22,7 @@ type Wrong = (message: string, field: string) => TicketError
 function checkMask({ metadata, masks, weights }: TicketData, layer: string, wrong: Wrong): void {
   const field = `${layer}.mask`
   const { weightShape, shape, bits } = masks.get(layer)!
-  const expectedShape = maskShape(metadata.pattern, weightShape)
+  const expectedShape = maskShape(weightShape, metadata.pattern)
   if (shape.join() !== expectedShape.join()) {
     throw wrong(
       `tensor ${field} must have shape [${expectedShape.join(', ')}] for pattern ${metadata.pattern} but has [${shape.join(', ')}].`,
@@ -36,7 +37,7 @@ function checkMask({ metadata, masks, weights }: TicketData, layer: string, wron
   if (padding !== 0)
     throw wrong(`tensor ${field} must have zeros after its last bit, number ${count - 1}.`, field)
   const kept = countOnes(bits)
-  const expected = keptCount(metadata.remainingRatio, count)
+  const expected = keepCount(count, metadata.remainingRatio)
   if (kept !== expected) {
     throw wrong(
       `tensor ${field} must keep ${expected} of ${count} at remainingRatio ${metadata.remainingRatio} but keeps ${kept}.`,

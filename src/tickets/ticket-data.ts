@@ -59,15 +59,3 @@ export interface TicketData {
   /** A fine-tuned ticket's kept weights of every layer, in the order of the dense weight [K, C, R, S]. */
   readonly weights?: ReadonlyMap<string, Float32Array>
 }
-
-const maskRanks: Record<Pattern, number> = { element: 4, row: 3, kernel: 2, channel: 1 }
-
-/** The shape of the mask of a weight of shape [K, C, R, S]. */
-export function maskShape(pattern: Pattern, weightShape: readonly number[]): number[] {
-  return weightShape.slice(0, maskRanks[pattern])
-}
-
-/** How many of `count` weights (or groups) a layer keeps: max(1, round(ratio · count)). */
-export function keptCount(remainingRatio: number, count: number): number {
-  return Math.max(1, Math.round(remainingRatio * count))
-}

@@ -18,9 +18,10 @@ import {
   type SafetensorsFile,
   type StoredTensor,
 } from '../files/safetensors.ts'
+import { maskShape } from '../nn/pattern.ts'
 import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { checkTicket } from './ticket-check.ts'
-import { type LayerMask, maskShape, type TicketData } from './ticket-data.ts'
+import type { LayerMask, TicketData } from './ticket-data.ts'
 import { canonicalJson, decodeMetadata, encodeMetadata } from './ticket-metadata.ts'
 
 /**
@@ -81,7 +82,7 @@ export function decodeTicket(bytes: Uint8Array, file: string, expected?: Archite
         )
       }
       const bits = vector(tensorName, tensor, 'U8', file) as Uint8Array
-      masks.set(name, { weightShape, shape: maskShape(metadata.pattern, weightShape), bits })
+      masks.set(name, { weightShape, shape: maskShape(weightShape, metadata.pattern), bits })
     } else if (kind !== undefined) {
       const values = { running_mean: runningMean, running_var: runningVar, weight: weights }[kind]!
       values.set(name, vector(tensorName, tensor, 'F32', file) as Float32Array)

@@ -1,16 +1,8 @@
 // A ticket's metadata as the strings that a safetensors header holds: text as it is, everything else as JSON.
 import { TicketError } from '../errors.ts'
-import type { Initialisation } from '../nn/initialisation.ts'
-import type { Pattern } from '../nn/pattern.ts'
+import { initialisations } from '../nn/initialisation.ts'
+import { patterns } from '../nn/pattern.ts'
 import { type TicketMetadata, ticketFormat } from './ticket-data.ts'
-
-const patterns: readonly Pattern[] = ['element', 'row', 'kernel', 'channel']
-const initialisations: readonly Initialisation[] = [
-  'signed-kaiming-constant',
-  'kaiming-normal',
-  'kaiming-uniform',
-  'xavier-normal',
-]
 
 interface Field {
   /** Whether the value is stored as it is rather than as JSON. */

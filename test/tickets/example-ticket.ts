@@ -1,4 +1,5 @@
-import { keptCount, maskShape, type TicketData, type TicketMetadata } from '../../src/tickets/ticket-data.ts'
+import { keepCount, maskShape } from '../../src/nn/pattern.ts'
+import type { TicketData, TicketMetadata } from '../../src/tickets/ticket-data.ts'
 
 export const metadata: TicketMetadata = {
   format: 'rst-ticket/1',
@@ -31,9 +32,9 @@ export function exampleTicket(change: Partial<TicketMetadata> = {}, fineTuned = 
   const masks = new Map()
   const weights = new Map<string, Float32Array>()
   for (const [layer, weightShape] of Object.entries(weightShapes)) {
-    const shape = maskShape(all.pattern, weightShape)
+    const shape = maskShape(weightShape, all.pattern)
     const count = shape.reduce((a, b) => a * b, 1)
-    const kept = keptCount(all.remainingRatio, count)
+    const kept = keepCount(count, all.remainingRatio)
     const bits = new Uint8Array(Math.ceil(count / 8))
     for (let i = 0; i < kept; i++) bits[i >> 3] |= 1 << (i & 7)
     masks.set(layer, { weightShape, shape, bits })

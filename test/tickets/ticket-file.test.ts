@@ -9,7 +9,6 @@ import { TicketError } from '../../src/errors.ts'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsFile } from '../../src/files/safetensors.ts'
 import { checkArchitecture } from '../../src/tickets/architecture-check.ts'
 import { readTicket, writeTicket } from '../../src/tickets/stored-ticket.ts'
-import { keptCount, maskShape } from '../../src/tickets/ticket-data.ts'
 import { decodeTicket, encodeTicket } from '../../src/tickets/ticket-file.ts'
 import { architecture, exampleTicket } from './example-ticket.ts'
 
@@ -243,12 +242,4 @@ describe('checkArchitecture', () => {
       'has 3 channels but there are 4',
     )
   })
-})
-
-it('mask shapes and kept counts follow the pattern', () => {
-  expect(maskShape('row', [8, 4, 3, 5])).toEqual([8, 4, 3])
-  expect(maskShape('channel', [8, 4, 3, 5])).toEqual([8])
-  expect(keptCount(0.05, 5)).toBe(1)
-  expect(keptCount(0.05, 50)).toBe(3)
-  expect(keptCount(1, 50)).toBe(50)
 })

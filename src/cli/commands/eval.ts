@@ -1,0 +1,117 @@
+// rst eval
+import { join } from 'node:path'
+import { Command } from 'commander'
+import type { Attack } from '../../attacks/attack.ts'
+import { datasets } from '../../data/datasets.ts'
+import { ConfigError } from '../../errors.ts'
+import { writeFileAtomic } from '../../files/atomic.ts'
+import { makeFolder } from '../../files/run-folder.ts'
+import { evaluationLines, limitFor, printWarnings } from '../closing-evaluation.ts'
+import type { Library } from '../library.ts'
+import {
+  addDeviceOptions,
+  addEvaluationOptions,
+  addOutputOptions,
+  addTicketOption,
+  type EvaluationOptions,
+  type evaluationAttackNames,
+} from '../options.ts'
+import { ProgressDisplay, showEvaluation } from '../progress.ts'
+import { type Context, runCommand, type Session } from '../run-command.ts'
+import { defaultEps } from '../training-run.ts'
+
+export function evalCommand(context: Context): Command {
+  const command = new Command('eval')
+    .summary('measure the natural and robust accuracy of a ticket')
+    .description('Attack a ticket on test images and print its natural and robust accuracy.')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ rst eval --ticket rst-5.safetensors --attack pgd,fgsm --eps 8/255 --steps 20 --limit 1000',
+    )
+  for (const add of [addTicketOption, addEvaluationOptions, addDeviceOptions, addOutputOptions]) add(command)
+  return command.action(runCommand<EvaluationOptions>(context, evaluateTicket))
+}
+
+async function evaluateTicket(options: EvaluationOptions, session: Session): Promise<void> {
+  const { terminal } = session
+  const { device, threads, seed, batchSize, out, norm } = options
+  if (options.ticket === undefined)
+    throw new ConfigError('--ticket is required: give the path of a ticket file.', 'ticket')
+  if (norm === 'l2' && options.eps === undefined) {
+    throw new ConfigError(
+      '--norm l2 needs --eps: there is no usual L2 radius; 128/255 is common on CIFAR.',
+      'eps',
+    )
+  }
+  if (out !== undefined) await makeFolder(out)
+  const library = await session.loadLibrary()
+  const ticket = await library.loadTicket(options.ticket, { device, threads })
+  const dataset = options.dataset ?? ticket.metadata.dataset
+  const { test, info } = await datasets.open(dataset, options.data)
+  checkImages(ticket.metadata, info)
+  const eps = options.eps ?? defaultEps(dataset)
+  const attacks = options.attack.map(name => makeAttack(name, options, eps, library))
+
+  const display = new ProgressDisplay(terminal, 'evaluate')
+  const evaluation = await library
+    .evaluate(ticket, test, {
+      attacks,
+      limit: limitFor(options.limit, test),
+      seed,
+      batchSize,
+      signal: session.signal,
+      onProgress: showEvaluation(display, terminal.io.now),
+    })
+    .finally(() => display.finish())
+  printWarnings(evaluation, session)
+  const json = {
+    naturalAccuracy: evaluation.naturalAccuracy,
+    attacks: evaluation.attacks,
+    images: evaluation.images,
+    seconds: session.seconds(),
+  }
+  if (out !== undefined)
+    await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`)
+  terminal.result(evaluationLines({ ticket: evaluation }), json)
+}
+
+function makeAttack(
+  name: (typeof evaluationAttackNames)[number],
+  { stepSize, steps, restarts, norm }: EvaluationOptions,
+  eps: number,
+  { attacks }: Library,
+): Attack {
+  switch (name) {
+    case 'pgd':
+      return attacks.pgd({ eps, stepSize, steps, restarts, norm })
+    case 'fgsm':
+      return attacks.fgsm({ eps, stepSize, norm })
+    case 'fgsm-rs':
+      return attacks.fgsmRs({ eps, stepSize, norm })
+  }
+}
+
+interface Images {
+  readonly classes: number
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+  readonly name: string
+}
+
+function checkImages(
+  {
+    classes,
+    inChannels,
+    imageSize,
+  }: { classes: number; inChannels: number; imageSize: readonly [number, number] },
+  data: Images,
+): void {
+  const wanted = `${inChannels}×${imageSize.join('×')} pixels and ${classes} classes`
+  const came = `${data.channels}×${data.height}×${data.width} pixels and ${data.classes} classes`
+  if (wanted === came) return
+  throw new ConfigError(
+    `The ticket is for images of ${wanted} but ${data.name} has ${came}: give another --dataset.`,
+    'dataset',
+  )
+}

@@ -1,0 +1,94 @@
+// rst search
+import { Command } from 'commander'
+import { datasets } from '../../data/datasets.ts'
+import type { SearchOptions } from '../../search/options.ts'
+import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
+import { formatCount, formatDuration, formatPercent } from '../format.ts'
+import {
+  addDeviceOptions,
+  addMaskOptions,
+  addNetworkOptions,
+  addOutputOptions,
+  addTrainingOptions,
+  type MaskOptions,
+  type NetworkOptions,
+  type RunOptions,
+} from '../options.ts'
+import { type Context, runCommand, type Session } from '../run-command.ts'
+import { openRunFolder, resultPath, trainingOptions, withProgress } from '../training-run.ts'
+
+type Options = RunOptions & NetworkOptions & MaskOptions
+
+export function searchCommand(context: Context): Command {
+  const command = new Command('search')
+    .summary('search a robust scratch ticket')
+    .description(
+      'Search, in a network whose random weights are never trained, the subnetwork that is robust to an attack. Saves the ticket and compares it with a random mask of the same ratio.',
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ rst search --arch conv4 --dataset fashion-mnist --ratio 0.3 --attack fgsm-rs --epochs 3 --seed 0',
+    )
+  for (const add of [
+    addNetworkOptions,
+    addMaskOptions,
+    addTrainingOptions,
+    addDeviceOptions,
+    addOutputOptions,
+  ])
+    add(command)
+  return command.action(runCommand<Options>(context, search))
+}
+
+async function search(options: Options, session: Session): Promise<void> {
+  const { terminal } = session
+  const library = await session.loadLibrary()
+  const arch = library.models.canonicalName(options.arch)
+  const data = await datasets.open(options.dataset, options.data)
+  const evaluation = closingEvaluation(options, options.dataset, library, session)
+  const runDir = await openRunFolder(options, `search-${arch}-${options.dataset}`)
+  terminal.log(`Searching in ${arch} on ${options.dataset}; the run folder is ${runDir}.`)
+
+  const { ratio, pattern, init, weightSeed, scoreSeed, width } = options
+  const searchOptions: SearchOptions = {
+    ...trainingOptions(options, data, runDir, library, session),
+    arch,
+    width,
+    remainingRatio: ratio,
+    pattern,
+    init,
+    weightSeed,
+    scoreSeed,
+  }
+  const { ticket } = await withProgress('search', runDir, session, onProgress =>
+    library.searchRST({ ...searchOptions, onProgress }),
+  )
+  const path = resultPath(runDir, 'ticket')
+  await ticket.save(path)
+
+  const ofTicket = await evaluation.run('ticket', ticket, data.test)
+  const random = await library.randomTicket({ ...searchOptions, runDir: undefined, resume: false })
+  const ofRandom = await evaluation.run('random mask', random, data.test)
+  printWarnings(ofTicket, session)
+  const { kept, total } = ticket.parameters
+  const seconds = session.seconds()
+  terminal.result(
+    [
+      ...evaluationLines({ ticket: ofTicket, 'random mask': ofRandom }),
+      `${formatCount(kept)} of ${formatCount(total)} weights kept (${formatPercent(kept / total)}), ${formatDuration(seconds)}`,
+      `ticket saved to ${path}`,
+    ],
+    {
+      ticket: path,
+      naturalAccuracy: ofTicket.naturalAccuracy,
+      robustAccuracy: ofTicket.attacks[0].robustAccuracy,
+      remainingRatio: ratio,
+      parameters: ticket.parameters,
+      seconds,
+      randomMask: {
+        naturalAccuracy: ofRandom.naturalAccuracy,
+        robustAccuracy: ofRandom.attacks[0].robustAccuracy,
+      },
+    },
+  )
+}

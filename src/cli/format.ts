@@ -1,0 +1,32 @@
+// Numbers as people read them.
+
+/** 0.6412 as '64.1 %'. */
+export function formatPercent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
+
+/** 1234567 as '1,234,567', whatever the locale. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US')
+}
+
+/** Seconds as '42 s', '3 min 12 s' or '2 h 5 min'. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.round(seconds)
+  if (!Number.isFinite(whole)) return '?'
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  const minutes = Math.round(seconds / 60)
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** Rows of cells as lines: the first column flush left, the others flush right. */
+export function formatTable(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)))
+  return rows.map(row =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+      .join('   ')
+      .trimEnd(),
+  )
+}

@@ -1,0 +1,93 @@
+// What the commands need of the library. main.ts passes the real one, tests a small fake.
+import type { Attack } from '../attacks/attack.ts'
+import type { Classifier } from '../attacks/classifier.ts'
+import type { InnerAttack } from '../attacks/inner-attack.ts'
+import type { Split } from '../data/dataset.ts'
+import type { SearchOptions, TrainingOptions } from '../search/options.ts'
+import type { TicketMetadata } from '../tickets/ticket-data.ts'
+
+export interface Ticket extends Classifier {
+  readonly metadata: TicketMetadata
+  /** Weights of all layers. */
+  readonly parameters: { readonly kept: number; readonly total: number }
+  save(path: string): Promise<void>
+}
+
+export interface DenseModel extends Classifier {
+  save(path: string): Promise<void>
+}
+
+export interface EvaluateOptions {
+  attacks: Attack[]
+  /** Evaluate on a seeded subset of this many images. Default: all. */
+  limit?: number
+  seed?: number
+  batchSize?: number
+  signal?: AbortSignal
+  onProgress?: (progress: { images: number; total: number }) => void
+}
+
+export interface AttackReport {
+  readonly name: string
+  readonly eps: number
+  readonly norm: 'linf' | 'l2'
+  readonly robustAccuracy: number
+  readonly forwards: number
+  readonly backwards: number
+  readonly warnings: readonly { readonly code: string; readonly message: string }[]
+}
+
+export interface Evaluation {
+  readonly naturalAccuracy: number
+  /** Images evaluated. */
+  readonly images: number
+  readonly attacks: readonly AttackReport[]
+}
+
+export interface DoctorReport {
+  readonly version: string
+  readonly node: string
+  readonly platform: string
+  /** Such as 'CPU, AVX2, 2 threads'. */
+  readonly device: string
+  readonly simd: string
+  readonly threads: number
+  /** Bytes. */
+  readonly memory: number
+  /** Path of the native addon. */
+  readonly addon: string
+  readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
+}
+
+export type FinetuneOptions = Omit<TrainingOptions, 'arch' | 'width'> & {
+  ticket: Ticket
+  weights: 'inherit' | 'reinit'
+}
+
+export interface Library {
+  readonly models: {
+    /** @throws ConfigError for an architecture that does not exist */
+    canonicalName(arch: string): string
+  }
+  readonly attacks: {
+    pgd(options: {
+      eps: number
+      stepSize?: number
+      steps?: number
+      norm?: 'linf' | 'l2'
+      restarts?: number
+    }): Attack & InnerAttack
+    fgsm(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
+    fgsmRs(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
+    /** Free adversarial training: each batch is replayed with the perturbation kept. */
+    free(options: { eps: number; stepSize?: number; replays?: number }): InnerAttack
+  }
+  searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
+  trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>
+  finetune(options: FinetuneOptions): Promise<{ ticket: Ticket }>
+  loadTicket(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Ticket>
+  /** The ticket of an untrained random mask, of the same options as a search. */
+  randomTicket(options: SearchOptions): Promise<Ticket>
+  evaluate(model: Classifier, split: Split, options: EvaluateOptions): Promise<Evaluation>
+  doctor(): Promise<DoctorReport>
+}

@@ -1,0 +1,92 @@
+// The program: its commands, and how their errors become messages and exit codes.
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { ConfigError, RstError } from '../errors.ts'
+import { dataCommand } from './commands/data.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { evalCommand } from './commands/eval.ts'
+import { finetuneCommand } from './commands/finetune.ts'
+import { searchCommand } from './commands/search.ts'
+import { trainCommand } from './commands/train.ts'
+import type { Library } from './library.ts'
+import type { Context } from './run-command.ts'
+import { type Io, Terminal } from './terminal.ts'
+
+export const exitCodes = { done: 0, failed: 1, wrongUse: 2, interrupted: 130 } as const
+
+/**
+ * Runs one command line.
+ * @param args without the program's name
+ * @returns the exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted
+ */
+export async function run(
+  args: readonly string[],
+  loadLibrary: () => Promise<Library>,
+  io: Io,
+): Promise<number> {
+  const context: Context = {
+    io,
+    loadLibrary,
+    terminal: new Terminal(io, { color: !args.includes('--no-color') }),
+  }
+  try {
+    await buildProgram(context).parseAsync(args, { from: 'user' })
+    return exitCodes.done
+  } catch (error) {
+    return report(error, context)
+  }
+}
+
+function buildProgram(context: Context): Command {
+  const { io } = context
+  const program = new Command('rst')
+    .description(
+      'Search, attack and evaluate robust scratch tickets: adversarially robust subnetworks of networks that were never trained.',
+    )
+    .version(packageVersion(), '--version', 'print the version')
+    .exitOverride()
+    .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
+    .showHelpAfterError('(see --help)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted. RST_DEBUG=1 prints stack traces.',
+    )
+  const commands = [
+    searchCommand(context),
+    trainCommand(context),
+    finetuneCommand(context),
+    evalCommand(context),
+    dataCommand(context),
+    doctorCommand(context),
+  ]
+  for (const command of commands) {
+    inherit(command, program)
+    program.addCommand(command)
+  }
+  return program
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}
+
+/** Commands made apart do not take over the program's settings by themselves. */
+function inherit(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent)
+  for (const child of command.commands) inherit(child, command)
+}
+
+function report(error: unknown, { io, terminal }: Context): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUse
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
+  if (name === 'AbortError') {
+    terminal.error(message)
+    terminal.failure('ABORT_ERR', message)
+    return exitCodes.interrupted
+  }
+  terminal.error(message)
+  if (io.env.RST_DEBUG) io.stderr.write(`${stack}\n`)
+  else if (!(error instanceof RstError)) terminal.log('(RST_DEBUG=1 shows where this came from)')
+  terminal.failure(error instanceof RstError ? error.code : 'ERR_RST_UNEXPECTED', message)
+  return error instanceof ConfigError ? exitCodes.wrongUse : exitCodes.failed
+}

@@ -1,0 +1,64 @@
+// What happens around every command: configuration, terminal, Ctrl-C.
+import type { Command } from 'commander'
+import { applyConfigFile } from './config-file.ts'
+import type { Library } from './library.ts'
+import type { OutputOptions } from './options.ts'
+import { type Io, Terminal } from './terminal.ts'
+
+/** What the program is built with. */
+export interface Context {
+  io: Io
+  /** Loads the library, and with it the native addon, once it is needed. */
+  loadLibrary: () => Promise<Library>
+  /** Set once a command runs; errors are printed on it. */
+  terminal: Terminal
+}
+
+/** What a command runs with. */
+export interface Session {
+  terminal: Terminal
+  loadLibrary: () => Promise<Library>
+  /** Fires on Ctrl-C. */
+  signal: AbortSignal
+  /** Seconds since the command began. */
+  seconds: () => number
+}
+
+/** A commander action that reads --config, then runs `body` until it ends or Ctrl-C stops it. */
+export function runCommand<Options extends OutputOptions>(
+  context: Context,
+  body: (options: Options, session: Session, argument: string | undefined) => Promise<void>,
+) {
+  return async (...args: unknown[]): Promise<void> => {
+    const command = args.at(-1) as Command
+    const argument = typeof args[0] === 'string' ? args[0] : undefined
+    const { io } = context
+    context.terminal = new Terminal(io, command.opts<Options>())
+    const file = command.opts<Options>().config
+    if (file !== undefined) await applyConfigFile(command, file)
+    const options = command.opts<Options>()
+    const terminal = new Terminal(io, options)
+    context.terminal = terminal
+
+    const controller = new AbortController()
+    const stopListening = io.onInterrupt(() => {
+      if (controller.signal.aborted) {
+        io.exit(130)
+        return
+      }
+      terminal.log('\nStopping after this step; press Ctrl-C again to stop at once.')
+      controller.abort()
+    })
+    const started = io.now()
+    try {
+      const seconds = () => (io.now() - started) / 1000
+      await body(
+        options,
+        { terminal, loadLibrary: context.loadLibrary, signal: controller.signal, seconds },
+        argument,
+      )
+    } finally {
+      stopListening()
+    }
+  }
+}

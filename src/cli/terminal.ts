@@ -1,0 +1,88 @@
+// What a command prints, and where: results on standard output, everything else on standard error.
+
+/** The process as the commands see it; tests pass their own. */
+export interface Io {
+  stdout: { write(text: string): unknown; isTTY?: boolean }
+  stderr: { write(text: string): unknown; isTTY?: boolean; columns?: number }
+  env: Readonly<Record<string, string | undefined>>
+  /** Milliseconds that only grow. */
+  now(): number
+  /** Calls `handler` on each Ctrl-C until the function it returns is called. */
+  onInterrupt(handler: () => void): () => void
+  /** Ends the process at once. */
+  exit(code: number): void
+}
+
+export interface TerminalOptions {
+  json?: boolean
+  quiet?: boolean
+  color: boolean
+}
+
+export class Terminal {
+  readonly io: Io
+  readonly #json: boolean
+  readonly #quiet: boolean
+  readonly #color: boolean
+
+  constructor(io: Io, { json = false, quiet = false, color }: TerminalOptions) {
+    this.io = io
+    this.#json = json
+    this.#quiet = quiet
+    this.#color = color && !io.env.NO_COLOR && io.env.TERM !== 'dumb'
+  }
+
+  /** Whether one line of standard error may be drawn over and over. */
+  get canRedraw(): boolean {
+    return this.io.stderr.isTTY === true && !this.#quiet && this.io.env.TERM !== 'dumb'
+  }
+
+  get columns(): number {
+    return this.io.stderr.columns ?? 80
+  }
+
+  /** A line of progress or explanation, on standard error; nothing when quiet. */
+  log(line: string): void {
+    if (!this.#quiet) this.io.stderr.write(`${line}\n`)
+  }
+
+  warn(line: string): void {
+    this.io.stderr.write(`${this.#style('33', 'warning:')} ${line}\n`)
+  }
+
+  error(line: string): void {
+    this.io.stderr.write(`${this.#style('31', 'error:')} ${line}\n`)
+  }
+
+  /** Draws `text` in place of the last drawn one. Only where `canRedraw`. */
+  redraw(text: string): void {
+    this.io.stderr.write(`\r\x1b[2K${text}`)
+  }
+
+  /** The part of a drawn text that stands out. */
+  accent(text: string): string {
+    return this.#style('36', text)
+  }
+
+  /**
+   * A command's result: `lines` for people, or `json` as one line for programs, with the lines on standard error.
+   * Nothing may be printed after it.
+   */
+  result(lines: readonly string[], json: object): void {
+    if (this.#json) {
+      for (const line of lines) this.log(line)
+      this.io.stdout.write(`${JSON.stringify(json)}\n`)
+    } else {
+      for (const line of lines) this.io.stdout.write(`${line}\n`)
+    }
+  }
+
+  /** A failed command's JSON; nothing without --json. */
+  failure(code: string, message: string): void {
+    if (this.#json) this.io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
+  }
+
+  #style(code: string, text: string): string {
+    return this.#color && this.io.stderr.isTTY === true ? `\x1b[${code}m${text}\x1b[0m` : text
+  }
+}

@@ -1,0 +1,108 @@
+// What the training commands share: their options as the library takes them, and the run folder.
+import { join } from 'node:path'
+import type { InnerAttack } from '../attacks/inner-attack.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { ConfigError } from '../errors.ts'
+import { makeFolder, makeNumberedFolder } from '../files/run-folder.ts'
+import type { TrainingOptions } from '../search/options.ts'
+import type { Library } from './library.ts'
+import type { RunOptions } from './options.ts'
+import { ProgressDisplay, showTraining } from './progress.ts'
+import type { Session } from './run-command.ts'
+
+/** The usual L∞ radius of attacks on a data set. */
+export function defaultEps(dataset: string): number {
+  return dataset.endsWith('mnist') ? 0.1 : 8 / 255
+}
+
+/**
+ * The folder of the run, made where it does not exist, so that an --out that cannot be written fails before the
+ * training rather than after it.
+ * @param name 'search-conv2-cifar10': command, architecture and data set
+ */
+export async function openRunFolder({ out, resume }: RunOptions, name: string): Promise<string> {
+  if (resume && out === undefined) {
+    throw new ConfigError('--resume needs the folder of the run to continue: give it as --out DIR.', 'out')
+  }
+  if (out === undefined) return makeNumberedFolder('runs', name)
+  if (!resume) await makeFolder(out)
+  return out
+}
+
+export function innerAttack(
+  { attack, stepSize, steps }: RunOptions,
+  eps: number,
+  { attacks }: Library,
+): InnerAttack | null {
+  switch (attack) {
+    case 'pgd':
+      return attacks.pgd({ eps, stepSize, steps: steps ?? 7 })
+    case 'fgsm':
+      return attacks.fgsm({ eps, stepSize })
+    case 'fgsm-rs':
+      return attacks.fgsmRs({ eps, stepSize })
+    case 'free':
+      return attacks.free({ eps, stepSize, replays: steps })
+    case 'none':
+      return null
+  }
+}
+
+/** The options of `TrainingOptions` that all training commands have. */
+export function trainingOptions(
+  options: RunOptions,
+  data: Dataset,
+  runDir: string,
+  library: Library,
+  session: Session,
+): Omit<TrainingOptions, 'arch' | 'width'> {
+  const { epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, augment, seed, device, threads } =
+    options
+  return {
+    data,
+    inner: innerAttack(options, options.eps ?? defaultEps(data.info.name), library),
+    epochs,
+    batchSize,
+    lr,
+    schedule: { kind: options.schedule, warmupEpochs: options.warmupEpochs },
+    momentum,
+    weightDecay,
+    labelSmoothing,
+    augment,
+    limit: options.limit === 'all' ? undefined : options.limit,
+    seed,
+    device,
+    threads,
+    signal: session.signal,
+    runDir,
+    resume: options.resume ?? false,
+  }
+}
+
+/**
+ * Runs `train` under a progress display called `label`. When Ctrl-C stops it, says how to go on.
+ */
+export async function withProgress<T>(
+  label: string,
+  runDir: string,
+  { terminal, signal }: Session,
+  train: (onProgress: NonNullable<TrainingOptions['onProgress']>) => Promise<T>,
+): Promise<T> {
+  const display = new ProgressDisplay(terminal, label)
+  try {
+    return await train(showTraining(display))
+  } catch (error) {
+    if (signal.aborted) {
+      display.finish()
+      terminal.log(`To go on, give the same command with --out ${runDir} --resume.`)
+    }
+    throw error
+  } finally {
+    display.finish()
+  }
+}
+
+/** Where the trained thing is saved. */
+export function resultPath(runDir: string, name: 'ticket' | 'model'): string {
+  return join(runDir, `${name}.safetensors`)
+}

@@ -1,0 +1,113 @@
+// Reading option values. Each parser throws a ConfigError that says what was expected and what came.
+import { ConfigError } from '../errors.ts'
+import { didYouMean } from '../nearest-name.ts'
+
+/** Reads the text of the option `flag` ('--step-size'). */
+export type Parser<T> = (text: string, flag: string) => T
+
+/** The name of `--step-size` in the API: stepSize. */
+export function optionName(flag: string): string {
+  return flag.replace(/^--/, '').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** A perturbation size or step in pixel units (pixels in [0, 1]): a fraction such as 8/255, or a decimal from 0 to 1. */
+export const parseEps: Parser<number> = (text, flag) => {
+  const fraction = /^\s*(\d+(?:\.\d+)?)\s*\/\s*(\d+(?:\.\d+)?)\s*$/.exec(text)
+  if (fraction !== null && Number(fraction[2]) > 0) return Number(fraction[1]) / Number(fraction[2])
+  const value = toNumber(text)
+  if (value > 1) {
+    throw new ConfigError(
+      `Expected a fraction such as 8/255 or a decimal from 0 to 1 for ${flag} (pixels lie in [0, 1]) but received ${text}: did you mean ${value}/255?`,
+      optionName(flag),
+    )
+  }
+  if (!(value >= 0)) {
+    throw new ConfigError(
+      `Expected a fraction such as 8/255 or a decimal from 0 to 1 for ${flag} but received ${quote(text)}.`,
+      optionName(flag),
+    )
+  }
+  return value
+}
+
+export const parseRatio: Parser<number> = (text, flag) => {
+  const value = toNumber(text)
+  if (value > 0 && value <= 1) return value
+  const percent =
+    value > 1 && value <= 100 && /^\d+$/.test(text.trim()) ? `: did you mean ${value / 100}?` : '.'
+  throw new ConfigError(
+    `Expected a share above 0 and up to 1 for ${flag} but received ${quote(text)}${percent}`,
+    optionName(flag),
+  )
+}
+
+/** A number from `low` to `high`, both included unless `open` excludes `low`. */
+export function numberFrom(low: number, high = Number.POSITIVE_INFINITY, open?: 'above'): Parser<number> {
+  return (text, flag) => {
+    const value = toNumber(text)
+    if (Number.isFinite(value) && (open ? value > low : value >= low) && value <= high) return value
+    throw new ConfigError(
+      `Expected a number ${open ? 'above' : 'from'} ${low}${high === Number.POSITIVE_INFINITY ? (open ? '' : ' up') : ` to ${high}`} for ${flag} but received ${quote(text)}.`,
+      optionName(flag),
+    )
+  }
+}
+
+export function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): Parser<number> {
+  return (text, flag) => {
+    const value = toNumber(text)
+    if (Number.isInteger(value) && value >= low && value <= high) return value
+    const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`
+    throw new ConfigError(
+      `Expected a whole number ${range} for ${flag} but received ${quote(text)}.`,
+      optionName(flag),
+    )
+  }
+}
+
+/** A number of images, or 'all'. */
+export const parseLimit: Parser<number | 'all'> = (text, flag) => {
+  if (text.trim() === 'all') return 'all'
+  const value = toNumber(text)
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new ConfigError(
+    `Expected a number of images of at least 1, or all, for ${flag} but received ${quote(text)}.`,
+    optionName(flag),
+  )
+}
+
+export function oneOf<T extends string>(allowed: readonly T[]): Parser<T> {
+  return (text, flag) => {
+    if ((allowed as readonly string[]).includes(text)) return text as T
+    throw new ConfigError(
+      `Expected one of ${allowed.join(', ')} for ${flag} but received ${quote(text)}${didYouMean(text, allowed) || '.'}`,
+      optionName(flag),
+    )
+  }
+}
+
+/** Names from `allowed`, separated by commas. */
+export function listOf<T extends string>(allowed: readonly T[]): Parser<T[]> {
+  const parse = oneOf(allowed)
+  return (text, flag) => text.split(',').map(name => parse(name.trim(), flag))
+}
+
+export const parseText: Parser<string> = (text, flag) => {
+  if (text !== '') return text
+  throw new ConfigError(`Expected a value for ${flag} but received nothing.`, optionName(flag))
+}
+
+/** 8/255 where eps is a whole number of pixel levels, otherwise a decimal. */
+export function formatEps(eps: number): string {
+  const levels = eps * 255
+  if (eps > 0 && Math.abs(levels - Math.round(levels)) < 1e-6) return `${Math.round(levels)}/255`
+  return String(Number(eps.toPrecision(6)))
+}
+
+function toNumber(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text)
+}
+
+function quote(text: string): string {
+  return Number.isNaN(toNumber(text)) ? `'${text}'` : text
+}

@@ -1,0 +1,2 @@
+export { permutation } from './permutation.ts'
+export { Purpose, philox4x32, RandomStream } from './philox.ts'

@@ -1,0 +1,154 @@
+// Runs the program in this process with a library whose networks need no addon, and catches what it prints.
+
+import type { Evaluation, Library, Ticket } from '../../src/cli/library.ts'
+import { run } from '../../src/cli/program.ts'
+import type { Io } from '../../src/cli/terminal.ts'
+import { AbortError, ConfigError } from '../../src/errors.ts'
+import { readTicket, writeTicket } from '../../src/tickets/stored-ticket.ts'
+import type { TicketData } from '../../src/tickets/ticket-data.ts'
+import { exampleTicket } from '../tickets/example-ticket.ts'
+
+// Options and results of all kinds pass through here; the tests look into them.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Loose = any
+
+export interface Ran {
+  code: number
+  stdout: string
+  stderr: string
+  /** Arguments of each call into the library, by function. */
+  calls: Record<string, Loose[]>
+  /** Set when the program ended itself at once. */
+  exited: number | undefined
+}
+
+export interface Conditions {
+  env?: Record<string, string>
+  isTTY?: boolean
+  /** Changes to the library. */
+  library?: Partial<Library>
+  /** Called with a function that presses Ctrl-C, once a search runs. */
+  duringSearch?: (interrupt: () => void) => void
+}
+
+const archs = ['preact-resnet18', 'resnet18-cifar', 'conv2', 'conv4']
+
+export async function rst(
+  args: string[],
+  { env = {}, isTTY = false, library = {}, duringSearch }: Conditions = {},
+): Promise<Ran> {
+  const ran: Ran = { code: -1, stdout: '', stderr: '', calls: {}, exited: undefined }
+  const handlers = new Set<() => void>()
+  let time = 0
+  const io: Io = {
+    stdout: { write: text => (ran.stdout += text), isTTY },
+    stderr: { write: text => (ran.stderr += text), isTTY, columns: 200 },
+    env,
+    now: () => (time += 50),
+    onInterrupt(handler) {
+      handlers.add(handler)
+      return () => handlers.delete(handler)
+    },
+    exit: code => {
+      ran.exited = code
+    },
+  }
+  const called = (name: string, argument: unknown) => {
+    ran.calls[name] ??= []
+    ran.calls[name].push(argument)
+  }
+  const interrupt = () => {
+    for (const handler of handlers) handler()
+  }
+
+  const ticketOf = (data: TicketData, label: string): Ticket =>
+    ({
+      label,
+      metadata: data.metadata,
+      parameters: { kept: 30, total: 100 },
+      save: (path: string) => writeTicket(path, data),
+    }) as Loose
+  const train = (name: string) => async (options: Loose) => {
+    called(name, options)
+    duringSearch?.(interrupt)
+    for (let step = 1; step <= 400; step++) {
+      if (options.signal.aborted) throw new AbortError(`Interrupted at step ${step} of 400.`)
+      options.onProgress({
+        epoch: 0,
+        epochs: 2,
+        step,
+        steps: 400,
+        loss: 2,
+        accuracy: 0.5,
+        lr: 0.1,
+        imagesPerSecond: 1234,
+        secondsLeft: 70,
+      })
+    }
+    return {
+      ticket: ticketOf(exampleTicket(), 'ticket'),
+      model: { label: 'model', save: async () => {} } as Loose,
+    }
+  }
+  const attack = (name: string) => (options: Loose) => ({ name, norm: 'linf', ...options, settings: options })
+  const fake: Loose = {
+    models: {
+      canonicalName(arch: string) {
+        if (archs.includes(arch)) return arch
+        throw new ConfigError(`Expected one of ${archs.join(', ')} for arch but received '${arch}'.`, 'arch')
+      },
+    },
+    attacks: { pgd: attack('pgd'), fgsm: attack('fgsm'), fgsmRs: attack('fgsm-rs'), free: attack('free') },
+    searchRST: train('searchRST'),
+    trainDense: train('trainDense'),
+    finetune: train('finetune'),
+    loadTicket: async (path: string, options: unknown) => {
+      called('loadTicket', { path, options })
+      return ticketOf(await readTicket(path), 'ticket')
+    },
+    randomTicket: async (options: unknown) => {
+      called('randomTicket', options)
+      return ticketOf(exampleTicket(), 'random')
+    },
+    evaluate: async (model: Loose, split: Loose, options: Loose): Promise<Evaluation> => {
+      called('evaluate', { model, split, ...options })
+      options.onProgress({ images: 10, total: 20 })
+      const share = model.label === 'random' ? 0.1 : 0.6
+      return {
+        naturalAccuracy: share,
+        images: options.limit ?? split.size,
+        attacks: options.attacks.map(({ name, eps, norm }: Loose) => ({
+          name,
+          eps,
+          norm,
+          robustAccuracy: share / 2,
+          forwards: 5,
+          backwards: 4,
+          warnings: name === 'fgsm' ? [{ code: 'WEAK', message: 'a single step is a weak attack' }] : [],
+        })),
+      }
+    },
+    doctor: async () => ({
+      version: '0.1.0',
+      node: 'v20',
+      platform: 'linux-x64',
+      device: 'CPU',
+      simd: 'AVX2',
+      threads: 2,
+      memory: 2 ** 33,
+      addon: '/addon.node',
+      datasets: [
+        { name: 'mnist', dir: null },
+        { name: 'cifar10', dir: 'data/cifar10' },
+      ],
+    }),
+    ...library,
+  }
+  ran.code = await run(args, async () => fake, io)
+  return ran
+}
+
+/** The JSON object on the last line of standard output. */
+export function jsonOf({ stdout }: Ran): Loose {
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!)
+}
