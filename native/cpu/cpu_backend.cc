@@ -63,7 +63,9 @@ void* CpuBackend::plain_data(const Tensor& t) {
 }
 
 void CpuBackend::upload(const Tensor& y, const void* bytes) {
-  std::memcpy(allocate_plain(y), bytes, static_cast<size_t>(y.bytes()));
+  void* to = allocate_plain(y);
+  // An empty tensor may come without any memory.
+  if (y.bytes() > 0) std::memcpy(to, bytes, static_cast<size_t>(y.bytes()));
 }
 
 void CpuBackend::download(const Tensor& x, void* bytes) {

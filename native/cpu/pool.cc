@@ -40,19 +40,19 @@ HWY_INLINE void for_each_window(const BlockedShape& in, const BlockedShape& out,
   }
 }
 
-// The largest value of each lane in a window, and where it stands: its first pixel y·w + x. A NaN is larger
-// than all numbers.
+// The largest value of each lane in a window, and the offset in the plane of the first pixel that holds it. A
+// NaN is larger than all numbers.
 HWY_INLINE void window_max(const BlockedShape& s, const float* HWY_RESTRICT plane, const Window& w,
                            float* HWY_RESTRICT best, int32_t* HWY_RESTRICT where) {
-  const float* HWY_RESTRICT first = plane + s.offset(0, 0, w.y0, w.x0);
+  const auto first = static_cast<int32_t>(s.offset(0, 0, w.y0, w.x0));
   for (int lane = 0; lane < kLanes; ++lane) {
-    best[lane] = first[lane];
-    where[lane] = static_cast<int32_t>(w.y0 * s.w + w.x0);
+    best[lane] = plane[first + lane];
+    where[lane] = first;
   }
   for (int64_t y = w.y0; y < w.y1; ++y) {
     for (int64_t x = w.x0; x < w.x1; ++x) {
-      const float* HWY_RESTRICT pixel = plane + s.offset(0, 0, y, x);
-      const auto here = static_cast<int32_t>(y * s.w + x);
+      const auto here = static_cast<int32_t>(s.offset(0, 0, y, x));
+      const float* HWY_RESTRICT pixel = plane + here;
       for (int lane = 0; lane < kLanes; ++lane) {
         const float v = pixel[lane];
         const bool larger = (v > best[lane]) | ((v != v) & (best[lane] == best[lane]));
@@ -78,9 +78,7 @@ void MaxPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolPara
     int32_t where[kLanes];
     window_max(in, x, w, best, where);
     const float* g = dy + w.pixel;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      dx[in.offset(0, 0, where[lane] / in.w, where[lane] % in.w) + lane] += g[lane];
-    }
+    for (int lane = 0; lane < kLanes; ++lane) dx[where[lane] + lane] += g[lane];
   });
 }
 

@@ -14,7 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
-// Each adds to sixteen totals, one a lane.
+// Each reduces to sixteen totals, one a lane, that start at zero.
 void LaneSums(const Rows& rows, const float* x, double* totals) {
   sum_rows<1>(rows, totals, [=](int64_t i, DoubleVec* sums) HWY_ATTR {
     sums[0] = hn::Add(sums[0], to_double(hn::LoadU(Floats(), x + i)));
@@ -28,20 +28,26 @@ void LaneSquares(const Rows& rows, const float* x, double* totals) {
   });
 }
 
-// The largest absolute value; a NaN stays.
+// The largest absolute value, compared by its bits: they order floats of one sign, and a NaN comes last.
 void LaneMaxima(const Rows& rows, const float* x, double* totals) {
-  float best[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) best[lane] = static_cast<float>(totals[lane]);
+  using Bits = hn::CappedTag<int32_t, kLanes>;
+  constexpr int kBitsLanes = static_cast<int>(hn::MaxLanes(Bits()));
+  constexpr int kBitsVecs = kLanes / kBitsLanes;
+  const Bits d;
+  const hn::RebindToFloat<Bits> f;
+  hn::Vec<Bits> best[kBitsVecs];
+  for (int v = 0; v < kBitsVecs; ++v) best[v] = hn::Zero(d);
   for_each_row(rows, [&](int64_t start) HWY_ATTR {
     for (int64_t i = start; i < start + rows.length; i += kLanes) {
-      const float* HWY_RESTRICT pixel = x + i;
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const float v = std::abs(pixel[lane]);
-        best[lane] = (v > best[lane]) | (v != v) ? v : best[lane];
+      for (int v = 0; v < kBitsVecs; ++v) {
+        const auto magnitude = hn::Abs(hn::LoadU(f, x + i + v * kBitsLanes));
+        best[v] = hn::Max(best[v], hn::BitCast(d, magnitude));
       }
     }
   });
-  for (int lane = 0; lane < kLanes; ++lane) totals[lane] = best[lane];
+  float maxima[kLanes];
+  for (int v = 0; v < kBitsVecs; ++v) hn::StoreU(hn::BitCast(f, best[v]), f, maxima + v * kBitsLanes);
+  for (int lane = 0; lane < kLanes; ++lane) totals[lane] = maxima[lane];
 }
 
 void ScaleLanes(const Rows& rows, const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
