@@ -40,7 +40,7 @@ struct NormBackward {
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
-// totals[0]: Σ(x − shift), totals[1]: Σ(x − shift)².
+// Adds Σ(x − shift) to the first sixteen totals, one a lane, and Σ(x − shift)² to the other sixteen.
 void plane_moments(const Rows& rows, const float* HWY_RESTRICT x, float shift, double* HWY_RESTRICT totals) {
   const DoubleVec shifts = hn::Set(Doubles(), shift);
   sum_rows<2>(rows, totals, [&](int64_t i, DoubleVec* sums) HWY_ATTR {
@@ -84,7 +84,7 @@ HWY_INLINE void backward_sums(const Rows& rows, const NormBackward& n, double* H
   });
 }
 
-// totals[0]: Σg, totals[1]: Σg·(x − mean).
+// Adds Σg to the first sixteen totals and Σg·(x − mean) to the other sixteen.
 void backward_plane_sums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
   n.y ? backward_sums<true>(rows, n, totals) : backward_sums<false>(rows, n, totals);
 }
@@ -154,11 +154,11 @@ template <class Add>
 TwoSums sum_channel(const BlockedShape& s, int64_t c, const Add& add) {
   TwoSums sums;
   for_each_block(s, c, [&](int64_t p) {
-    double totals[2][kLanes] = {};
-    add(plane_rows(s, p, p + 1), totals[0]);
+    double totals[2 * kLanes] = {};
+    add(plane_rows(s, p, p + 1), totals);
     for (int lane = 0; lane < s.lanes(p / s.c); ++lane) {
-      sums.first += totals[0][lane];
-      sums.second += totals[1][lane];
+      sums.first += totals[lane];
+      sums.second += totals[kLanes + lane];
     }
   });
   return sums;
