@@ -30,6 +30,8 @@ enum class Purpose : uint32_t {
   kAugment = 3,
   kAttackStart = 4,
   kNoise = 5,
+  kDataOrder = 6,
+  kSubset = 7,
 };
 
 // One stream of random blocks. `index` is the layer or the sample, `step` the epoch, restart or attack step.

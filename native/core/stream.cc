@@ -6,18 +6,21 @@ namespace rst {
 
 Stream::Stream(size_t capacity) : capacity_(capacity), worker_([this] { work(); }) {}
 
-Stream::~Stream() {
+void Stream::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
-  worker_.join();
+  progress_.notify_all();
+  if (worker_.joinable()) worker_.join();
+  queue_.clear();
 }
 
 void Stream::enqueue(std::function<void()> task) {
   std::unique_lock lock(mutex_);
-  progress_.wait(lock, [&] { return queue_.size() < capacity_; });
+  progress_.wait(lock, [&] { return stopping_ || queue_.size() < capacity_; });
+  if (stopping_) return;
   queue_.push_back(std::move(task));
   wake_.notify_one();
 }
@@ -29,14 +32,14 @@ size_t Stream::pending() const {
 
 void Stream::synchronize() {
   std::unique_lock lock(mutex_);
-  progress_.wait(lock, [&] { return queue_.empty() && !running_; });
+  progress_.wait(lock, [&] { return stopping_ || (queue_.empty() && !running_); });
 }
 
 void Stream::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
+    if (stopping_) return;
     {
       std::function<void()> task = std::move(queue_.front());
       queue_.pop_front();

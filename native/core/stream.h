@@ -13,8 +13,7 @@ class Stream {
  public:
   // `capacity` bounds the tasks waiting: enqueue blocks while that many do.
   explicit Stream(size_t capacity = 16384);
-  // Runs what is still queued, then joins the worker.
-  ~Stream();
+  ~Stream() { stop(); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -23,6 +22,9 @@ class Stream {
   // Tasks not yet finished, the running one included.
   size_t pending() const;
   void synchronize();
+  // Lets the running task finish, drops what is still queued, and joins the worker; later tasks are dropped
+  // too.
+  void stop();
 
  private:
   void work();

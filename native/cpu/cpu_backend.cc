@@ -41,6 +41,8 @@ void* CpuBackend::allocate_plain(const Tensor& t) {
   auto& storage = cpu_storage(t);
   storage.buffer = Buffer(allocator_, t.bytes());
   storage.layout = CpuStorage::Layout::kPlain;
+  storage.packed_forward.reset();
+  storage.packed_backward.reset();
   return storage.buffer.as<void>();
 }
 
@@ -72,7 +74,7 @@ void CpuBackend::download(const Tensor& x, void* bytes) {
   const auto& storage = cpu_storage(x);
   if (storage.layout == CpuStorage::Layout::kBlocked) {
     blocked_to_plain({BlockedShape(x.shape), storage.buffer.as<float>()}, static_cast<float*>(bytes));
-  } else {
+  } else if (x.bytes() > 0) {
     std::memcpy(bytes, storage.buffer.as<void>(), static_cast<size_t>(x.bytes()));
   }
 }

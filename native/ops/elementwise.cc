@@ -85,6 +85,15 @@ std::vector<OpSpec> elementwise_ops() {
          b.fill(out[0], static_cast<float>(c.attributes.number("value")));
        }},
       unary("copy", &ElementwiseOps::copy),
+      // Overwrites target.
+      {"assign",
+       {{"target", DType::kF32, false, true}, {"value"}},
+       {},
+       [](const OpCall& c) -> Outputs {
+         expect_shape("assign", "value", c[1], c[0].shape);
+         return {};
+       },
+       [](Backend& b, const OpCall& c, auto) { b.copy(c[1], c[0]); }},
       {"reshape",
        {{"x"}},
        {"shape"},

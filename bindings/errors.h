@@ -1,0 +1,47 @@
+// From the core's typed errors to JS errors that carry the kind; src/native turns them into the public
+// classes.
+#pragma once
+
+#include <napi.h>
+
+#include "native/core/error.h"
+
+namespace rst::bindings {
+
+inline const char* kind_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kShape:
+      return "shape";
+    case ErrorCode::kDevice:
+      return "device";
+    case ErrorCode::kOutOfMemory:
+      return "memory";
+    case ErrorCode::kArgument:
+      return "argument";
+    case ErrorCode::kInternal:
+      break;
+  }
+  return "internal";
+}
+
+inline Napi::Error to_js(Napi::Env env, const Error& error) {
+  Napi::Error js = Napi::Error::New(env, error.what());
+  js.Set("kind", Napi::String::New(env, kind_of(error.code())));
+  return js;
+}
+
+// Runs a binding so that no C++ exception leaves it but as a JS error.
+template <class Body>
+Napi::Value guarded(const Napi::CallbackInfo& info, Body&& body) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const Error& error) {
+    throw to_js(info.Env(), error);
+  } catch (const std::exception& error) {
+    throw to_js(info.Env(), Error(ErrorCode::kInternal, error.what()));
+  }
+}
+
+}  // namespace rst::bindings

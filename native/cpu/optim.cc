@@ -1,0 +1,44 @@
+#include "native/cpu/cpu_backend.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "native/cpu/optim.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace rst::cpu::HWY_NAMESPACE {
+
+void SgdStep(float* HWY_RESTRICT parameter, const float* HWY_RESTRICT gradient, float* HWY_RESTRICT velocity,
+             int64_t begin, int64_t end, float lr, float momentum, float weight_decay) {
+  for (int64_t i = begin; i < end; ++i) {
+    velocity[i] = momentum * velocity[i] + (gradient[i] + weight_decay * parameter[i]);
+    parameter[i] -= lr * velocity[i];
+  }
+}
+
+}  // namespace rst::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rst::cpu {
+namespace {
+
+HWY_EXPORT(SgdStep);
+
+}  // namespace
+
+void CpuBackend::sgd_step(const Tensor& parameter, const Tensor& gradient, const Tensor& velocity, float lr,
+                          float momentum, float weight_decay) {
+  auto* p = plain_input<float>(parameter);
+  const auto* g = plain_input(gradient);
+  auto* v = plain_input<float>(velocity);
+  pool_.parallel_ranges(parameter.elements(), 1 << 14, [&](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(SgdStep)(p, g, v, begin, end, lr, momentum, weight_decay);
+  });
+  // Both hold the weight as it was.
+  cpu_storage(parameter).packed_forward.reset();
+  cpu_storage(parameter).packed_backward.reset();
+}
+
+}  // namespace rst::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,137 @@
+#include "native/core/normal.h"
+#include "native/cpu/cpu_backend.h"
+#include "native/cpu/sample_noise.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "native/cpu/random.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "native/cpu/philox-inl.h"
+#include "native/cpu/sample_noise-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace rst::cpu::HWY_NAMESPACE {
+
+// Elements begin … end − 1; begin is a multiple of kRunWords.
+void SignedConstants(float* HWY_RESTRICT y, int64_t begin, int64_t end, float scale,
+                     const RandomStream& stream) {
+  HWY_ALIGN uint32_t words[kRunWords];
+  HWY_ALIGN float values[kRunWords];
+  const auto magnitude = std::bit_cast<uint32_t>(scale);
+  for (int64_t i = begin; i < end; i += kRunWords) {
+    PhiloxRun(stream, static_cast<uint64_t>(i / 4), words);
+    for (int k = 0; k < kRunWords; ++k) {
+      values[k] = std::bit_cast<float>(magnitude | (words[k] & 0x80000000u));
+    }
+    std::copy_n(values, std::min<int64_t>(kRunWords, end - i), y + i);
+  }
+}
+
+void SymmetricUniforms(float* HWY_RESTRICT y, int64_t begin, int64_t end, float scale,
+                       const RandomStream& stream) {
+  HWY_ALIGN uint32_t words[kRunWords];
+  HWY_ALIGN float values[kRunWords];
+  for (int64_t i = begin; i < end; i += kRunWords) {
+    PhiloxRun(stream, static_cast<uint64_t>(i / 4), words);
+    // 2u − 1 is exact, so the product stays below scale.
+    for (int k = 0; k < kRunWords; ++k) values[k] = scale * (2 * uniform01(words[k]) - 1);
+    std::copy_n(values, std::min<int64_t>(kRunWords, end - i), y + i);
+  }
+}
+
+void UniformNoise(float* HWY_RESTRICT y, const BlockedShape& s, int64_t b, int64_t begin, int64_t end,
+                  const RandomStream& stream, const SampleIds& ids, float low, float high, float below_high) {
+  ForEachUniform(s, b, begin, end, stream, ids, [&](int64_t offset, const float* u) {
+    for (int i = 0; i < kLanes; ++i) y[offset + i] = std::min(low + (high - low) * u[i], below_high);
+  });
+}
+
+void NormalNoise(float* HWY_RESTRICT y, const BlockedShape& s, int64_t b, int64_t begin, int64_t end,
+                 const RandomStream& stream, const SampleIds& ids, float mean, float std) {
+  ForEachNormal(s, b, begin, end, stream, ids, [&](int64_t offset, const double* z) {
+    for (int i = 0; i < kLanes; ++i) y[offset + i] = static_cast<float>(mean + std * z[i]);
+  });
+}
+
+}  // namespace rst::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rst::cpu {
+namespace {
+
+HWY_EXPORT(SignedConstants);
+HWY_EXPORT(SymmetricUniforms);
+HWY_EXPORT(UniformNoise);
+HWY_EXPORT(NormalNoise);
+
+constexpr int64_t kWeightGrain = 1 << 14;  // a multiple of the words of a SIMD run
+
+// The largest float that uniform noise in [low, high) may take: low + (high − low)·u can round up to high.
+float below(float high, float low) {
+  return std::nextafter(high, low);
+}
+
+}  // namespace
+
+void CpuBackend::random_weight(const Tensor& y, WeightInit init, float scale, const RandomStream& stream) {
+  float* out = plain_output(y);
+  pool_.parallel_ranges(y.elements(), kWeightGrain, [&](int64_t begin, int64_t end) {
+    switch (init) {
+      case WeightInit::kSignedConstant:
+        HWY_DYNAMIC_DISPATCH(SignedConstants)(out, begin, end, scale, stream);
+        break;
+      case WeightInit::kUniform:
+        HWY_DYNAMIC_DISPATCH(SymmetricUniforms)(out, begin, end, scale, stream);
+        break;
+      case WeightInit::kNormal:
+        for (int64_t i = begin; i < end; ++i) {
+          out[i] = static_cast<float>(scale * normal_deviate(stream.block(static_cast<uint64_t>(i))));
+        }
+        break;
+    }
+  });
+}
+
+void CpuBackend::uniform_noise(const Tensor& sample_ids, const Tensor& y, float low, float high,
+                               uint64_t seed, uint32_t step) {
+  const int32_t* ids = plain_input<const int32_t>(sample_ids);
+  RandomStream stream{seed, Purpose::kNoise, step};
+  if (y.shape.rank() == 1) {
+    float* out = plain_output(y);
+    for (int64_t n = 0; n < y.elements(); ++n) {
+      stream.index = static_cast<uint32_t>(ids[n]);
+      out[n] = std::min(low + (high - low) * uniform01(stream.word(0)), below(high, low));
+    }
+    return;
+  }
+  const BlockedView out = blocked_output(y);
+  parallel_noise(pool_, out.shape, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(UniformNoise)
+    (out.data, out.shape, b, begin, end, stream, block_sample_ids(out.shape, b, ids), low, high,
+     below(high, low));
+  });
+}
+
+void CpuBackend::normal_noise(const Tensor& sample_ids, const Tensor& y, float mean, float std, uint64_t seed,
+                              uint32_t step) {
+  const int32_t* ids = plain_input<const int32_t>(sample_ids);
+  RandomStream stream{seed, Purpose::kNoise, step};
+  if (y.shape.rank() == 1) {
+    float* out = plain_output(y);
+    for (int64_t n = 0; n < y.elements(); ++n) {
+      stream.index = static_cast<uint32_t>(ids[n]);
+      out[n] = static_cast<float>(mean + std * normal_deviate(stream.block(0)));
+    }
+    return;
+  }
+  const BlockedView out = blocked_output(y);
+  parallel_noise(pool_, out.shape, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(NormalNoise)
+    (out.data, out.shape, b, begin, end, stream, block_sample_ids(out.shape, b, ids), mean, std);
+  });
+}
+
+}  // namespace rst::cpu
+#endif  // HWY_ONCE

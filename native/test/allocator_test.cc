@@ -1,0 +1,89 @@
+#include "native/core/allocator.h"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <string>
+
+#include "native/core/error.h"
+
+namespace rst {
+namespace {
+
+constexpr int64_t kMebi = 1 << 20;
+
+TEST_CASE("a released block is handed out again for the same size") {
+  CachingAllocator allocator;
+  void* first = allocator.allocate(5000);
+  allocator.release(first, 5000);
+  CHECK(allocator.stats().in_use == 0);
+  CHECK(allocator.stats().cached >= 5000);
+  void* second = allocator.allocate(5000);
+  CHECK(second == first);
+  CHECK(allocator.stats().cached == 0);
+  allocator.release(second, 5000);
+  allocator.release_cached();
+  CHECK(allocator.stats().cached == 0);
+}
+
+TEST_CASE("blocks are aligned, distinct and writable to their end") {
+  CachingAllocator allocator;
+  for (int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{513}, 3 * kMebi + 1}) {
+    void* a = allocator.allocate(bytes);
+    void* b = allocator.allocate(bytes);
+    CHECK(a != b);
+    const uintptr_t alignment = bytes >= kMebi ? 2 * kMebi : 64;
+    CHECK(reinterpret_cast<uintptr_t>(a) % alignment == 0);
+    std::memset(a, 1, static_cast<size_t>(bytes));
+    std::memset(b, 2, static_cast<size_t>(bytes));
+    allocator.release(a, bytes);
+    allocator.release(b, bytes);
+  }
+}
+
+TEST_CASE("peak is the largest sum in use") {
+  CachingAllocator allocator;
+  {
+    const Buffer a(allocator, kMebi), b(allocator, kMebi);
+    CHECK(allocator.stats().in_use == 2 * kMebi);
+  }
+  const Buffer c(allocator, kMebi);
+  CHECK(allocator.stats().in_use == kMebi);
+  CHECK(allocator.stats().peak == 2 * kMebi);
+}
+
+TEST_CASE("the limit is kept, and its error names what was asked and what is free") {
+  CachingAllocator allocator(4 * kMebi);
+  const Buffer kept(allocator, 3 * kMebi);
+  try {
+    const Buffer refused(allocator, 2 * kMebi);
+    FAIL("expected an out-of-memory error");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::kOutOfMemory);
+    const std::string message = error.what();
+    CHECK(message.find(std::to_string(2 * kMebi)) != std::string::npos);
+    CHECK(message.find(std::to_string(kMebi) + " bytes are free") != std::string::npos);
+  }
+  const Buffer fits(allocator, kMebi);  // a refusal leaves the allocator usable
+  CHECK(allocator.stats().in_use == 4 * kMebi);
+}
+
+TEST_CASE("cached blocks give way to another size under the limit") {
+  CachingAllocator allocator(4 * kMebi);
+  { const Buffer cached(allocator, 3 * kMebi); }
+  const Buffer other(allocator, 2 * kMebi);
+  CHECK(allocator.stats().in_use + allocator.stats().cached <= 4 * kMebi);
+}
+
+TEST_CASE("a moved-from buffer owns nothing") {
+  CachingAllocator allocator;
+  Buffer a(allocator, 100);
+  Buffer b = std::move(a);
+  CHECK_FALSE(static_cast<bool>(a));
+  CHECK(static_cast<bool>(b));
+  b.reset();
+  CHECK(allocator.stats().in_use == 0);
+}
+
+}  // namespace
+}  // namespace rst

@@ -1,0 +1,69 @@
+// Every instruction set gives the same bits: what one machine found, another reproduces.
+#include <doctest/doctest.h>
+#include <hwy/targets.h>
+
+#include "native/test/harness.h"
+
+namespace rst::test {
+namespace {
+
+// Restricts the kernels to one instruction set while it lives. The device must be idle.
+class UseTarget {
+ public:
+  explicit UseTarget(int64_t target) { choose(target); }
+  ~UseTarget() { choose(0); }
+
+ private:
+  static void choose(int64_t target) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  }
+};
+
+void check_all_targets(const char* op, const std::vector<HostTensor>& inputs,
+                       const AttributeList& attributes) {
+  const auto best = run_op(op, inputs, attributes);
+  const auto targets = hwy::SupportedAndGeneratedTargets();
+  CHECK(targets.size() > 0);
+  for (int64_t target : targets) {
+    const UseTarget use(target);
+    CAPTURE(hwy::TargetName(target));
+    const auto results = run_op(op, inputs, attributes);
+    for (size_t i = 0; i < best.size(); ++i) CHECK_MESSAGE(results[i].values == best[i].values, op);
+  }
+}
+
+TEST_CASE("all instruction sets give the same bits") {
+  const Shape shape{19, 3, 9, 7};
+  const HostTensor x0 = random_tensor(shape, 1, 0, 1), gradient = random_tensor(shape, 2);
+  const HostTensor ids = random_integers({19}, 3, 1000), d_weight = random_tensor({40, 11, 3, 3}, 4);
+  for (double init : {0.0, 1.0, 2.0}) {
+    check_all_targets("random_weight", {},
+                      {{"shape", {3001}},
+                       {"init", {init}},
+                       {"scale", {0.1}},
+                       {"seed", {5}},
+                       {"purpose", {1}},
+                       {"layer", {2}}});
+  }
+  check_all_targets("uniform_noise", {ids},
+                    {{"shape", dims_of(shape)}, {"low", {-1}}, {"high", {3}}, {"seed", {6}}, {"step", {1}}});
+  check_all_targets("normal_noise", {ids},
+                    {{"shape", dims_of(shape)}, {"mean", {-1}}, {"std", {3}}, {"seed", {6}}, {"step", {1}}});
+  for (double norm : {0.0, 1.0}) {
+    check_all_targets(
+        "random_start", {x0, ids},
+        {{"norm", {norm}}, {"eps", {0.1}}, {"low", {0}}, {"high", {1}}, {"seed", {7}}, {"step", {1}}});
+    check_all_targets("attack_step", {x0, x0, gradient, {}},
+                      {{"norm", {norm}}, {"eps", {0.1}}, {"step_size", {0.3}}, {"low", {0}}, {"high", {1}}});
+  }
+  check_all_targets("topk_mask", {gradient}, {{"keep", {500}}});
+  check_all_targets("topk_mask", {random_integers({70001}, 8, 9)}, {{"keep", {12345}}});
+  check_all_targets("masked_weight", {d_weight, random_integers(d_weight.shape, 9, 2)}, {});
+  check_all_targets("score_grad", {d_weight, random_tensor(d_weight.shape, 10), random_tensor({40}, 11)}, {});
+  check_all_targets("sgd_step", {x0, gradient, random_tensor(shape, 12)},
+                    {{"lr", {0.1}}, {"momentum", {0.9}}, {"weight_decay", {0.0005}}});
+}
+
+}  // namespace
+}  // namespace rst::test

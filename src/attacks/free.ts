@@ -1,0 +1,49 @@
+// Free adversarial training: Shafahi et al., "Adversarial Training for Free!" (NeurIPS 2019), as the official code of
+// the paper runs it: each batch is trained on `replays` times, and the noise that the gradients of those very steps
+// build up persists from batch to batch.
+import * as ops from '../tensor/ops/index.ts'
+import { outsideScopes, scope } from '../tensor/scope.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { InnerAttack, InnerAttackSession } from './inner-attack.ts'
+import { checkCount, checkStepSize } from './pgd.ts'
+import { threatModel } from './threat-model.ts'
+
+export interface FreeOptions {
+  /** L∞ radius, pixels in [0, 1]. */
+  eps: number
+  /** Default 4. */
+  replays?: number
+  /** Default eps. */
+  stepSize?: number
+}
+
+/** For training only. */
+export function free({ eps, replays = 4, stepSize = eps }: FreeOptions): InnerAttack {
+  checkCount('replays', replays)
+  checkStepSize(stepSize)
+  const threat = threatModel({ eps })
+  const anywhere = { ...threat, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
+  const session = (): InnerAttackSession => ({
+    state: null,
+    async adversarial(_model, { images }) {
+      // Batches of another size (the last of an epoch) start from zero noise.
+      if (this.state?.shape[0] !== images.shape[0]) {
+        this.state?.dispose()
+        this.state = outsideScopes(() => ops.full(images.shape, 0, images.device))
+      }
+      const noise = this.state!
+      return scope(() => ops.clip(ops.add(images, noise), threat.low, threat.high))
+    },
+    update(gradient: Tensor) {
+      const noise = this.state!
+      this.state = outsideScopes(() =>
+        scope(() => {
+          const zero = ops.full(noise.shape, 0, noise.device)
+          return ops.attackStep(noise, zero, gradient, anywhere, stepSize)
+        }),
+      )
+      noise.dispose()
+    },
+  })
+  return { name: 'free', settings: { eps, replays, stepSize }, replays, session }
+}

@@ -1,0 +1,3 @@
+export { fgsm, fgsmRs } from './fgsm.ts'
+export { free } from './free.ts'
+export { pgd } from './pgd.ts'

@@ -1,0 +1,55 @@
+// Projected gradient descent: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks"
+// (ICLR 2018). The paper trains with PGD-7 and evaluates with PGD-20.
+import { ConfigError } from '../errors.ts'
+import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
+import { type Norm, threatModel } from './threat-model.ts'
+
+export interface PgdOptions {
+  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
+  eps: number
+  /** Default 'linf'. */
+  norm?: Norm
+  /** Gradient steps, ≥ 1. Default 20. */
+  steps?: number
+  /** Default eps/4 for L∞ (2/255 at 8/255), 2.5·eps/steps for L2 (Madry's robustness library). */
+  stepSize?: number
+  /** Random starts; the best result of each image counts. Default 1. */
+  restarts?: number
+  /** Default true; false starts at the image itself. */
+  randomStart?: boolean
+  /** Move only samples that are still classified right, as the official evaluation does (decision D5). Default false. */
+  onlyCorrect?: boolean
+}
+
+/** @throws ConfigError */
+export function pgd({
+  eps,
+  norm = 'linf',
+  steps = 20,
+  stepSize = norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
+  restarts = 1,
+  randomStart = true,
+  onlyCorrect = false,
+}: PgdOptions): GradientAttack {
+  checkCount('steps', steps)
+  checkCount('restarts', restarts)
+  const threat = threatModel({ eps, norm })
+  checkStepSize(stepSize)
+  const settings = { threat, stepSize, steps, randomStart, onlyCorrect }
+  return gradientAttack(`pgd-${steps}`, settings, restarts)
+}
+
+export function checkCount(option: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new ConfigError(
+      `Expected a whole number of at least 1 for ${option} but received ${value}.`,
+      option,
+    )
+  }
+}
+
+export function checkStepSize(stepSize: number): void {
+  if (!Number.isFinite(stepSize) || stepSize < 0) {
+    throw new ConfigError(`Expected a stepSize of at least 0 but received ${stepSize}.`, 'stepSize')
+  }
+}

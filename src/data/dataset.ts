@@ -1,0 +1,31 @@
+// What every data set looks like once it is read: 8-bit images in memory, NCHW, and their labels.
+
+/** One split of a data set. */
+export interface Split {
+  /** Pixels, [size, channels, height, width], 0…255. */
+  readonly images: Uint8Array
+  /** Class of each image, 0…classes − 1. */
+  readonly labels: Int32Array
+  readonly size: number
+}
+
+export interface DatasetInfo {
+  /** 'cifar10', 'cifar100', 'mnist' or 'fashion-mnist'. */
+  readonly name: string
+  readonly classes: number
+  readonly classNames: readonly string[]
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+  /** Per-channel mean and standard deviation of the training pixels in [0, 1]. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+  /** Whether mirroring an image keeps its class (true for photographs and clothes, false for digits). */
+  readonly flip: boolean
+}
+
+export interface Dataset {
+  readonly train: Split
+  readonly test: Split
+  readonly info: DatasetInfo
+}

@@ -1,0 +1,59 @@
+// Seeded parts of a split.
+import { setImmediate } from 'node:timers/promises'
+import { ConfigError } from '../errors.ts'
+import { permutation } from '../random/permutation.ts'
+import { Purpose } from '../random/philox.ts'
+import type { Split } from './dataset.ts'
+
+const subsetStep = 0
+const holdOutStep = 1
+const bytesPerTurn = 8 << 20
+
+/**
+ * `size` images of `split`, chosen by `seed` alone, in the order of `split`. A smaller subset of the same seed
+ * lies within a larger one.
+ * @throws ConfigError (option 'limit') when `size` is not an integer from 1 to the size of `split`
+ */
+export async function subset(split: Split, size: number, seed: number): Promise<Split> {
+  checkSize(size, split.size, 'limit')
+  if (size === split.size) return split
+  return gather(split, permutation(split.size, seed, Purpose.subset, subsetStep).slice(0, size).sort())
+}
+
+/**
+ * `split` in two parts: `heldOut` of `size` images chosen by `seed` alone, and `rest`, both in the order of `split`.
+ * @throws ConfigError (option 'holdOut') when `size` is not an integer from 1 to the size of `split` − 1
+ */
+export async function holdOut(
+  split: Split,
+  size: number,
+  seed: number,
+): Promise<{ rest: Split; heldOut: Split }> {
+  checkSize(size, split.size - 1, 'holdOut')
+  const order = permutation(split.size, seed, Purpose.subset, holdOutStep)
+  return {
+    rest: await gather(split, order.slice(size).sort()),
+    heldOut: await gather(split, order.slice(0, size).sort()),
+  }
+}
+
+function checkSize(size: number, largest: number, option: string): void {
+  if (Number.isInteger(size) && size >= 1 && size <= largest) return
+  throw new ConfigError(
+    `${option} must be an integer from 1 to ${largest} for these images but is ${size}.`,
+    option,
+  )
+}
+
+/** Copies images in turns of a few milliseconds, so that the event loop goes on. */
+async function gather(split: Split, indices: Uint32Array): Promise<Split> {
+  const pixels = split.images.length / split.size
+  const images = new Uint8Array(indices.length * pixels)
+  const imagesPerTurn = Math.max(1, Math.floor(bytesPerTurn / pixels))
+  for (let i = 0; i < indices.length; i++) {
+    const from = indices[i] * pixels
+    images.set(split.images.subarray(from, from + pixels), i * pixels)
+    if (i % imagesPerTurn === imagesPerTurn - 1) await setImmediate()
+  }
+  return { images, labels: Int32Array.from(indices, index => split.labels[index]), size: indices.length }
+}

@@ -1,0 +1,32 @@
+// The public interface of rst-native.
+export type { Attack, AttackResult, AttackRunOptions, Warning } from './attacks/attack.ts'
+export type { Classifier } from './attacks/classifier.ts'
+export * as attacks from './attacks/index.ts'
+export type { InnerAttack } from './attacks/inner-attack.ts'
+export type { Norm, ThreatModel } from './attacks/threat-model.ts'
+export type { Dataset, DatasetInfo, Split } from './data/dataset.ts'
+export { datasets } from './data/datasets.ts'
+export * from './errors.ts'
+export {
+  type AttackReport,
+  type EvaluateOptions,
+  type Evaluation,
+  type EvaluationProgress,
+  evaluate,
+} from './evaluation/evaluate.ts'
+export * as models from './models/index.ts'
+export * as nn from './nn/index.ts'
+export { type DenseModel, type DenseOptions, trainDense } from './search/dense.ts'
+export { type FinetuneOptions, finetune } from './search/finetune.ts'
+export type { SearchOptions, TrainingOptions, TrainingProgress } from './search/options.ts'
+export type { Schedule } from './search/schedule.ts'
+export { randomTicket, searchRST } from './search/search.ts'
+export type { EpochRecord } from './search/training.ts'
+export { Device, type DeviceOptions } from './tensor/device.ts'
+export * as ops from './tensor/ops/index.ts'
+export { scope } from './tensor/scope.ts'
+export { grad } from './tensor/tape.ts'
+export { type DType, Tensor, tensor } from './tensor/tensor.ts'
+export { loadTicket, type Prediction, type Ticket } from './tickets/ticket.ts'
+export type { TicketMetadata } from './tickets/ticket-data.ts'
+export { version } from './version.ts'

@@ -1,0 +1,42 @@
+// The architectures by name.
+import { ConfigError } from '../errors.ts'
+import { type Architecture, Network, type NetworkOptions } from '../nn/network.ts'
+import { preactResnet18, resnet18, resnet18Cifar, resnet50, resnet101, wideResnet34x10 } from './resnet.ts'
+import { conv2, conv4, conv6 } from './small-convs.ts'
+
+const architectures: Record<string, Architecture> = {
+  'preact-resnet18': preactResnet18,
+  'resnet18-cifar': resnet18Cifar,
+  'wide-resnet-34-10': wideResnet34x10,
+  resnet18,
+  resnet50,
+  resnet101,
+  conv2,
+  conv4,
+  conv6,
+}
+/** Other names that the paper uses. */
+const aliases: Record<string, string> = { 'wide-resnet32': 'wide-resnet-34-10' }
+
+export const names: readonly string[] = Object.keys(architectures)
+
+/** The name an architecture is saved under. @throws ConfigError for an unknown one. */
+export function canonicalName(arch: string): string {
+  const name = aliases[arch] ?? arch
+  if (!Object.hasOwn(architectures, name)) {
+    throw new ConfigError(`Expected one of ${names.join(', ')} for arch but received '${arch}'.`, 'arch')
+  }
+  return name
+}
+
+/** A network without weights: draw or load them next. @throws ConfigError */
+export function create(arch: string, options: NetworkOptions): Network {
+  const { width, classes } = options
+  if (!(Number.isFinite(width) && width > 0 && width <= 64)) {
+    throw new ConfigError(`Expected a width above 0 and up to 64 but received ${width}.`, 'width')
+  }
+  if (!Number.isInteger(classes) || classes < 2) {
+    throw new ConfigError(`Expected at least 2 classes but received ${classes}.`, 'classes')
+  }
+  return new Network(architectures[canonicalName(arch)]!, options)
+}

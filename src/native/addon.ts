@@ -1,0 +1,121 @@
+// Loads the native addon, on first use, and turns its errors into the package's own. Nothing else touches it.
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ConfigError, DeviceError, OutOfMemoryError, RstError, ShapeError } from '../errors.ts'
+
+declare const brand: unique symbol
+/** A device of the core. */
+export interface DeviceHandle {
+  readonly [brand]: 'device'
+}
+/** One reference to a native tensor. */
+export interface TensorHandle {
+  readonly [brand]: 'tensor'
+}
+
+export type DType = 'f32' | 'i32' | 'u8'
+
+export interface NativeTensor {
+  readonly handle: TensorHandle
+  readonly shape: number[]
+  readonly dtype: DType
+}
+
+export interface MemoryStats {
+  /** Bytes in live tensors. */
+  readonly inUse: number
+  /** Bytes kept for reuse. */
+  readonly cached: number
+  /** Largest `inUse` since the device was made. */
+  readonly peak: number
+  /** Bytes that `inUse` may reach; 0 = the machine's. */
+  readonly limit: number
+}
+
+export type Attributes = Record<string, number | boolean | readonly number[]>
+
+interface Addon {
+  createCpuDevice(options: { threads: number; memoryLimit: number }): DeviceHandle
+  describe(device: DeviceHandle): string
+  memory(device: DeviceHandle): MemoryStats
+  pending(device: DeviceHandle): number
+  run(
+    device: DeviceHandle,
+    op: string,
+    inputs: readonly (TensorHandle | null)[],
+    attributes: Attributes,
+  ): (NativeTensor | null)[]
+  upload(device: DeviceHandle, shape: readonly number[], dtype: DType, bytes: Uint8Array): NativeTensor
+  release(tensor: TensorHandle): void
+  read(device: DeviceHandle, tensor: TensorHandle): Promise<ArrayBuffer>
+  synchronize(device: DeviceHandle): Promise<void>
+}
+
+/** The folder that holds package.json, from src/native as from dist/native. */
+export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+let loaded: Addon | undefined
+
+/** @throws DeviceError that names the command that builds the addon. */
+export function addon(): Addon {
+  if (loaded) return loaded
+  try {
+    const build = createRequire(import.meta.url)('node-gyp-build') as (folder: string) => Addon
+    loaded = translated(build(packageRoot))
+    return loaded
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+    throw new DeviceError(
+      `The native addon of rst-native could not be loaded on ${process.platform}-${process.arch} with Node ${process.versions.node} (${reason}). ` +
+        `Build it with: cd ${packageRoot} && npx cmake-js compile (needs a C++20 compiler, CMake and libhwy-dev; sh setup.sh installs them on Debian and Ubuntu).`,
+      { cause },
+    )
+  }
+}
+
+function typed(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof RstError) return error
+  const options = { cause: error }
+  switch ((error as { kind?: string }).kind) {
+    case 'shape':
+      return new ShapeError(error.message, options)
+    case 'memory':
+      return new OutOfMemoryError(error.message, options)
+    case 'argument':
+      return new ConfigError(error.message, 'argument', options)
+    case 'device':
+    case 'internal':
+      return new DeviceError(error.message, options)
+    default:
+      return error
+  }
+}
+
+/** Every function of the addon, throwing and rejecting with typed errors. */
+function translated(native: Addon): Addon {
+  const wrap =
+    <A extends unknown[], R>(call: (...args: A) => R) =>
+    (...args: A): R => {
+      try {
+        const result = call(...args)
+        if (!(result instanceof Promise)) return result
+        return result.catch(error => {
+          throw typed(error)
+        }) as R
+      } catch (error) {
+        throw typed(error)
+      }
+    }
+  return {
+    createCpuDevice: wrap(native.createCpuDevice),
+    describe: wrap(native.describe),
+    memory: wrap(native.memory),
+    pending: wrap(native.pending),
+    run: wrap(native.run),
+    upload: wrap(native.upload),
+    release: wrap(native.release),
+    read: wrap(native.read),
+    synchronize: wrap(native.synchronize),
+  }
+}

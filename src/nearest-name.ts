@@ -1,0 +1,33 @@
+// "Did you mean …?" for names that are not known.
+
+/** The name in `known` that `name` was most likely meant to be, if one is close (edit distance ≤ a third of its length). */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  let nearest: string | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < least && distance <= Math.max(1, candidate.length / 3)) {
+      least = distance
+      nearest = candidate
+    }
+  }
+  return nearest
+}
+
+/** ": did you mean X?", or nothing when no known name is close. */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known)
+  return nearest === undefined ? '' : `: did you mean ${nearest}?`
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]
+}

@@ -1,0 +1,95 @@
+// A convolution whose weights may be frozen at random values and masked.
+import * as ops from '../tensor/ops/index.ts'
+import { outsideScopes } from '../tensor/scope.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { keepCount } from './pattern.ts'
+
+export interface ConvSpec {
+  readonly name: string
+  /** Position among the network's convolutions: names its random streams. */
+  readonly index: number
+  /** [K, C, R, S] */
+  readonly weightShape: readonly number[]
+  readonly stride: number
+  readonly padding: number
+}
+
+/**
+ * Convolution without bias. It computes with weight ⊙ mask where a mask is set, else with weight. Gradients reach the
+ * weight, or the scores behind the mask, whichever are asked for.
+ */
+export class MaskedConv2d {
+  readonly spec: ConvSpec
+  #weight: Tensor | null = null
+  #scores: Tensor | null = null
+  #mask: Tensor<'u8'> | null = null
+  #effective: Tensor | null = null
+
+  constructor(spec: ConvSpec) {
+    this.spec = spec
+  }
+
+  get weight(): Tensor {
+    if (!this.#weight) throw new Error(`The layer ${this.spec.name} has no weight yet.`)
+    return this.#weight
+  }
+  /** Takes ownership of the tensor, as the setters below. */
+  set weight(weight: Tensor) {
+    this.#forgetEffective()
+    if (this.#weight !== weight) this.#weight?.dispose()
+    this.#weight = weight
+  }
+
+  get scores(): Tensor | null {
+    return this.#scores
+  }
+  set scores(scores: Tensor | null) {
+    if (this.#scores !== scores) this.#scores?.dispose()
+    this.#scores = scores
+  }
+
+  get mask(): Tensor<'u8'> | null {
+    return this.#mask
+  }
+  set mask(mask: Tensor<'u8'> | null) {
+    this.#forgetEffective()
+    if (this.#mask !== mask) this.#mask?.dispose()
+    this.#mask = mask
+  }
+
+  /** Draws the mask of the largest |scores| anew. */
+  updateMask(remainingRatio: number): void {
+    if (!this.#scores) throw new Error(`The layer ${this.spec.name} has no scores.`)
+    this.mask = ops.topkMask(this.#scores, keepCount(this.#scores.size, remainingRatio))
+  }
+
+  /** To be called after the weight changed in place. */
+  weightChanged(): void {
+    this.#forgetEffective()
+  }
+
+  /** x [N, C, H, W] → [N, K, …] */
+  forward(x: Tensor): Tensor {
+    return ops.conv2d(x, this.#effectiveWeight(), this.spec)
+  }
+
+  dispose(): void {
+    this.#forgetEffective()
+    this.#weight?.dispose()
+    this.#scores?.dispose()
+    this.#mask?.dispose()
+  }
+
+  /** Kept between passes, because the device keeps its compiled form with it. */
+  #effectiveWeight(): Tensor {
+    if (!this.#mask) return this.weight
+    this.#effective ??= outsideScopes(() => ops.maskedWeight(this.weight, this.#mask!))
+    ops.recordMaskedWeight(this.#effective, this.weight, this.#mask, this.#scores)
+    return this.#effective
+  }
+
+  #forgetEffective(): void {
+    this.#effective?.dispose()
+    this.#effective = null
+  }
+}

@@ -1,0 +1,150 @@
+// A network: its layers by name, and the function they compute.
+import type { Classifier } from '../attacks/classifier.ts'
+import type { Device } from '../tensor/device.ts'
+import * as ops from '../tensor/ops/index.ts'
+import { outsideScopes } from '../tensor/scope.ts'
+import { release } from '../tensor/tape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { BatchNorm2d } from './batch-norm2d.ts'
+import { type Initialisation, scoreDraw, weightDraw } from './initialisation.ts'
+import { MaskedConv2d } from './masked-conv2d.ts'
+import { maskShape, type Pattern } from './pattern.ts'
+
+export interface NetworkOptions {
+  classes: number
+  inChannels: number
+  /** [height, width] */
+  imageSize: readonly [number, number]
+  /** Multiplier of every hidden layer's channels. */
+  width: number
+  /** Per-channel statistics that pixels in [0, 1] are normalised with. */
+  mean: readonly number[]
+  std: readonly number[]
+  device: Device
+}
+
+/** [N, C, H, W] → [N, K, …] */
+export type Layer = (x: Tensor) => Tensor
+
+/** What an architecture builds its layers with, in the order that numbers their random streams. */
+export interface LayerBuilder {
+  readonly classes: number
+  readonly inChannels: number
+  readonly imageSize: readonly [number, number]
+  /** A base width times the network's width multiplier, at least 1. */
+  channels(base: number): number
+  conv(
+    name: string,
+    inputs: number,
+    outputs: number,
+    kernel: number,
+    options?: { stride?: number; padding?: number },
+  ): Layer
+  batchNorm(
+    name: string,
+    channels: number,
+    options?: { relu?: boolean },
+  ): (x: Tensor, residual?: Tensor) => Tensor
+}
+
+/** Builds the layers, and returns the function from normalised images [N, C, H, W] to logits [N, classes, 1, 1]. */
+export type Architecture = (build: LayerBuilder) => Layer
+
+export class Network implements Classifier {
+  readonly numClasses: number
+  readonly inputShape: readonly [number, number, number]
+  readonly device: Device
+  readonly convolutions: readonly MaskedConv2d[]
+  readonly batchNorms: readonly BatchNorm2d[]
+  readonly #options: NetworkOptions
+  readonly #forward: Layer
+
+  constructor(architecture: Architecture, options: NetworkOptions) {
+    const convolutions: MaskedConv2d[] = []
+    const batchNorms: BatchNorm2d[] = []
+    this.#forward = architecture({
+      classes: options.classes,
+      inChannels: options.inChannels,
+      imageSize: options.imageSize,
+      channels: base => Math.max(1, Math.round(base * options.width)),
+      conv: (name, inputs, outputs, kernel, { stride = 1, padding = 0 } = {}) => {
+        const weightShape = [outputs, inputs, kernel, kernel]
+        const layer = new MaskedConv2d({ name, index: convolutions.length, weightShape, stride, padding })
+        convolutions.push(layer)
+        return x => layer.forward(x)
+      },
+      batchNorm: (name, channels, { relu = false } = {}) => {
+        const layer = new BatchNorm2d({ name, channels }, options.device)
+        batchNorms.push(layer)
+        return (x, residual) => layer.forward(x, { relu, residual })
+      },
+    })
+    this.#options = options
+    this.device = options.device
+    this.numClasses = options.classes
+    this.inputShape = [options.inChannels, ...options.imageSize]
+    this.convolutions = convolutions
+    this.batchNorms = batchNorms
+  }
+
+  /** x [N, C, H, W] in [0, 1] → [N, classes]. Normalisation is the first layer. */
+  logits(x: Tensor): Tensor {
+    const normalized = ops.normalize(x, this.#options.mean, this.#options.std)
+    const maps = this.#forward(normalized)
+    release(normalized)
+    const y = ops.reshape(maps, [x.shape[0]!, this.numClasses])
+    release(maps)
+    return y
+  }
+
+  /** The mode of all batch norms. */
+  get mode(): 'train' | 'eval' {
+    return this.batchNorms[0]?.mode ?? 'eval'
+  }
+  set mode(mode: 'train' | 'eval') {
+    for (const layer of this.batchNorms) layer.mode = mode
+  }
+
+  /** Weights of all convolutions. */
+  get weightCount(): number {
+    return this.convolutions.reduce((sum, { spec }) => sum + spec.weightShape.reduce((n, d) => n * d, 1), 0)
+  }
+
+  /** Draws all weights as a pure function of the seed. */
+  drawWeights(init: Initialisation, seed: number): void {
+    for (const layer of this.convolutions) {
+      const { weightShape, index } = layer.spec
+      layer.weight = outsideScopes(() =>
+        ops.randomWeight(
+          weightShape,
+          { ...weightDraw(weightShape, init), seed, purpose: 'weight', layer: index },
+          this.device,
+        ),
+      )
+    }
+  }
+
+  /** Draws all scores as a pure function of the seed. */
+  drawScores(pattern: Pattern, seed: number): void {
+    for (const layer of this.convolutions) {
+      const { weightShape, index } = layer.spec
+      layer.scores = outsideScopes(() =>
+        ops.randomWeight(
+          maskShape(weightShape, pattern),
+          { ...scoreDraw(weightShape, pattern), seed, purpose: 'score', layer: index },
+          this.device,
+        ),
+      )
+    }
+  }
+
+  /** Keeps the share of largest |scores| in each layer. */
+  updateMasks(remainingRatio: number): void {
+    for (const layer of this.convolutions) outsideScopes(() => layer.updateMask(remainingRatio))
+  }
+
+  dispose(): void {
+    for (const layer of this.convolutions) layer.dispose()
+    for (const layer of this.batchNorms) layer.dispose()
+  }
+}

@@ -1,0 +1,54 @@
+// Training batches: stored images on the device, gathered and augmented there.
+import type { InnerAttackBatch } from '../attacks/inner-attack.ts'
+import * as ops from '../tensor/ops/index.ts'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
+import type { ResolvedTraining } from './resolve.ts'
+
+/** Pixels of padding around an image before the random crop (paper, Sec. 4.1). */
+const cropPadding = 4
+
+export interface TrainingBatch extends InnerAttackBatch {
+  readonly count: number
+  dispose(): void
+}
+
+export class ImageSource {
+  readonly #training: ResolvedTraining
+  readonly #images: Tensor<'u8'>
+
+  constructor(training: ResolvedTraining) {
+    const { images, data, device } = training
+    const { channels, height, width } = data.info
+    this.#training = training
+    this.#images = tensor(images.images, [images.size, channels, height, width], { dtype: 'u8', device })
+  }
+
+  /** The images of the given numbers, augmented for the epoch. */
+  batch(indices: ArrayLike<number>, epoch: number): TrainingBatch {
+    const { device, seed, augment, data, images } = this.#training
+    const count = indices.length
+    const sampleIds = tensor(Int32Array.from(indices), [count], { dtype: 'i32', device })
+    const labels = tensor(
+      Int32Array.from(indices, index => images.labels[index]!),
+      [count],
+      { dtype: 'i32', device },
+    )
+    const augmentation = augment ? { cropPadding, flip: data.info.flip, seed, epoch } : {}
+    const pixels = ops.gatherImages(this.#images, sampleIds, augmentation)
+    return {
+      images: pixels,
+      labels,
+      sampleIds,
+      seed,
+      epoch,
+      count,
+      dispose() {
+        for (const t of [pixels, labels, sampleIds]) t.dispose()
+      },
+    }
+  }
+
+  dispose(): void {
+    this.#images.dispose()
+  }
+}

@@ -1,0 +1,75 @@
+// The options of a search, a dense training and a fine-tuning, as users write them.
+import type { InnerAttack } from '../attacks/inner-attack.ts'
+import type { Dataset } from '../data/dataset.ts'
+import type { Initialisation } from '../nn/initialisation.ts'
+import type { Pattern } from '../nn/pattern.ts'
+import type { Device } from '../tensor/device.ts'
+import type { Schedule } from './schedule.ts'
+
+/** Options that every training loop shares. */
+export interface TrainingOptions {
+  /** One of `models.names`. */
+  arch: string
+  data: Dataset
+  /** Multiplier of every layer's channels, > 0. Default 1. */
+  width?: number
+  /** The inner attack that makes the training adversarial; null = natural training. Default PGD-7 at 8/255. */
+  inner?: InnerAttack | null
+  /** Passes over the training images. Default 160. */
+  epochs?: number
+  /** Default 256. */
+  batchSize?: number
+  /** Default: 0.1, step schedule. */
+  lr?: number
+  schedule?: Schedule
+  momentum?: number
+  weightDecay?: number
+  /** Label smoothing, [0, 1). Default 0. */
+  labelSmoothing?: number
+  /** Random crop (4 pixels of padding) and, where the data allow it, flip. Default true. */
+  augment?: boolean
+  /** Train on a seeded subset of this many training images. Default: all. */
+  limit?: number
+  /** Batch norm during the inner attack: 'train' as the official code (default) or 'eval'. */
+  attackBatchNorm?: 'train' | 'eval'
+  /** Seeds data order, augmentation and attack starts; weights and scores too unless their own seeds are given. Default 0. */
+  seed?: number
+  /** 'auto', 'cpu' or a Device. Default 'auto'. */
+  device?: 'auto' | 'cpu' | Device
+  threads?: number
+  signal?: AbortSignal
+  onProgress?: (progress: TrainingProgress) => void
+  /** Write checkpoints and metrics to this run folder. */
+  runDir?: string
+  /** Continue the run in runDir from its newest checkpoint, to the same bits. */
+  resume?: boolean
+}
+
+export interface SearchOptions extends TrainingOptions {
+  /** Share of weights kept in each layer, (0, 1]. */
+  remainingRatio: number
+  /** Default 'element'. */
+  pattern?: Pattern
+  /** Default 'signed-kaiming-constant'. */
+  init?: Initialisation
+  /** Default: seed. */
+  weightSeed?: number
+  /** Default: seed. */
+  scoreSeed?: number
+}
+
+/** Told after each step. */
+export interface TrainingProgress {
+  epoch: number
+  epochs: number
+  step: number
+  steps: number
+  /** Mean adversarial training loss of the step. */
+  loss: number
+  /** Share of the step's (attacked) images classified right. */
+  accuracy: number
+  lr: number
+  imagesPerSecond: number
+  /** Estimated, of the whole run. */
+  secondsLeft: number
+}

@@ -1,0 +1,16 @@
+import { RunFolder } from '../files/run-folder.ts'
+import { Checkpointing } from './checkpoint.ts'
+import type { ResolvedTraining } from './resolve.ts'
+
+/**
+ * Opens the run folder that the options name, or returns null without one.
+ * @param settings everything that decides the run's result; a folder of other settings is refused
+ */
+export async function openRun(
+  { runDir, resume }: ResolvedTraining,
+  command: string,
+  settings: Record<string, unknown>,
+): Promise<Checkpointing | null> {
+  if (runDir === undefined) return null
+  return new Checkpointing(await RunFolder.open(runDir, { command, ...settings }, { resume }), resume)
+}

@@ -1,0 +1,130 @@
+// The search of a robust scratch ticket (paper, Sec. 3): adversarial training of a mask over frozen random weights.
+
+import { ConfigError } from '../errors.ts'
+import * as models from '../models/index.ts'
+import { type Initialisation, initialisations } from '../nn/initialisation.ts'
+import type { Network } from '../nn/network.ts'
+import { type Pattern, patterns } from '../nn/pattern.ts'
+import { scope } from '../tensor/scope.ts'
+import { Ticket } from '../tickets/ticket.ts'
+import { type TicketMetadata, ticketFormat } from '../tickets/ticket-data.ts'
+import { version } from '../version.ts'
+import { ImageSource } from './image-source.ts'
+import type { SearchOptions } from './options.ts'
+import {
+  checkNumber,
+  checkSeed,
+  networkOptions,
+  type ResolvedTraining,
+  recipeOf,
+  resolveTraining,
+} from './resolve.ts'
+import { openRun } from './run.ts'
+import { type EpochRecord, type Trainee, train } from './training.ts'
+
+/**
+ * Searches the subnetwork that is robust to the inner attack.
+ *
+ * @returns the ticket after the last epoch, and a record of each epoch
+ * @throws ConfigError, DatasetError, DivergenceError, OutOfMemoryError; AbortError after a checkpoint (with runDir)
+ * @example
+ * const { ticket } = await searchRST({ arch: 'conv4', data: await datasets.fashionMnist(), remainingRatio: 0.3,
+ *   inner: attacks.fgsmRs({ eps: 0.1 }), epochs: 2 })
+ */
+export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
+  const training = await resolveTraining(options)
+  const metadata = ticketMetadata(options, training)
+  const network = scratchNetwork(training, metadata)
+  try {
+    const trainee: Trainee = {
+      network,
+      parameters: network.convolutions.map(layer => ({
+        name: `${layer.spec.name}.scores`,
+        tensor: layer.scores!,
+      })),
+      parametersChanged: () => network.updateMasks(metadata.remainingRatio),
+    }
+    const { remainingRatio, pattern, init, weightSeed, scoreSeed } = metadata
+    const settings = { ...recipeOf(training), remainingRatio, pattern, init, weightSeed, scoreSeed }
+    const history = await train(trainee, training, await openRun(training, 'search', settings))
+    return { ticket: new Ticket(network, metadata), history }
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+/** Batches that settle the running statistics of a ticket that was not searched. */
+const calibrationBatches = 40
+
+/**
+ * The baseline that every search starts from: a random mask of the same ratio. Its batch-norm statistics are estimated
+ * on training images, so that it is only the mask that is random.
+ * @throws ConfigError
+ */
+export async function randomTicket(options: SearchOptions): Promise<Ticket> {
+  const training = await resolveTraining(options)
+  const metadata = ticketMetadata(options, training)
+  const network = scratchNetwork(training, { ...metadata, recipe: { search: 'none' } })
+  const source = new ImageSource(training)
+  network.updateMasks(metadata.remainingRatio)
+  network.mode = 'train'
+  const { size } = training.images
+  for (let i = 0; i < calibrationBatches; i++) {
+    const indices = Array.from(
+      { length: Math.min(training.batchSize, size) },
+      (_, j) => (i * training.batchSize + j) % size,
+    )
+    const batch = source.batch(indices, 0)
+    scope(() => void network.logits(batch.images))
+    batch.dispose()
+    await training.device.synchronize()
+  }
+  source.dispose()
+  return new Ticket(network, { ...metadata, recipe: { search: 'none' } })
+}
+
+function scratchNetwork(training: ResolvedTraining, metadata: TicketMetadata): Network {
+  const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
+  network.drawWeights(metadata.init, metadata.weightSeed)
+  network.drawScores(metadata.pattern, metadata.scoreSeed)
+  return network
+}
+
+function ticketMetadata(options: SearchOptions, training: ResolvedTraining): TicketMetadata {
+  const { remainingRatio, pattern = 'element', init = 'signed-kaiming-constant' } = options
+  if (!(remainingRatio > 0 && remainingRatio <= 1)) {
+    throw new ConfigError(
+      `Expected a remainingRatio above 0 and up to 1 (0.05 keeps 5 %) but received ${remainingRatio}.`,
+      'remainingRatio',
+    )
+  }
+  checkOneOf<Pattern>('pattern', pattern, patterns)
+  checkOneOf<Initialisation>('init', init, initialisations)
+  checkNumber('width', training.width, 1e-3, 64)
+  const { info } = training.data
+  return {
+    format: ticketFormat,
+    arch: training.arch,
+    width: training.width,
+    classes: info.classes,
+    inChannels: info.channels,
+    imageSize: [info.height, info.width],
+    init,
+    weightSeed: checkSeed('weightSeed', options.weightSeed ?? training.seed),
+    scoreSeed: checkSeed('scoreSeed', options.scoreSeed ?? training.seed),
+    remainingRatio,
+    pattern,
+    dataset: info.name,
+    normalisation: { mean: info.mean, std: info.std },
+    recipe: { search: 'rst', ...recipeOf(training) },
+    accuracies: {},
+    libraryVersion: version,
+  }
+}
+
+function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): void {
+  if (!allowed.includes(value)) {
+    throw new ConfigError(`Expected one of ${allowed.join(', ')} for ${name} but received '${value}'.`, name)
+  }
+}

@@ -1,0 +1,76 @@
+// Where tensors live and ops run.
+import { availableParallelism } from 'node:os'
+import { ConfigError } from '../errors.ts'
+import { addon, type DeviceHandle, type MemoryStats } from '../native/addon.ts'
+
+export interface DeviceOptions {
+  /** Threads of the CPU device, ≥ 1. Default: the cores this process may use. */
+  threads?: number
+  /** Bytes that live tensors may take; beyond it ops fail with OutOfMemoryError. Default: the machine's memory. */
+  memoryLimit?: number
+}
+
+/**
+ * A queue with one worker: ops are checked and enqueued at once and run in order, off the event loop.
+ * Results do not depend on the number of threads.
+ */
+export class Device {
+  readonly kind = 'cpu'
+  readonly threads: number
+  /** @internal */
+  readonly handle: DeviceHandle
+
+  constructor({ threads = availableParallelism(), memoryLimit = 0 }: DeviceOptions = {}) {
+    if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
+      throw new ConfigError(
+        `Expected a whole number from 1 to 1024 for threads but received ${threads}.`,
+        'threads',
+      )
+    }
+    if (!(memoryLimit >= 0 && memoryLimit <= Number.MAX_SAFE_INTEGER)) {
+      throw new ConfigError(
+        `Expected a number of bytes for memoryLimit but received ${memoryLimit}.`,
+        'memoryLimit',
+      )
+    }
+    this.threads = threads
+    this.handle = addon().createCpuDevice({ threads, memoryLimit: Math.floor(memoryLimit) })
+  }
+
+  /** What it runs on, such as 'CPU, AVX2, 2 threads'. */
+  get description(): string {
+    return addon().describe(this.handle)
+  }
+
+  memory(): MemoryStats {
+    return addon().memory(this.handle)
+  }
+
+  /** Ops enqueued and not yet finished. */
+  get pending(): number {
+    return addon().pending(this.handle)
+  }
+
+  /** Resolves once everything enqueued so far has run. */
+  synchronize(): Promise<void> {
+    return addon().synchronize(this.handle)
+  }
+
+  static #default: Device | undefined
+  /** The device used when none is named. */
+  static get default(): Device {
+    Device.#default ??= new Device()
+    return Device.#default
+  }
+}
+
+/** The device that options name: 'auto' and 'cpu' mean the CPU, with `threads` threads if given. */
+export function resolveDevice(device: 'auto' | 'cpu' | Device = 'auto', threads?: number): Device {
+  if (device instanceof Device) return device
+  if (device !== 'auto' && device !== 'cpu') {
+    throw new ConfigError(`Expected 'auto', 'cpu' or a Device for device but received '${device}'.`, 'device')
+  }
+  return threads === undefined || threads === Device.default.threads
+    ? Device.default
+    : new Device({ threads })
+}

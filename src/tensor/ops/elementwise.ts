@@ -1,0 +1,86 @@
+// Arithmetic, element by element (native/ops/elementwise.h).
+import { ShapeError } from '../../errors.ts'
+import { Device } from '../device.ts'
+import { runOp, runOp1 } from '../run.ts'
+import { record } from '../tape.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** A tensor of one value. */
+export function full(shape: readonly number[], value: number, device = Device.default): Tensor {
+  return runOp(device, 'fill', [], { shape, value })[0] as Tensor
+}
+
+export function copy(x: Tensor): Tensor {
+  const y = runOp1('copy', [x])
+  record([x], [y], ([dy]) => [dy!])
+  return y
+}
+
+/** The same elements, row-major, under another shape; one dimension may be −1. */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  const known = shape.reduce((product, d) => (d === -1 ? product : product * d), 1)
+  const full = shape.map(d => (d === -1 && known > 0 ? x.size / known : d))
+  if (shape.filter(d => d === -1).length > 1 || full.some(d => d < 0 || !Number.isInteger(d))) {
+    throw new ShapeError(
+      `Expected a shape of ${x.size} elements with at most one −1 but received [${shape.join(', ')}].`,
+    )
+  }
+  const y = runOp1('reshape', [x], { shape: full })
+  record([x], [y], ([dy]) => [runOp1('reshape', [dy!], { shape: x.shape })])
+  return y
+}
+
+/** a + b, of equal shapes. */
+export function add(a: Tensor, b: Tensor): Tensor {
+  const y = runOp1('add', [a, b])
+  record([a, b], [y], ([dy]) => [dy!, dy!])
+  return y
+}
+
+/** a − b, of equal shapes. */
+export function sub(a: Tensor, b: Tensor): Tensor {
+  const y = runOp1('sub', [a, b])
+  record([a, b], [y], ([dy], [, wantB]) => [dy!, wantB ? runOp1('scale', [dy!], { factor: -1 }) : null])
+  return y
+}
+
+/** a · b, of equal shapes. */
+export function mul(a: Tensor, b: Tensor): Tensor {
+  const y = runOp1('mul', [a, b])
+  record([a, b], [y], ([dy], [wantA, wantB]) => [
+    wantA ? runOp1('mul', [dy!, b]) : null,
+    wantB ? runOp1('mul', [dy!, a]) : null,
+  ])
+  return y
+}
+
+export function scale(x: Tensor, factor: number): Tensor {
+  const y = runOp1('scale', [x], { factor })
+  record([x], [y], ([dy]) => [runOp1('scale', [dy!], { factor })])
+  return y
+}
+
+/** Values outside [low, high] become the nearer end. Not differentiable. */
+export function clip(x: Tensor, low: number, high: number): Tensor {
+  return runOp1('clip', [x], { low, high })
+}
+
+export function relu(x: Tensor): Tensor {
+  const y = runOp1('relu', [x])
+  record([x], [y], ([dy]) => [runOp1('relu_grad', [dy!, y])])
+  return y
+}
+
+/** (x − mean[c]) / std[c] for each channel c of x [N, C, H, W]. */
+export function normalize(x: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
+  const y = runOp1('normalize', [x], { mean, std })
+  record([x], [y], ([dy]) => [runOp1('normalize_grad', [dy!], { std })])
+  return y
+}
+
+/** x + bias[c] for each channel c of x [N, C, …]. */
+export function biasAdd(x: Tensor, bias: Tensor): Tensor {
+  const y = runOp1('bias_add', [x, bias])
+  record([x, bias], [y], ([dy], [, wantBias]) => [dy!, wantBias ? runOp1('channel_sum', [dy!]) : null])
+  return y
+}

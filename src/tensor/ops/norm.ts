@@ -1,0 +1,57 @@
+// Batch normalisation with what always follows it (native/ops/norm.h).
+import { runOp } from '../run.ts'
+import { record } from '../tape.ts'
+import type { Tensor } from '../tensor.ts'
+
+export interface BatchNormOptions {
+  /** 'train' uses the batch's statistics and moves the running ones; 'eval' uses the running ones. */
+  mode: 'train' | 'eval'
+  /** Added to the variance. Default 1e-5. */
+  eps?: number
+  /** Share of the batch in the new running statistics. Default 0.1. */
+  momentum?: number
+  /** Apply a ReLU to the result. Default false. */
+  relu?: boolean
+  /** Added before the ReLU; the shape of x. */
+  residual?: Tensor
+  /** Scale and shift of each channel [C]; both or none. */
+  gamma?: Tensor
+  beta?: Tensor
+}
+
+/**
+ * relu?((x − mean) / √(var + eps) · gamma + beta + residual) over x [N, C, H, W]. In 'train' mode runningMean and
+ * runningVar [C] are updated in place, on every forward pass.
+ */
+export function batchNorm(
+  x: Tensor,
+  runningMean: Tensor,
+  runningVar: Tensor,
+  { mode, eps = 1e-5, momentum = 0.1, relu = false, residual, gamma, beta }: BatchNormOptions,
+): Tensor {
+  const inputs = [x, runningMean, runningVar, residual, gamma, beta]
+  const recorded = [x, residual ?? null, gamma ?? null, beta ?? null]
+  if (mode === 'eval') {
+    const [y] = runOp(x.device, 'batch_norm_eval', inputs, { eps, relu }) as [Tensor]
+    record(recorded, [y], ([dy], [, wantResidual]) => {
+      const [dx, dResidual] = runOp(
+        x.device,
+        'batch_norm_eval_grad',
+        [dy, relu ? y : null, runningVar, gamma],
+        { eps, relu, residual: wantResidual! },
+      ) as (Tensor | null)[]
+      return [dx!, dResidual!, null, null]
+    })
+    return y
+  }
+  const [y, mean, invStd] = runOp(x.device, 'batch_norm_train', inputs, { eps, momentum, relu }) as Tensor[]
+  record(recorded, [y!], ([dy], [, wantResidual, wantGamma]) => {
+    const outputs = runOp(x.device, 'batch_norm_train_grad', [dy, x, relu ? y : null, mean, invStd, gamma], {
+      relu,
+      residual: wantResidual!,
+      affine: wantGamma!,
+    })
+    return outputs as (Tensor | null)[]
+  })
+  return y!
+}

@@ -1,0 +1,61 @@
+// Who frees the tensors made along the way.
+import type { Tensor } from './tensor.ts'
+
+let scopes: Set<Tensor>[] = []
+
+/** @internal Called for each new tensor. */
+export function register(tensor: Tensor): void {
+  scopes.at(-1)?.add(tensor)
+}
+
+/** @internal Whether the innermost scope made the tensor. */
+export function ownedByScope(tensor: Tensor): boolean {
+  return scopes.at(-1)?.has(tensor) ?? false
+}
+
+/**
+ * Runs `body` and disposes every tensor it made except those it returns (a tensor, or tensors one or more
+ * levels inside an array or plain object), which pass to the enclosing scope. `body` must not be async.
+ *
+ * @example const loss = scope(() => ops.crossEntropy(model.logits(x), labels))
+ */
+export function scope<T>(body: () => T): T {
+  const made = new Set<Tensor>()
+  scopes.push(made)
+  let result: T
+  try {
+    result = body()
+  } catch (error) {
+    scopes.pop()
+    for (const tensor of made) tensor.dispose()
+    throw error
+  }
+  scopes.pop()
+  for (const tensor of tensorsIn(result)) {
+    if (made.delete(tensor)) register(tensor)
+  }
+  for (const tensor of made) tensor.dispose()
+  return result
+}
+
+/** Runs `body` so that no scope owns what it makes: the caller keeps and disposes it. */
+export function outsideScopes<T>(body: () => T): T {
+  const saved = scopes
+  scopes = []
+  try {
+    return body()
+  } finally {
+    scopes = saved
+  }
+}
+
+function* tensorsIn(value: unknown): Generator<Tensor> {
+  if (isTensor(value)) yield value
+  else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item)
+  else if (value && Object.getPrototypeOf(value) === Object.prototype) yield* tensorsIn(Object.values(value))
+}
+
+// By shape, not instanceof: tensor.ts imports this file.
+function isTensor(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && 'dispose' in value && 'dtype' in value
+}
