@@ -1,4 +1,5 @@
 // Loads the native addon, on first use, and turns its errors into the package's own. Nothing else touches it.
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,8 +53,12 @@ interface Addon {
   synchronize(device: DeviceHandle): Promise<void>
 }
 
-/** The folder that holds package.json, from src/native as from dist/native. */
-export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+/** The folder that holds this package's package.json. */
+export const packageRoot = findUp(dirname(fileURLToPath(import.meta.url)))
+
+function findUp(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : findUp(dirname(folder))
+}
 
 type NodeGypBuild = ((folder: string) => Addon) & { path(folder: string): string }
 const nodeGypBuild = createRequire(import.meta.url)('node-gyp-build') as NodeGypBuild

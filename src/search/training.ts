@@ -157,7 +157,7 @@ interface StepResult {
 }
 
 /** One inner attack and one SGD step; returns the step's mean loss and accuracy, still on the device. */
-async function trainStep(
+export async function trainStep(
   trainee: Trainee,
   training: ResolvedTraining,
   session: InnerAttackSession | null,
