@@ -24,7 +24,15 @@ export interface EvaluateOptions {
   seed?: number
   batchSize?: number
   signal?: AbortSignal
-  onProgress?: (progress: { images: number; total: number }) => void
+  onProgress?: (progress: EvaluationProgress) => void
+}
+
+export interface EvaluationProgress {
+  /** 'natural' or the attack's name. */
+  phase: string
+  /** Images done in this phase. */
+  images: number
+  total: number
 }
 
 export interface AttackReport {
