@@ -13,8 +13,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
-void MapRows(ElementMap op, const Rows& rows, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
-             float* HWY_RESTRICT y, float p, float q) {
+void elementwise_rows(ElementMap op, const Rows& rows, const float* HWY_RESTRICT a,
+                      const float* HWY_RESTRICT b, float* HWY_RESTRICT y, float p, float q) {
   // Comparisons are written so that a NaN in `a` comes out as itself.
   switch (op) {
     case ElementMap::kCopy:
@@ -47,10 +47,10 @@ HWY_AFTER_NAMESPACE();
 namespace rst::cpu {
 namespace {
 
-HWY_EXPORT(MapRows);
+HWY_EXPORT(elementwise_rows);
 
 void run_rows(ElementMap op, const Rows& rows, const float* a, const float* b, float* y, float p, float q) {
-  HWY_DYNAMIC_DISPATCH(MapRows)(op, rows, a, b, y, p, q);
+  HWY_DYNAMIC_DISPATCH(elementwise_rows)(op, rows, a, b, y, p, q);
 }
 
 // y = op(x) with a number p, and where given q, of each channel.

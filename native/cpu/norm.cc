@@ -40,8 +40,8 @@ struct NormBackward {
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
-// totals[0]: Σ(x − shift), totals[1]: Σ(x − shift)².
-void Moments(const Rows& rows, const float* HWY_RESTRICT x, float shift, double* HWY_RESTRICT totals) {
+// Adds Σ(x − shift) to the first sixteen totals, one a lane, and Σ(x − shift)² to the other sixteen.
+void plane_moments(const Rows& rows, const float* HWY_RESTRICT x, float shift, double* HWY_RESTRICT totals) {
   const DoubleVec shifts = hn::Set(Doubles(), shift);
   sum_rows<2>(rows, totals, [&](int64_t i, DoubleVec* sums) HWY_ATTR {
     const DoubleVec d = hn::Sub(to_double(hn::LoadU(Floats(), x + i)), shifts);
@@ -62,7 +62,7 @@ HWY_INLINE void forward_rows(const Rows& rows, const NormForward& f) {
   });
 }
 
-void Forward(const Rows& rows, const NormForward& f, bool relu) {
+void forward_plane(const Rows& rows, const NormForward& f, bool relu) {
   if (f.residual) {
     relu ? forward_rows<true, true>(rows, f) : forward_rows<false, true>(rows, f);
   } else {
@@ -84,8 +84,8 @@ HWY_INLINE void backward_sums(const Rows& rows, const NormBackward& n, double* H
   });
 }
 
-// totals[0]: Σg, totals[1]: Σg·(x − mean).
-void BackwardSums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
+// Adds Σg to the first sixteen totals and Σg·(x − mean) to the other sixteen.
+void backward_plane_sums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
   n.y ? backward_sums<true>(rows, n, totals) : backward_sums<false>(rows, n, totals);
 }
 
@@ -103,7 +103,7 @@ HWY_INLINE void backward_rows(const Rows& rows, const NormBackward& n) {
   map_rows(rows, n.d_residual, [=](int64_t i) HWY_ATTR { return !kRelu || y[i] > 0 ? dy[i] : 0; });
 }
 
-void Backward(const Rows& rows, const NormBackward& n) {
+void backward_plane(const Rows& rows, const NormBackward& n) {
   if (n.x) {
     n.y ? backward_rows<true, true>(rows, n) : backward_rows<false, true>(rows, n);
   } else {
@@ -118,10 +118,10 @@ HWY_AFTER_NAMESPACE();
 namespace rst::cpu {
 namespace {
 
-HWY_EXPORT(Moments);
-HWY_EXPORT(Forward);
-HWY_EXPORT(BackwardSums);
-HWY_EXPORT(Backward);
+HWY_EXPORT(plane_moments);
+HWY_EXPORT(forward_plane);
+HWY_EXPORT(backward_plane_sums);
+HWY_EXPORT(backward_plane);
 
 // A plain vector [C] that may be absent.
 struct ChannelNumbers {
@@ -154,11 +154,11 @@ template <class Add>
 TwoSums sum_channel(const BlockedShape& s, int64_t c, const Add& add) {
   TwoSums sums;
   for_each_block(s, c, [&](int64_t p) {
-    double totals[2][kLanes] = {};
-    add(plane_rows(s, p, p + 1), totals[0]);
+    double totals[2 * kLanes] = {};
+    add(plane_rows(s, p, p + 1), totals);
     for (int lane = 0; lane < s.lanes(p / s.c); ++lane) {
-      sums.first += totals[0][lane];
-      sums.second += totals[1][lane];
+      sums.first += totals[lane];
+      sums.second += totals[kLanes + lane];
     }
   });
   return sums;
@@ -170,14 +170,14 @@ double images_pixels(const BlockedShape& s) {
 
 void forward_channel(const BlockedView& y, int64_t c, const NormForward& f, bool relu) {
   for_each_block(y.shape, c, [&](int64_t p) {
-    HWY_DYNAMIC_DISPATCH(Forward)(plane_rows(y.shape, p, p + 1), f, relu);
+    HWY_DYNAMIC_DISPATCH(forward_plane)(plane_rows(y.shape, p, p + 1), f, relu);
     clear_padded_lanes(y, p, p + 1);
   });
 }
 
 void backward_channel(const BlockedView& dx, int64_t c, const NormBackward& n) {
   for_each_block(dx.shape, c, [&](int64_t p) {
-    HWY_DYNAMIC_DISPATCH(Backward)(plane_rows(dx.shape, p, p + 1), n);
+    HWY_DYNAMIC_DISPATCH(backward_plane)(plane_rows(dx.shape, p, p + 1), n);
     clear_padded_lanes(dx, p, p + 1);
     if (n.d_residual) clear_padded_lanes({dx.shape, n.d_residual}, p, p + 1);
   });
@@ -208,7 +208,7 @@ void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, c
     // Sums of differences to any value of the channel keep their digits where the mean is large.
     const float shift = *in.at(0, c, 0, 0);
     const TwoSums sums = sum_channel(s, c, [&](const Rows& rows, double* totals) {
-      HWY_DYNAMIC_DISPATCH(Moments)(rows, in.data, shift, totals);
+      HWY_DYNAMIC_DISPATCH(plane_moments)(rows, in.data, shift, totals);
     });
     const double difference = sums.first / n;
     const double rounded = sums.second / n - difference * difference;
@@ -242,7 +242,7 @@ void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const 
   parallel_channels(pool_, s, [&](int64_t c) {
     NormBackward channel{out_grad.data, out, in.data, in_grad.data, residual_grad, means[c], 0, 0, 0};
     const TwoSums sums = sum_channel(s, c, [&](const Rows& rows, double* totals) {
-      HWY_DYNAMIC_DISPATCH(BackwardSums)(rows, channel, totals);
+      HWY_DYNAMIC_DISPATCH(backward_plane_sums)(rows, channel, totals);
     });
     const double inverse = inv_stds[c];
     if (d_gammas) d_gammas[c] = static_cast<float>(sums.second * inverse);

@@ -40,19 +40,20 @@ HWY_INLINE void for_each_window(const BlockedShape& in, const BlockedShape& out,
   }
 }
 
-// The largest value of each lane in a window, and where it stands: its first pixel y·w + x. A NaN is larger
-// than all numbers.
+// The largest value of each lane in a window, and the first pixel that holds it, counted from the plane's
+// start with its border. A NaN is larger than all numbers.
 HWY_INLINE void window_max(const BlockedShape& s, const float* HWY_RESTRICT plane, const Window& w,
                            float* HWY_RESTRICT best, int32_t* HWY_RESTRICT where) {
-  const float* HWY_RESTRICT first = plane + s.offset(0, 0, w.y0, w.x0);
+  const auto first = static_cast<int32_t>(s.offset(0, 0, w.y0, w.x0) / kLanes);
   for (int lane = 0; lane < kLanes; ++lane) {
-    best[lane] = first[lane];
-    where[lane] = static_cast<int32_t>(w.y0 * s.w + w.x0);
+    best[lane] = plane[int64_t{first} * kLanes + lane];
+    where[lane] = first;
   }
   for (int64_t y = w.y0; y < w.y1; ++y) {
     for (int64_t x = w.x0; x < w.x1; ++x) {
-      const float* HWY_RESTRICT pixel = plane + s.offset(0, 0, y, x);
-      const auto here = static_cast<int32_t>(y * s.w + x);
+      const int64_t offset = s.offset(0, 0, y, x);
+      const auto here = static_cast<int32_t>(offset / kLanes);
+      const float* HWY_RESTRICT pixel = plane + offset;
       for (int lane = 0; lane < kLanes; ++lane) {
         const float v = pixel[lane];
         const bool larger = (v > best[lane]) | ((v != v) & (best[lane] == best[lane]));
@@ -64,28 +65,29 @@ HWY_INLINE void window_max(const BlockedShape& s, const float* HWY_RESTRICT plan
 }
 
 // Each works on one plane; x, y, dx and dy point to its start.
-void MaxPool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x, float* y) {
+void max_pool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x,
+              float* y) {
   for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
     int32_t where[kLanes];
     window_max(in, x, w, y + w.pixel, where);
   });
 }
 
-void MaxPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
-                 const float* x, float* dx) {
+void max_pool_grad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
+                   const float* x, float* dx) {
   for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
     float best[kLanes];
     int32_t where[kLanes];
     window_max(in, x, w, best, where);
     const float* g = dy + w.pixel;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      dx[in.offset(0, 0, where[lane] / in.w, where[lane] % in.w) + lane] += g[lane];
-    }
+    for (int lane = 0; lane < kLanes; ++lane) dx[int64_t{where[lane]} * kLanes + lane] += g[lane];
   });
 }
 
-void AvgPool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x, float* y) {
-  const float share = 1.0f / static_cast<float>(p.kernel * p.kernel);
+void avg_pool(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* x,
+              float* y) {
+  const auto side = static_cast<float>(p.kernel);
+  const float share = 1 / (side * side);
   for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
     float sums[kLanes] = {};
     for (int64_t iy = w.y0; iy < w.y1; ++iy) {
@@ -99,9 +101,10 @@ void AvgPool(const BlockedShape& in, const BlockedShape& out, const PoolParams& 
   });
 }
 
-void AvgPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
-                 float* dx) {
-  const float share = 1.0f / static_cast<float>(p.kernel * p.kernel);
+void avg_pool_grad(const BlockedShape& in, const BlockedShape& out, const PoolParams& p, const float* dy,
+                   float* dx) {
+  const auto side = static_cast<float>(p.kernel);
+  const float share = 1 / (side * side);
   for_each_window(in, out, p, [&](const Window& w) HWY_ATTR {
     const float* HWY_RESTRICT g = dy + w.pixel;
     for (int64_t iy = w.y0; iy < w.y1; ++iy) {
@@ -113,7 +116,7 @@ void AvgPoolGrad(const BlockedShape& in, const BlockedShape& out, const PoolPara
   });
 }
 
-void PlaneMean(const Rows& rows, const float* x, double pixels, float* y) {
+void plane_mean(const Rows& rows, const float* x, double pixels, float* y) {
   double sums[kLanes] = {};
   sum_rows<1>(rows, sums, [=](int64_t i, DoubleVec* total) HWY_ATTR {
     total[0] = hn::Add(total[0], to_double(hn::LoadU(Floats(), x + i)));
@@ -121,7 +124,7 @@ void PlaneMean(const Rows& rows, const float* x, double pixels, float* y) {
   for (int lane = 0; lane < kLanes; ++lane) y[lane] = static_cast<float>(sums[lane] / pixels);
 }
 
-void PlaneSpread(const Rows& rows, const float* HWY_RESTRICT dy, float pixels, float* HWY_RESTRICT dx) {
+void plane_spread(const Rows& rows, const float* HWY_RESTRICT dy, float pixels, float* HWY_RESTRICT dx) {
   float share[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) share[lane] = dy[lane] / pixels;
   for_each_row(rows, [&](int64_t start) HWY_ATTR {
@@ -138,12 +141,12 @@ HWY_AFTER_NAMESPACE();
 namespace rst::cpu {
 namespace {
 
-HWY_EXPORT(MaxPool);
-HWY_EXPORT(MaxPoolGrad);
-HWY_EXPORT(AvgPool);
-HWY_EXPORT(AvgPoolGrad);
-HWY_EXPORT(PlaneMean);
-HWY_EXPORT(PlaneSpread);
+HWY_EXPORT(max_pool);
+HWY_EXPORT(max_pool_grad);
+HWY_EXPORT(avg_pool);
+HWY_EXPORT(avg_pool_grad);
+HWY_EXPORT(plane_mean);
+HWY_EXPORT(plane_spread);
 
 // Calls plane(p) for each plane of all blocks and channels, where `large` is the larger side of the pooling.
 template <class Plane>
@@ -158,9 +161,9 @@ void for_each_plane(ThreadPool& pool, const BlockedShape& large, const Plane& pl
 void CpuBackend::max_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
   const BlockedView in = blocked_input(x);
   const BlockedView out = blocked_output(y);
+  const auto kernel = HWY_DYNAMIC_DISPATCH(max_pool);
   for_each_plane(pool_, in.shape, [&](int64_t plane) {
-    HWY_DYNAMIC_DISPATCH(MaxPool)
-    (in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
+    kernel(in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
   });
 }
 
@@ -168,21 +171,21 @@ void CpuBackend::max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor
   const BlockedView out_grad = blocked_input(dy);
   const BlockedView in = blocked_input(x);
   const BlockedView in_grad = blocked_output(dx);
+  const auto kernel = HWY_DYNAMIC_DISPATCH(max_pool_grad);
   for_each_plane(pool_, in.shape, [&](int64_t plane) {
     const int64_t offset = plane * in.shape.plane();
     std::memset(in_grad.data + offset, 0, static_cast<size_t>(in.shape.plane()) * sizeof(float));
-    HWY_DYNAMIC_DISPATCH(MaxPoolGrad)
-    (in.shape, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), in.data + offset,
-     in_grad.data + offset);
+    kernel(in.shape, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), in.data + offset,
+           in_grad.data + offset);
   });
 }
 
 void CpuBackend::avg_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
   const BlockedView in = blocked_input(x);
   const BlockedView out = blocked_output(y);
+  const auto kernel = HWY_DYNAMIC_DISPATCH(avg_pool);
   for_each_plane(pool_, in.shape, [&](int64_t plane) {
-    HWY_DYNAMIC_DISPATCH(AvgPool)
-    (in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
+    kernel(in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
   });
 }
 
@@ -190,11 +193,11 @@ void CpuBackend::avg_pool2d_grad(const Tensor& dy, const Tensor& dx, const PoolP
   const BlockedView out_grad = blocked_input(dy);
   const BlockedView in_grad = blocked_output(dx);
   const BlockedShape& s = in_grad.shape;
+  const auto kernel = HWY_DYNAMIC_DISPATCH(avg_pool_grad);
   for_each_plane(pool_, s, [&](int64_t plane) {
     float* to = in_grad.data + plane * s.plane();
     std::memset(to, 0, static_cast<size_t>(s.plane()) * sizeof(float));
-    HWY_DYNAMIC_DISPATCH(AvgPoolGrad)
-    (s, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), to);
+    kernel(s, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), to);
   });
 }
 
@@ -202,9 +205,10 @@ void CpuBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
   const BlockedView in = blocked_input(x);
   const BlockedView out = blocked_output(y);
   const BlockedShape& s = in.shape;
+  const auto kernel = HWY_DYNAMIC_DISPATCH(plane_mean);
   for_each_plane(pool_, s, [&](int64_t plane) {
-    HWY_DYNAMIC_DISPATCH(PlaneMean)
-    (plane_rows(s, plane, plane + 1), in.data, static_cast<double>(s.h * s.w), out.data + plane * kLanes);
+    kernel(plane_rows(s, plane, plane + 1), in.data, static_cast<double>(s.h * s.w),
+           out.data + plane * kLanes);
   });
 }
 
@@ -212,10 +216,10 @@ void CpuBackend::global_avg_pool_grad(const Tensor& dy, const Tensor& dx) {
   const BlockedView out_grad = blocked_input(dy);
   const BlockedView in_grad = blocked_output(dx);
   const BlockedShape& s = in_grad.shape;
+  const auto kernel = HWY_DYNAMIC_DISPATCH(plane_spread);
   for_each_plane(pool_, s, [&](int64_t plane) {
-    HWY_DYNAMIC_DISPATCH(PlaneSpread)
-    (plane_rows(s, plane, plane + 1), out_grad.data + plane * kLanes, static_cast<float>(s.h * s.w),
-     in_grad.data);
+    kernel(plane_rows(s, plane, plane + 1), out_grad.data + plane * kLanes, static_cast<float>(s.h * s.w),
+           in_grad.data);
   });
 }
 

@@ -14,38 +14,44 @@
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
-// Each adds to sixteen totals, one a lane.
-void LaneSums(const Rows& rows, const float* x, double* totals) {
+// Each reduces to sixteen totals, one a lane, that start at zero.
+void lane_sums(const Rows& rows, const float* x, double* totals) {
   sum_rows<1>(rows, totals, [=](int64_t i, DoubleVec* sums) HWY_ATTR {
     sums[0] = hn::Add(sums[0], to_double(hn::LoadU(Floats(), x + i)));
   });
 }
 
-void LaneSquares(const Rows& rows, const float* x, double* totals) {
+void lane_squares(const Rows& rows, const float* x, double* totals) {
   sum_rows<1>(rows, totals, [=](int64_t i, DoubleVec* sums) HWY_ATTR {
     const DoubleVec v = to_double(hn::LoadU(Floats(), x + i));
     sums[0] = hn::Add(sums[0], hn::Mul(v, v));
   });
 }
 
-// The largest absolute value; a NaN stays.
-void LaneMaxima(const Rows& rows, const float* x, double* totals) {
-  float best[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) best[lane] = static_cast<float>(totals[lane]);
+// The largest absolute value, compared by its bits: they order floats of one sign, and a NaN comes last.
+void lane_maxima(const Rows& rows, const float* x, double* totals) {
+  using Bits = hn::CappedTag<int32_t, kLanes>;
+  constexpr int kBitsLanes = static_cast<int>(hn::MaxLanes(Bits()));
+  constexpr int kBitsVecs = kLanes / kBitsLanes;
+  const Bits d;
+  const hn::RebindToFloat<Bits> f;
+  hn::Vec<Bits> best[kBitsVecs];
+  for (int v = 0; v < kBitsVecs; ++v) best[v] = hn::Zero(d);
   for_each_row(rows, [&](int64_t start) HWY_ATTR {
     for (int64_t i = start; i < start + rows.length; i += kLanes) {
-      const float* HWY_RESTRICT pixel = x + i;
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const float v = std::abs(pixel[lane]);
-        best[lane] = (v > best[lane]) | (v != v) ? v : best[lane];
+      for (int v = 0; v < kBitsVecs; ++v) {
+        const auto magnitude = hn::Abs(hn::LoadU(f, x + i + v * kBitsLanes));
+        best[v] = hn::Max(best[v], hn::BitCast(d, magnitude));
       }
     }
   });
-  for (int lane = 0; lane < kLanes; ++lane) totals[lane] = best[lane];
+  float maxima[kLanes];
+  for (int v = 0; v < kBitsVecs; ++v) hn::StoreU(hn::BitCast(f, best[v]), f, maxima + v * kBitsLanes);
+  for (int lane = 0; lane < kLanes; ++lane) totals[lane] = maxima[lane];
 }
 
-void ScaleLanes(const Rows& rows, const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
-                float* HWY_RESTRICT y) {
+void scale_lanes(const Rows& rows, const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
+                 float* HWY_RESTRICT y) {
   for_each_row(rows, [&](int64_t start) HWY_ATTR {
     for (int64_t i = start; i < start + rows.length; i += kLanes) {
       for (int lane = 0; lane < kLanes; ++lane) y[i + lane] = x[i + lane] * factors[lane];
@@ -60,21 +66,21 @@ HWY_AFTER_NAMESPACE();
 namespace rst::cpu {
 namespace {
 
-HWY_EXPORT(LaneSums);
-HWY_EXPORT(LaneSquares);
-HWY_EXPORT(LaneMaxima);
-HWY_EXPORT(ScaleLanes);
+HWY_EXPORT(lane_sums);
+HWY_EXPORT(lane_squares);
+HWY_EXPORT(lane_maxima);
+HWY_EXPORT(scale_lanes);
 
 enum class LaneReduction { kSum, kSquares, kMaximum };
 
 void reduce_lanes(LaneReduction reduction, const Rows& rows, const float* x, double* totals) {
   switch (reduction) {
     case LaneReduction::kSum:
-      return HWY_DYNAMIC_DISPATCH(LaneSums)(rows, x, totals);
+      return HWY_DYNAMIC_DISPATCH(lane_sums)(rows, x, totals);
     case LaneReduction::kSquares:
-      return HWY_DYNAMIC_DISPATCH(LaneSquares)(rows, x, totals);
+      return HWY_DYNAMIC_DISPATCH(lane_squares)(rows, x, totals);
     case LaneReduction::kMaximum:
-      return HWY_DYNAMIC_DISPATCH(LaneMaxima)(rows, x, totals);
+      return HWY_DYNAMIC_DISPATCH(lane_maxima)(rows, x, totals);
   }
 }
 
@@ -187,7 +193,7 @@ void CpuBackend::sample_scale(const Tensor& x, const Tensor& s, const Tensor& y)
       const int64_t b = p / shape.c;
       float lane_factors[kLanes] = {};
       std::copy_n(factors + b * kLanes, shape.lanes(b), lane_factors);
-      HWY_DYNAMIC_DISPATCH(ScaleLanes)(plane_rows(shape, p, p + 1), in.data, lane_factors, out.data);
+      HWY_DYNAMIC_DISPATCH(scale_lanes)(plane_rows(shape, p, p + 1), in.data, lane_factors, out.data);
     }
   });
 }

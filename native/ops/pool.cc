@@ -11,11 +11,10 @@ PoolParams pool_params(const Attributes& a) {
   return {a.integer("kernel", 1), a.integer("stride", 1), a.integer("padding")};
 }
 
-Shape expect_images(const char* op, const Shape& s) {
-  if (s.rank() != 4)
-    throw_shape(std::string(op) + " expects images of shape [N, C, H, W] but received " + s.to_string() +
-                ".");
-  return s;
+void expect_images(const char* op, const Shape& s) {
+  if (s.rank() == 4 && s[2] * s[3] > 0) return;
+  throw_shape(std::string(op) + " expects images [N, C, H, W] of at least one pixel but received " +
+              s.to_string() + ".");
 }
 
 Shape pool_output(const char* op, const Shape& x, const PoolParams& p) {
@@ -38,10 +37,6 @@ Shape pool_output(const char* op, const Shape& x, const PoolParams& p) {
 
 Shape one_pixel(const char* op, const Shape& x) {
   expect_images(op, x);
-  if (x[2] * x[3] == 0) {
-    throw_shape(std::string(op) + " expects images of at least one pixel but received " + x.to_string() +
-                ".");
-  }
   return {x[0], x[1], 1, 1};
 }
 

@@ -47,11 +47,22 @@ HostTensor download(Device& device, const Tensor& tensor) {
                                        : download_as<uint8_t>(device, tensor);
 }
 
-// Reads the tensor with an op on activations, which leaves it in the layout that such ops prefer.
-void use_as_activation(Device& device, const Tensor& tensor) {
-  const int rank = tensor.shape.rank();
-  const bool readable = tensor.dtype == DType::kF32 && (rank == 2 || rank == 4) && tensor.elements() > 0;
-  if (readable) device.run(rank == 4 ? "global_avg_pool" : "softmax", {{tensor}, {}});
+Tensor constant(Device& device, const Shape& shape, double value) {
+  OpCall call;
+  call.attributes.set("shape", dims_of(shape));
+  call.attributes.set("value", {value});
+  return device.run("fill", call)[0];
+}
+
+// The same values as an op on activations leaves them: adds a sum of opposite numbers, which is zero in every
+// image but not where a backend pads the batch with images that do not exist.
+Tensor as_activation(Device& device, const Tensor& tensor) {
+  if (tensor.dtype != DType::kF32 || tensor.shape.rank() < 2) return tensor;
+  constexpr double kPadding = 1000;
+  const Tensor minus = constant(device, tensor.shape, -kPadding);
+  const Tensor plus = constant(device, {tensor.shape[1]}, kPadding);
+  const Tensor zeros = device.run("bias_add", {{minus, plus}, {}})[0];
+  return device.run("add", {{tensor, zeros}, {}})[0];
 }
 
 double root_mean_square(const std::vector<double>& values) {
@@ -137,7 +148,7 @@ std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::v
   for (size_t i = 0; i < inputs.size(); ++i) {
     call.inputs.push_back(inputs[i].defined() ? upload(device, inputs[i], spec.inputs[i].dtype) : Tensor{});
     if (layout == InputLayout::kActivation && inputs[i].defined())
-      use_as_activation(device, call.inputs.back());
+      call.inputs.back() = as_activation(device, call.inputs.back());
   }
   const std::vector<Tensor> outputs = device.run(op, call);
 

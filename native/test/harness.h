@@ -34,7 +34,8 @@ Device& cpu_device(int threads);
 // How inputs lie in memory when the op starts.
 enum class InputLayout {
   kUploaded,
-  kActivation,  // tensors of rank 2 and 4 as another op on activations left them
+  kActivation,  // as an op on activations leaves them: on the CPU blocked, with numbers in the lanes of no
+                // image
 };
 
 // Values are converted to the dtypes that the op's row names. Returns the outputs (an absent one is

@@ -27,9 +27,10 @@ void check_all_targets(const char* op, const std::vector<HostTensor>& inputs,
   CHECK(targets.size() > 0);
   for (int64_t target : targets) {
     const UseTarget use(target);
-    CAPTURE(hwy::TargetName(target));
+    CAPTURE(std::string(hwy::TargetName(target)));
     const auto results = run_op(op, inputs, attributes);
-    for (size_t i = 0; i < best.size(); ++i) CHECK_MESSAGE(results[i].values == best[i].values, op);
+    for (size_t i = 0; i < best.size(); ++i)
+      CHECK_MESSAGE(results[i].values == best[i].values, std::string(op));
   }
 }
 
@@ -63,6 +64,31 @@ TEST_CASE("all instruction sets give the same bits") {
   check_all_targets("score_grad", {d_weight, random_tensor(d_weight.shape, 10), random_tensor({40}, 11)}, {});
   check_all_targets("sgd_step", {x0, gradient, random_tensor(shape, 12)},
                     {{"lr", {0.1}}, {"momentum", {0.9}}, {"weight_decay", {0.0005}}});
+}
+
+TEST_CASE("all instruction sets give the same bits on activations") {
+  const Shape shape{17, 5, 7, 6};
+  const HostTensor x = random_tensor(shape, 1), y = random_tensor(shape, 2), dy = random_tensor(shape, 3);
+  const HostTensor mean = random_tensor({5}, 4), positive = random_tensor({5}, 5, 0.5, 2);
+  const AttributeList window{{"kernel", {3}}, {"stride", {2}}, {"padding", {1}}};
+  check_all_targets("batch_norm_train", {x, mean, positive, y, positive, mean},
+                    {{"eps", {1e-5}}, {"momentum", {0.1}}, {"relu", {1}}});
+  check_all_targets("batch_norm_train_grad", {dy, x, y, mean, positive, positive},
+                    {{"relu", {1}}, {"residual", {1}}, {"affine", {1}}});
+  check_all_targets("batch_norm_eval", {x, mean, positive, y, positive, mean},
+                    {{"eps", {1e-5}}, {"relu", {1}}});
+  check_all_targets("batch_norm_eval_grad", {dy, y, positive, {}},
+                    {{"eps", {1e-5}}, {"relu", {1}}, {"residual", {0}}});
+  check_all_targets("normalize", {x}, {{"mean", mean.values}, {"std", positive.values}});
+  check_all_targets("mul", {x, y}, {});
+  check_all_targets("relu_grad", {x, y}, {});
+  check_all_targets("clip", {x}, {{"low", {-0.5}}, {"high", {0.5}}});
+  check_all_targets("max_pool2d", {x}, window);
+  check_all_targets("avg_pool2d", {x}, window);
+  check_all_targets("global_avg_pool", {x}, {});
+  check_all_targets("sum", {x}, {});
+  check_all_targets("channel_sum", {x}, {});
+  for (double norm : {0.0, 1.0}) check_all_targets("sample_norm", {x}, {{"norm", {norm}}});
 }
 
 }  // namespace

@@ -78,6 +78,12 @@ export class RunFolder {
     })
   }
 
+  /** The lines of metrics.jsonl. */
+  async metrics(): Promise<Metrics[]> {
+    const lines = await readIfThere(join(this.path, 'metrics.jsonl'))
+    return (lines ?? '').split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line)]))
+  }
+
   /** Checkpoints from the oldest to the newest. */
   async checkpoints(): Promise<Checkpoint[]> {
     const folder = join(this.path, 'checkpoints')

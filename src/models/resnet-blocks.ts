@@ -32,7 +32,7 @@ function postActivation(
   const shortcut = changes
     ? chain(
         build.conv(`${name}.shortcut`, inputs, outputs, 1, { stride }),
-        build.batchNorm(`${name}.shortcut.bn`, outputs),
+        build.batchNorm(`${name}.shortcutBn`, outputs),
       )
     : null
   const layer: Layer = x => {

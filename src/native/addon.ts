@@ -55,14 +55,21 @@ interface Addon {
 /** The folder that holds package.json, from src/native as from dist/native. */
 export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
+type NodeGypBuild = ((folder: string) => Addon) & { path(folder: string): string }
+const nodeGypBuild = createRequire(import.meta.url)('node-gyp-build') as NodeGypBuild
+
 let loaded: Addon | undefined
+
+/** The file that the addon is loaded from. @throws where there is none */
+export function addonPath(): string {
+  return nodeGypBuild.path(packageRoot)
+}
 
 /** @throws DeviceError that names the command that builds the addon. */
 export function addon(): Addon {
   if (loaded) return loaded
   try {
-    const build = createRequire(import.meta.url)('node-gyp-build') as (folder: string) => Addon
-    loaded = translated(build(packageRoot))
+    loaded = translated(nodeGypBuild(packageRoot))
     return loaded
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)

@@ -1,8 +1,9 @@
 // Saving and restoring a training run, to the same bits: a safetensors file with the parameters, their velocities, the
 // running statistics, the inner attack's state, and the position. All randomness is a function of that position.
+import { readFile } from 'node:fs/promises'
 import type { InnerAttackSession } from '../attacks/inner-attack.ts'
 import { TicketError } from '../errors.ts'
-import type { RunFolder } from '../files/run-folder.ts'
+import type { Checkpoint, RunFolder } from '../files/run-folder.ts'
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../files/safetensors.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
@@ -28,23 +29,23 @@ export interface TrainingState {
 /** Keeps a run's checkpoints and metrics in its folder. */
 export class Checkpointing {
   readonly #folder: RunFolder
-  readonly #resume: boolean
+  readonly #resumeFrom: Checkpoint | undefined
 
-  constructor(folder: RunFolder, resume: boolean) {
+  constructor(folder: RunFolder, resumeFrom?: Checkpoint) {
     this.#folder = folder
-    this.#resume = resume
+    this.#resumeFrom = resumeFrom
   }
 
   /**
-   * Brings `state` to the newest checkpoint and returns the epochs recorded before it; without one, nothing happens.
+   * Brings `state` to the checkpoint to resume from and returns the epochs recorded before it; without one, nothing
+   * happens.
    * @throws TicketError for a checkpoint of another run or a damaged one
    */
   async restore(state: TrainingState): Promise<EpochRecord[]> {
-    const newest = this.#resume ? await this.#folder.newestCheckpoint() : undefined
-    if (!newest) return []
-    await decodeInto(state, newest.bytes, newest.path)
-    const epochs = await this.#folder.resumeMetrics(state.step)
-    return epochs as unknown as EpochRecord[]
+    if (!this.#resumeFrom) return []
+    const { path } = this.#resumeFrom
+    await decodeInto(state, await readFile(path), path)
+    return (await this.#folder.metrics()) as unknown as EpochRecord[]
   }
 
   async epochEnded(record: EpochRecord, state: TrainingState): Promise<void> {

@@ -12,5 +12,8 @@ export async function openRun(
   settings: Record<string, unknown>,
 ): Promise<Checkpointing | null> {
   if (runDir === undefined) return null
-  return new Checkpointing(await RunFolder.open(runDir, { command, ...settings }, { resume }), resume)
+  const config = { command, ...settings }
+  if (!resume) return new Checkpointing(await RunFolder.create(runDir, config))
+  const { folder, checkpoint } = await RunFolder.resume(runDir, config)
+  return new Checkpointing(folder, checkpoint)
 }

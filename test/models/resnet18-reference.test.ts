@@ -134,10 +134,12 @@ async function expectRunning(network: Network, pass: Pass): Promise<void> {
     const layer = network.batchNorms.find(bn => bn.spec.name === name)
     expect(layer, name).toBeDefined()
     const [mean, variance] = [await layer!.runningMean.data(), await layer!.runningVar.data()]
-    expected.mean.forEach((m, c) => expect(mean[c], `${name} mean ${c}`).toBeCloseTo(m, 5))
-    expected.var.forEach((v, c) =>
-      expect(Math.abs(variance[c] / v - 1), `${name} var ${c}`).toBeLessThan(1e-4),
-    )
+    expected.mean.forEach((m, c) => {
+      expect(mean[c], `${name} mean ${c}`).toBeCloseTo(m, 5)
+    })
+    expected.var.forEach((v, c) => {
+      expect(Math.abs(variance[c] / v - 1), `${name} var ${c}`).toBeLessThan(1e-4)
+    })
   }
 }
 
