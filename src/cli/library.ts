@@ -58,9 +58,7 @@ export interface DoctorReport {
   readonly platform: string
   /** Such as 'CPU, AVX2, 2 threads'. */
   readonly device: string
-  readonly simd: string
-  readonly threads: number
-  /** Bytes. */
+  /** Bytes of the machine. */
   readonly memory: number
   /** Path of the native addon. */
   readonly addon: string
@@ -69,7 +67,7 @@ export interface DoctorReport {
 
 export type FinetuneOptions = Omit<TrainingOptions, 'arch' | 'width'> & {
   ticket: Ticket
-  weights: 'inherit' | 'reinit'
+  weights?: 'inherit' | 'reinit'
 }
 
 export interface Library {

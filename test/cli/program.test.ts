@@ -619,7 +619,10 @@ describe('rst doctor', () => {
     const ran = await rst(['doctor'])
     expect(ran.stdout).toMatch(/memory +8\.0 GiB/)
     expect(ran.stdout).toContain('not found; see rst data fetch mnist')
-    expect(jsonOf(await rst(['doctor', '--json']))).toMatchObject({ simd: 'AVX2', threads: 2 })
+    expect(jsonOf(await rst(['doctor', '--json']))).toMatchObject({
+      device: 'CPU, AVX2, 2 threads',
+      datasets: [{ name: 'mnist', dir: null }, {}],
+    })
   })
 })
 

@@ -132,9 +132,7 @@ export async function rst(
       version: '0.1.0',
       node: 'v20',
       platform: 'linux-x64',
-      device: 'CPU',
-      simd: 'AVX2',
-      threads: 2,
+      device: 'CPU, AVX2, 2 threads',
       memory: 2 ** 33,
       addon: '/addon.node',
       datasets: [
