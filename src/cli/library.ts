@@ -24,7 +24,15 @@ export interface EvaluateOptions {
   seed?: number
   batchSize?: number
   signal?: AbortSignal
-  onProgress?: (progress: { images: number; total: number }) => void
+  onProgress?: (progress: EvaluationProgress) => void
+}
+
+export interface EvaluationProgress {
+  /** 'natural' or the attack's name. */
+  phase: string
+  /** Images done in this phase. */
+  images: number
+  total: number
 }
 
 export interface AttackReport {
@@ -50,9 +58,7 @@ export interface DoctorReport {
   readonly platform: string
   /** Such as 'CPU, AVX2, 2 threads'. */
   readonly device: string
-  readonly simd: string
-  readonly threads: number
-  /** Bytes. */
+  /** Bytes of the machine. */
   readonly memory: number
   /** Path of the native addon. */
   readonly addon: string
@@ -61,7 +67,7 @@ export interface DoctorReport {
 
 export type FinetuneOptions = Omit<TrainingOptions, 'arch' | 'width'> & {
   ticket: Ticket
-  weights: 'inherit' | 'reinit'
+  weights?: 'inherit' | 'reinit'
 }
 
 export interface Library {

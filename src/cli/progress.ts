@@ -1,6 +1,7 @@
 // Progress on standard error: one line that is drawn over on a terminal, a plain line now and then otherwise.
 import type { TrainingProgress } from '../search/options.ts'
 import { formatCount, formatDuration, formatPercent } from './format.ts'
+import type { EvaluationProgress } from './library.ts'
 import type { Terminal } from './terminal.ts'
 
 const redrawMilliseconds = 100
@@ -69,18 +70,27 @@ export function showTraining(display: ProgressDisplay): (progress: TrainingProgr
   }
 }
 
-/** Tells `display` of each batch of an evaluation. */
+/** Tells `display` of each batch of an evaluation, whose phases are the natural images and each attack. */
 export function showEvaluation(
   display: ProgressDisplay,
   now: () => number,
-): (progress: { images: number; total: number }) => void {
-  const started = now()
-  return ({ images, total }) => {
-    const seconds = (now() - started) / 1000
-    const speed = seconds > 0 ? images / seconds : 0
+): (progress: EvaluationProgress) => void {
+  let current: string | undefined
+  let started = now()
+  let firstImages = 0
+  return ({ phase, images, total }) => {
+    // The speed is that of the phase, measured from its first batch on: attacks are much slower than one pass.
+    if (phase !== current) {
+      current = phase
+      started = now()
+      firstImages = images
+    }
+    const speed = ((images - firstImages) * 1000) / (now() - started)
+    const hasSpeed = images > firstImages && Number.isFinite(speed)
     display.update(images / total, [
+      phase,
       `${formatCount(images)}/${formatCount(total)} images`,
-      ...(speed > 0
+      ...(hasSpeed
         ? [`${formatCount(speed)} images/s`, `${formatDuration((total - images) / speed)} left`]
         : []),
     ])

@@ -1,8 +1,6 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
-import { readFile } from 'node:fs/promises'
 import type { Classifier } from '../attacks/classifier.ts'
-import { ShapeError, TicketError } from '../errors.ts'
-import { writeFileAtomic } from '../files/atomic.ts'
+import { ShapeError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { keepCount, maskShape } from '../nn/pattern.ts'
@@ -11,8 +9,8 @@ import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkArchitecture } from './architecture-check.ts'
+import { readTicket, writeTicket } from './stored-ticket.ts'
 import type { LayerMask, TicketData, TicketMetadata } from './ticket-data.ts'
-import { decodeTicket, encodeTicket } from './ticket-file.ts'
 
 export interface Prediction {
   /** The class of largest probability. */
@@ -106,7 +104,7 @@ export class Ticket implements Classifier {
    * @throws ConfigError where the path cannot be written
    */
   async save(path: string): Promise<void> {
-    await writeFileAtomic(path, encodeTicket(await this.data()))
+    await writeTicket(path, await this.data())
   }
 
   /** The same ticket on tensors of its own. */
@@ -135,15 +133,7 @@ export async function loadTicket(
   path: string,
   { device, threads }: { device?: 'auto' | 'cpu' | Device; threads?: number } = {},
 ): Promise<Ticket> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (cause) {
-    const reason =
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (cause as Error).message
-    throw new TicketError(`Expected a ticket at ${path} but it cannot be read: ${reason}.`, 'file', { cause })
-  }
-  return fromData(decodeTicket(bytes, path), resolveDevice(device, threads), path)
+  return fromData(await readTicket(path), resolveDevice(device, threads), path)
 }
 
 function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket {

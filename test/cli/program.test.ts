@@ -182,6 +182,7 @@ describe('rst search', () => {
     )
     expect(stderr).toContain('epoch 2/2  step 400/400')
     expect(stderr.split('\n').filter(line => line.startsWith('search'))).toHaveLength(3)
+    expect(stderr).toContain('evaluate ticket 100.0 %  natural  20/20 images  67 images/s  0 s left')
     expect(stderr).not.toContain('\x1b')
     expect((await search('--quiet')).stderr).toBe('')
   })
@@ -618,7 +619,10 @@ describe('rst doctor', () => {
     const ran = await rst(['doctor'])
     expect(ran.stdout).toMatch(/memory +8\.0 GiB/)
     expect(ran.stdout).toContain('not found; see rst data fetch mnist')
-    expect(jsonOf(await rst(['doctor', '--json']))).toMatchObject({ simd: 'AVX2', threads: 2 })
+    expect(jsonOf(await rst(['doctor', '--json']))).toMatchObject({
+      device: 'CPU, AVX2, 2 threads',
+      datasets: [{ name: 'mnist', dir: null }, {}],
+    })
   })
 })
 

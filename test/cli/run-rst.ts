@@ -112,7 +112,7 @@ export async function rst(
     },
     evaluate: async (model: Loose, split: Loose, options: Loose): Promise<Evaluation> => {
       called('evaluate', { model, split, ...options })
-      options.onProgress({ images: 10, total: 20 })
+      for (const images of [10, 20]) options.onProgress({ phase: 'natural', images, total: 20 })
       const share = model.label === 'random' ? 0.1 : 0.6
       return {
         naturalAccuracy: share,
@@ -132,9 +132,7 @@ export async function rst(
       version: '0.1.0',
       node: 'v20',
       platform: 'linux-x64',
-      device: 'CPU',
-      simd: 'AVX2',
-      threads: 2,
+      device: 'CPU, AVX2, 2 threads',
       memory: 2 ** 33,
       addon: '/addon.node',
       datasets: [

@@ -7,7 +7,7 @@ export function doctorCommand(context: Context): Command {
   const command = new Command('doctor')
     .summary('show devices, libraries and data sets')
     .description(
-      'Show what rst runs on: versions, device, SIMD, threads, memory, native addon and data sets.',
+      'Show what rst runs on: versions, device with SIMD and threads, memory, native addon and data sets.',
     )
     .addHelpText('after', '\nExample:\n  $ rst doctor --json')
   return addOutputOptions(command).action(runCommand<OutputOptions>(context, doctor))
@@ -21,8 +21,6 @@ async function doctor(_: OutputOptions, { terminal, loadLibrary }: Session): Pro
     ['Node.js', report.node],
     ['platform', report.platform],
     ['device', report.device],
-    ['SIMD', report.simd],
-    ['threads', String(report.threads)],
     ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
     ['addon', report.addon],
     ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data fetch ${name}`]),
