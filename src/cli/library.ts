@@ -10,6 +10,8 @@ export interface Ticket extends Classifier {
   readonly metadata: TicketMetadata
   /** Weights of all layers. */
   readonly parameters: { readonly kept: number; readonly total: number }
+  /** Notes accuracies in the metadata that `save` writes. */
+  recordAccuracies(accuracies: { natural: number; robust: number }): void
   save(path: string): Promise<void>
 }
 

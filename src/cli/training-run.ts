@@ -5,7 +5,7 @@ import type { Dataset } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import { makeFolder, makeNumberedFolder } from '../files/run-folder.ts'
 import type { TrainingOptions } from '../search/options.ts'
-import type { Library } from './library.ts'
+import type { Evaluation, Library, Ticket } from './library.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showTraining } from './progress.ts'
 import type { Session } from './run-command.ts'
@@ -105,4 +105,17 @@ export async function withProgress<T>(
 /** Where the trained thing is saved. */
 export function resultPath(runDir: string, name: 'ticket' | 'model'): string {
   return join(runDir, `${name}.safetensors`)
+}
+
+/** Saves the ticket again, now with what the closing evaluation measured. */
+export async function saveWithAccuracies(
+  ticket: Ticket,
+  path: string,
+  evaluation: Evaluation,
+): Promise<void> {
+  ticket.recordAccuracies({
+    natural: evaluation.naturalAccuracy,
+    robust: evaluation.attacks[0].robustAccuracy,
+  })
+  await ticket.save(path)
 }

@@ -22,17 +22,26 @@ export interface Prediction {
 /** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
 export class Ticket implements Classifier {
   readonly network: Network
-  readonly metadata: TicketMetadata
   /** Whether its kept weights were fine-tuned, so that a file must hold them. */
   readonly trained: boolean
+  #metadata: TicketMetadata
 
   /** @internal Takes ownership of the network. */
   constructor(network: Network, metadata: TicketMetadata, { trained = false } = {}) {
     network.mode = 'eval'
     for (const layer of network.convolutions) layer.scores = null
     this.network = network
-    this.metadata = metadata
+    this.#metadata = metadata
     this.trained = trained
+  }
+
+  get metadata(): TicketMetadata {
+    return this.#metadata
+  }
+
+  /** Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes. */
+  recordAccuracies(accuracies: TicketMetadata['accuracies']): void {
+    this.#metadata = { ...this.#metadata, accuracies: { ...this.#metadata.accuracies, ...accuracies } }
   }
 
   get numClasses(): number {

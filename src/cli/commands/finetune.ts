@@ -13,7 +13,13 @@ import {
   type RunOptions,
 } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { openRunFolder, resultPath, trainingOptions, withProgress } from '../training-run.ts'
+import {
+  openRunFolder,
+  resultPath,
+  saveWithAccuracies,
+  trainingOptions,
+  withProgress,
+} from '../training-run.ts'
 
 type Options = RunOptions & { ticket?: string; weights: 'inherit' | 'reinit' }
 
@@ -63,6 +69,7 @@ async function finetune(options: Options, session: Session): Promise<void> {
 
   const after = await evaluation.run('after', ticket, data.test)
   printWarnings(after, session)
+  await saveWithAccuracies(ticket, path, after)
   const seconds = session.seconds()
   terminal.result(
     [...evaluationLines({ before, after }), `${formatDuration(seconds)}`, `ticket saved to ${path}`],

@@ -15,7 +15,13 @@ import {
   type RunOptions,
 } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { openRunFolder, resultPath, trainingOptions, withProgress } from '../training-run.ts'
+import {
+  openRunFolder,
+  resultPath,
+  saveWithAccuracies,
+  trainingOptions,
+  withProgress,
+} from '../training-run.ts'
 
 type Options = RunOptions & NetworkOptions & MaskOptions
 
@@ -70,6 +76,7 @@ async function search(options: Options, session: Session): Promise<void> {
   const random = await library.randomTicket({ ...searchOptions, runDir: undefined, resume: false })
   const ofRandom = await evaluation.run('random mask', random, data.test)
   printWarnings(ofTicket, session)
+  await saveWithAccuracies(ticket, path, ofTicket)
   const { kept, total } = ticket.parameters
   const seconds = session.seconds()
   terminal.result(
