@@ -18,6 +18,7 @@ import {
 export const innerAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'free', 'none'] as const
 export const evaluationAttackNames = ['pgd', 'fgsm', 'fgsm-rs'] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
+const selections = ['validation', 'test', 'last'] as const
 const schedules = ['step', 'cosine', 'constant'] as const
 
 /** Options that a command reads, by their names in the API. Those without a default may be missing. */
@@ -50,6 +51,9 @@ export interface RunOptions extends OutputOptions, DeviceOptions {
   labelSmoothing: number
   schedule: (typeof schedules)[number]
   warmupEpochs: number
+  selectOn: (typeof selections)[number]
+  selectEvery: number
+  validationImages?: number
   augment: boolean
   limit: number | 'all'
   evalLimit: number | 'all'
@@ -207,6 +211,18 @@ export function addTrainingOptions(command: Command): Command {
     )
     .addOption(
       option('--warmup-epochs <n>', 'epochs in which the learning rate rises from 0', numberFrom(0), 0),
+    )
+    .addOption(
+      option(
+        '--select-on <images>',
+        'where the epoch to keep is chosen, by PGD-20: validation (images held out of training), test (as the paper; flatters the result), last (the last epoch)',
+        oneOf(selections),
+        'validation',
+      ),
+    )
+    .addOption(option('--select-every <n>', 'epochs between two choices', integerFrom(1), 3))
+    .addOption(
+      option('--validation-images <n>', 'images held out (default: 1000, at most a tenth)', integerFrom(1)),
     )
     .addOption(new Option('--no-augment', 'train without random crops and flips'))
     .addOption(option('--limit <n>', 'train on a seeded subset of n images, or all', parseLimit, 'all'))

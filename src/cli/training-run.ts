@@ -56,6 +56,11 @@ export function trainingOptions(
   library: Library,
   session: Session,
 ): Omit<TrainingOptions, 'arch' | 'width'> {
+  if (options.selectOn === 'test') {
+    session.terminal.warn(
+      'paper mode: the epoch is chosen on test images, so the accuracies below flatter it.',
+    )
+  }
   const { epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, augment, seed, device, threads } =
     options
   return {
@@ -68,6 +73,9 @@ export function trainingOptions(
     momentum,
     weightDecay,
     labelSmoothing,
+    selectOn: options.selectOn,
+    selectEvery: options.selectEvery,
+    validationImages: options.validationImages,
     augment,
     limit: options.limit === 'all' ? undefined : options.limit,
     seed,

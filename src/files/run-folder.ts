@@ -3,6 +3,7 @@
 //   config.json                           the run's configuration
 //   metrics.jsonl                         one JSON object a line, each with its step
 //   checkpoints/step-XXXXXXXX.safetensors the two newest
+//   checkpoints/best.safetensors          the candidate that the run would return
 import { appendFile, mkdir, readdir, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../errors.ts'
@@ -107,6 +108,16 @@ export class RunFolder {
     await writeFileAtomic(path, content)
     for (const old of (await this.checkpoints()).slice(0, -keptCheckpoints)) await unlink(old.path)
     return { step, path }
+  }
+
+  /** Where the best candidate of the run stands. */
+  get bestPath(): string {
+    return join(this.path, 'checkpoints', 'best.safetensors')
+  }
+
+  async writeBest(content: FileContent): Promise<void> {
+    await makeFolder(join(this.path, 'checkpoints'))
+    await writeFileAtomic(this.bestPath, content)
   }
 
   async #dropMetricsAfter(step: number): Promise<void> {

@@ -1,6 +1,7 @@
 // Saving and restoring a training run, to the same bits: a safetensors file with the parameters, their velocities, the
 // running statistics, the inner attack's state, and the position. All randomness is a function of that position.
 import { readFile } from 'node:fs/promises'
+import { concatUint8Arrays } from 'typed-array-utils'
 import type { InnerAttackSession } from '../attacks/inner-attack.ts'
 import { TicketError } from '../errors.ts'
 import type { Checkpoint, RunFolder } from '../files/run-folder.ts'
@@ -8,6 +9,7 @@ import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../file
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import type { Candidate } from './selection.ts'
 import type { EpochRecord, Trainee } from './training.ts'
 
 const format = 'rst-checkpoint/1'
@@ -20,18 +22,21 @@ export interface TrainingState {
   readonly session: InnerAttackSession | null
   /** Optimiser steps done. */
   step: number
+  /** The candidate to return, so far. */
+  best: Candidate | null
   /** Sums over the images of the epoch so far. */
   lossSum: number
   correctSum: number
   imageCount: number
 }
 
-/** Keeps a run's checkpoints and metrics in its folder. */
+/** Keeps a run's checkpoints and metrics in its folder; without one, only its best candidate, in memory. */
 export class Checkpointing {
-  readonly #folder: RunFolder
+  readonly #folder: RunFolder | null
   readonly #resumeFrom: Checkpoint | undefined
+  #best: Uint8Array<ArrayBuffer>[] = []
 
-  constructor(folder: RunFolder, resumeFrom?: Checkpoint) {
+  constructor(folder: RunFolder | null = null, resumeFrom?: Checkpoint) {
     this.#folder = folder
     this.#resumeFrom = resumeFrom
   }
@@ -42,19 +47,32 @@ export class Checkpointing {
    * @throws TicketError for a checkpoint of another run or a damaged one
    */
   async restore(state: TrainingState): Promise<EpochRecord[]> {
-    if (!this.#resumeFrom) return []
+    if (!this.#folder || !this.#resumeFrom) return []
     const { path } = this.#resumeFrom
     await decodeInto(state, await readFile(path), path)
     return (await this.#folder.metrics()) as unknown as EpochRecord[]
   }
 
   async epochEnded(record: EpochRecord, state: TrainingState): Promise<void> {
-    await this.#folder.appendMetrics({ ...record })
+    await this.#folder?.appendMetrics({ ...record })
     await this.save(state)
   }
 
   async save(state: TrainingState): Promise<void> {
-    await this.#folder.writeCheckpoint(state.step, await encode(state))
+    if (this.#folder) await this.#folder.writeCheckpoint(state.step, await encode(state))
+  }
+
+  /** Keeps the state as the best candidate. */
+  async keepBest(state: TrainingState): Promise<void> {
+    const content = await encode(state)
+    if (this.#folder) await this.#folder.writeBest(content)
+    else this.#best = content
+  }
+
+  /** Brings parameters and statistics back to the best candidate's. */
+  async restoreBest(state: TrainingState): Promise<void> {
+    const bytes = this.#folder ? await readFile(this.#folder.bestPath) : concatUint8Arrays(...this.#best)
+    await decodeInto(state, bytes, this.#folder?.bestPath ?? 'The best candidate')
   }
 }
 
@@ -78,8 +96,8 @@ async function encode(state: TrainingState): Promise<Uint8Array<ArrayBuffer>[]> 
     await store(`${spec.name}.running_var`, runningVar)
   }
   if (state.session?.state) await store('inner.state', state.session.state)
-  const { step, lossSum, correctSum, imageCount } = state
-  const position = JSON.stringify({ step, lossSum, correctSum, imageCount })
+  const { step, best, lossSum, correctSum, imageCount } = state
+  const position = JSON.stringify({ step, best, lossSum, correctSum, imageCount })
   return encodeSafetensors({ metadata: { format, position }, tensors })
 }
 

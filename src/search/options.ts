@@ -30,6 +30,16 @@ export interface TrainingOptions {
   augment?: boolean
   /** Train on a seeded subset of this many training images. Default: all. */
   limit?: number
+  /**
+   * Where the epoch whose network is returned is chosen, by PGD-20 accuracy at the inner attack's eps (natural accuracy
+   * in natural training): 'validation' holds out training images, 'test' is the paper's way and flatters the result,
+   * 'last' takes the last epoch. Default 'validation'. With one candidate there is nothing to choose or hold out.
+   */
+  selectOn?: 'validation' | 'test' | 'last'
+  /** Epochs between candidates. Default 3, as the official code. */
+  selectEvery?: number
+  /** Training images held out for 'validation'. Default 1000, or a tenth of the training images if that is less. */
+  validationImages?: number
   /** Batch norm during the inner attack: 'train' as the official code (default) or 'eval'. */
   attackBatchNorm?: 'train' | 'eval'
   /** Seeds data order, augmentation and attack starts; weights and scores too unless their own seeds are given. Default 0. */

@@ -2,13 +2,14 @@
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import { pgd } from '../attacks/pgd.ts'
 import type { Dataset, Split } from '../data/dataset.ts'
-import { subset } from '../data/subset.ts'
+import { holdOut, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import type { NetworkOptions } from '../nn/network.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
 import type { TrainingOptions } from './options.ts'
 import { checkSchedule, defaultSchedule, type Schedule } from './schedule.ts'
+import { isCandidate, type Selection } from './selection.ts'
 
 /** Training options with nothing left open. */
 export interface ResolvedTraining {
@@ -16,6 +17,9 @@ export interface ResolvedTraining {
   readonly data: Dataset
   /** The images trained on. */
   readonly images: Split
+  readonly selectOn: 'validation' | 'test' | 'last'
+  /** Null where the last epoch is taken. */
+  readonly selection: Selection | null
   readonly width: number
   readonly inner: InnerAttack | null
   readonly epochs: number
@@ -50,12 +54,20 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
       'attackBatchNorm',
     )
   }
+  const inner =
+    options.inner === undefined ? pgd({ eps: 8 / 255, stepSize: 2 / 255, steps: 7 }) : options.inner
+  const available = limit === undefined ? data.train : await subset(data.train, limit, seed)
   return {
     arch: models.canonicalName(options.arch),
     data,
-    images: limit === undefined ? data.train : await subset(data.train, limit, seed),
+    ...(await resolveSelection(options, available, {
+      epochs,
+      seed,
+      eps: inner ? Number(inner.settings.eps) : null,
+    })),
+    selectOn: options.selectOn ?? 'validation',
     width: options.width ?? 1,
-    inner: options.inner === undefined ? pgd({ eps: 8 / 255, stepSize: 2 / 255, steps: 7 }) : options.inner,
+    inner,
     epochs,
     batchSize: number('batchSize', 256, 2, 65536, true),
     lr: number('lr', 0.1, 0, 1e6),
@@ -72,6 +84,33 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
     runDir: options.runDir,
     resume: options.resume ?? false,
   }
+}
+
+/** The images to train on, and those that choose among the epochs. */
+async function resolveSelection(
+  { data, selectOn = 'validation', selectEvery = 3, validationImages }: TrainingOptions,
+  available: Split,
+  { epochs, seed, eps }: { epochs: number; seed: number; eps: number | null },
+): Promise<{ images: Split; selection: Selection | null }> {
+  if (!['validation', 'test', 'last'].includes(selectOn)) {
+    throw new ConfigError(
+      `Expected 'validation', 'test' or 'last' for selectOn but received '${selectOn}'.`,
+      'selectOn',
+    )
+  }
+  const every = checkNumber('selectEvery', selectEvery, 1, 1e6, true)
+  const candidates = Array.from({ length: epochs }, (_, epoch) => epoch).filter(e =>
+    isCandidate(e, epochs, every),
+  )
+  if (selectOn === 'last' || candidates.length === 1) return { images: available, selection: null }
+  const wanted = validationImages ?? Math.max(1, Math.min(1000, Math.floor(available.size / 10)))
+  if (selectOn === 'test') {
+    const images = wanted < data.test.size ? await subset(data.test, wanted, seed) : data.test
+    return { images: available, selection: { images, every, eps } }
+  }
+  checkNumber('validationImages', wanted, 1, available.size - 1, true)
+  const { rest, heldOut } = await holdOut(available, wanted, seed)
+  return { images: rest, selection: { images: heldOut, every, eps } }
 }
 
 export function checkNumber(name: string, value: number, low: number, high: number, whole = false): number {
@@ -100,6 +139,9 @@ export function recipeOf(training: ResolvedTraining) {
     width,
     dataset: training.data.info.name,
     trainImages: training.images.size,
+    selectedOn: training.selection
+      ? { images: training.selection.images.size, every: training.selection.every, on: training.selectOn }
+      : 'last',
     inner: training.inner ? { name: training.inner.name, ...training.inner.settings } : null,
     attackBatchNorm: training.attackBatchNorm,
     epochs,

@@ -3,15 +3,15 @@ import { Checkpointing } from './checkpoint.ts'
 import type { ResolvedTraining } from './resolve.ts'
 
 /**
- * Opens the run folder that the options name, or returns null without one.
+ * Opens the run folder that the options name, if they name one.
  * @param settings everything that decides the run's result; a folder of other settings is refused
  */
 export async function openRun(
   { runDir, resume }: ResolvedTraining,
   command: string,
   settings: Record<string, unknown>,
-): Promise<Checkpointing | null> {
-  if (runDir === undefined) return null
+): Promise<Checkpointing> {
+  if (runDir === undefined) return new Checkpointing()
   const config = { command, ...settings }
   if (!resume) return new Checkpointing(await RunFolder.create(runDir, config))
   const { folder, checkpoint } = await RunFolder.resume(runDir, config)

@@ -14,6 +14,7 @@ import { ImageSource } from './image-source.ts'
 import { ProgressMeter } from './progress-meter.ts'
 import type { ResolvedTraining } from './resolve.ts'
 import { learningRate } from './schedule.ts'
+import { type Candidate, isBetter, isCandidate, measureCandidate } from './selection.ts'
 
 /** What the loop optimises. */
 export interface Trainee {
@@ -33,16 +34,18 @@ export interface EpochRecord {
   readonly accuracy: number
   /** Learning rate of the epoch's last step. */
   readonly lr: number
+  /** What the network was measured at where it was a candidate for the result. */
+  readonly candidate?: Candidate
 }
 
 /**
- * Trains to the end of the last epoch and returns a record of each.
+ * Trains to the end of the last epoch, brings the network to the best candidate, and returns a record of each epoch.
  * @throws AbortError after a checkpoint, DivergenceError at a loss that is not finite, OutOfMemoryError
  */
 export async function train(
   trainee: Trainee,
   training: ResolvedTraining,
-  checkpointing: Checkpointing | null,
+  checkpointing: Checkpointing,
 ): Promise<EpochRecord[]> {
   const { network } = trainee
   const { images, batchSize, epochs, signal, seed } = training
@@ -54,12 +57,13 @@ export async function train(
     velocities,
     session,
     step: 0,
+    best: null,
     lossSum: 0,
     correctSum: 0,
     imageCount: 0,
   }
   const source = new ImageSource(training)
-  const history = (await checkpointing?.restore(state)) ?? []
+  const history = await checkpointing.restore(state)
   const meter = new ProgressMeter(training, state.step, stepsPerEpoch * epochs)
   let order: Uint32Array = new Uint32Array(0)
   let unread: Promise<StepResult> | null = null
@@ -86,7 +90,7 @@ export async function train(
     while (state.step < stepsPerEpoch * epochs) {
       if (signal?.aborted) {
         await settle()
-        await checkpointing?.save(state)
+        await checkpointing.save(state)
         throw new AbortError(`Interrupted at step ${state.step} of ${stepsPerEpoch * epochs}.`, {
           cause: signal.reason,
         })
@@ -128,7 +132,17 @@ export async function train(
         .catch(() => {})
       if (state.step % stepsPerEpoch === 0) {
         await settle()
+        const { selection } = training
+        let candidate: Candidate | undefined
+        if (selection && isCandidate(epoch, epochs, selection.every)) {
+          candidate = await measureCandidate(network, epoch, selection, { seed })
+          if (isBetter(candidate, state.best)) {
+            state.best = candidate
+            await checkpointing.keepBest(state)
+          }
+        }
         const record = {
+          ...(candidate && { candidate }),
           epoch,
           step: state.step,
           loss: state.lossSum / state.imageCount,
@@ -137,8 +151,12 @@ export async function train(
         }
         history.push(record)
         state.lossSum = state.correctSum = state.imageCount = 0
-        await checkpointing?.epochEnded(record, state)
+        await checkpointing.epochEnded(record, state)
       }
+    }
+    if (training.selection) {
+      await checkpointing.restoreBest(state)
+      trainee.parametersChanged()
     }
     return history
   } finally {

@@ -5,7 +5,7 @@ import { concatUint8Arrays } from 'typed-array-utils'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { DeviceError, DivergenceError } from '../../src/errors.ts'
 import { encodeSafetensors } from '../../src/files/safetensors.ts'
-import { writeTicket } from '../../src/tickets/stored-ticket.ts'
+import { readTicket, writeTicket } from '../../src/tickets/stored-ticket.ts'
 import { cifarRecords, idxLabels, writeCifar10, writeIdx } from '../data/synthetic.ts'
 import { exampleTicket } from '../tickets/example-ticket.ts'
 import { jsonOf, rst } from './run-rst.ts'
@@ -173,6 +173,18 @@ describe('rst search', () => {
     expect(stdout).toContain('on 20 test images')
     expect(stdout).toContain('30 of 100 weights kept (30.0 %)')
     expect(stdout).toContain(`ticket saved to ${join(out(), 'ticket.safetensors')}`)
+  })
+
+  it('saves the measured accuracies in the ticket', async () => {
+    await search()
+    const { metadata } = await readTicket(join(out(), 'ticket.safetensors'))
+    expect(metadata.accuracies).toEqual({ natural: 0.6, robust: 0.3 })
+  })
+
+  it('says that choosing the epoch on test images is the paper mode', async () => {
+    const { stderr } = await search('--select-on', 'test')
+    expect(stderr).toContain('paper mode')
+    expect((await search('--select-on', 'train')).code).toBe(2)
   })
 
   it('prints plain lines of progress, few of them, on standard error', async () => {

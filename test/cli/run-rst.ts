@@ -61,13 +61,18 @@ export async function rst(
     for (const handler of handlers) handler()
   }
 
-  const ticketOf = (data: TicketData, label: string): Ticket =>
-    ({
+  const ticketOf = (data: TicketData, label: string): Ticket => {
+    let { metadata } = data
+    return {
       label,
-      metadata: data.metadata,
+      metadata,
       parameters: { kept: 30, total: 100 },
-      save: (path: string) => writeTicket(path, data),
-    }) as Loose
+      recordAccuracies(accuracies: TicketData['metadata']['accuracies']) {
+        metadata = { ...metadata, accuracies }
+      },
+      save: (path: string) => writeTicket(path, { ...data, metadata }),
+    } as Loose
+  }
   const train = (name: string) => async (options: Loose) => {
     called(name, options)
     duringSearch?.(interrupt)
