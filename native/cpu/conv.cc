@@ -1,166 +1,53 @@
-// Dense convolutions: packing, blocking for the caches, and the split into tasks around the inner loops.
+// The convolutions of the op contract. Forward and input gradient compile the weight once, and keep that with
+// it; the weight gradient is always dense.
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "native/cpu/conv_kernels.h"
+#include "native/cpu/conv_plan.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/dense_conv.h"
+#include "native/cpu/sparse/sparse_conv.h"
 
 namespace rst::cpu {
 namespace {
 
-constexpr int64_t kPanelBytes = 20 << 10;   // packed weights of one tile: stay in L1 over a strip of pixels
-constexpr int64_t kStripBytes = 400 << 10;  // input window of one strip: stays in L2 over all output channels
+// What a compiled weight is good for.
+struct ConvGeometry {
+  int64_t stride, padding;
+  BlockedShape in, out;
 
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
-// The geometry of a weight tensor; rank 2 is a 1×1 kernel.
-struct KernelShape {
-  int64_t out, in, height, width;
-
-  explicit KernelShape(const Shape& s)
-      : out(s[0]), in(s[1]), height(s.rank() == 4 ? s[2] : 1), width(s.rank() == 4 ? s[3] : 1) {}
-};
-
-// Along one axis: which taps reach the output positions start, start + step, …, and from which input
-// position.
-struct AxisPlan {
-  int64_t out_start, out_step, count;  // output positions of this phase
-  int64_t in_step;                     // input positions between two of them
-  std::vector<int64_t> taps;           // kernel indices
-  std::vector<int64_t> in_offsets;     // input position of each tap for the first output position
-
-  // Border the input needs so that no tap leaves its memory.
-  int64_t halo(int64_t in_size) const {
-    int64_t need = 0;
-    for (int64_t offset : in_offsets) {
-      need = std::max({need, -offset, offset + (count - 1) * in_step - (in_size - 1)});
-    }
-    return need;
+  bool operator==(const ConvGeometry& g) const {
+    const auto same = [](const BlockedShape& a, const BlockedShape& b) {
+      return a.h == b.h && a.w == b.w && a.halo == b.halo;
+    };
+    return stride == g.stride && padding == g.padding && same(in, g.in) && same(out, g.out);
   }
 };
 
-AxisPlan forward_axis(int64_t out_size, int64_t kernel, const ConvParams& p) {
-  AxisPlan plan{0, 1, out_size, p.stride, {}, {}};
-  for (int64_t r = 0; r < kernel; ++r) {
-    plan.taps.push_back(r);
-    plan.in_offsets.push_back(r - p.padding);
-  }
-  return plan;
-}
-
-// Phase `phase` of the input gradient: dx at phase, phase + stride, … is a convolution of dy with the taps r
-// for which (position + padding − r) divides by the stride.
-AxisPlan backward_axis(int64_t phase, int64_t x_size, int64_t kernel, const ConvParams& p) {
-  AxisPlan plan{phase, p.stride, ceil_div(x_size - phase, p.stride), 1, {}, {}};
-  for (int64_t r = (phase + p.padding) % p.stride; r < kernel; r += p.stride) {
-    plan.taps.push_back(r);
-    plan.in_offsets.push_back((phase + p.padding - r) / p.stride);  // exact by the choice of r
-  }
-  return plan;
-}
-
-// Weights in the order that conv_tile reads: tiles of output channels, each [in][taps][tile].
-struct PackedConvWeight final : PackedWeight {
-  ConvParams params;
-  std::vector<Buffer> phases;
+struct CompiledWeight final : PackedWeight {
+  ConvGeometry geometry;
+  std::vector<std::unique_ptr<CompiledConv>> phases;
 };
 
-struct PlanView {
-  const AxisPlan& y;
-  const AxisPlan& x;
-  int64_t taps() const { return static_cast<int64_t>(y.taps.size() * x.taps.size()); }
-};
-
-// weight_at(o, i, r, q): the weight from input channel i to output channel o at kernel position (r, q).
-template <class WeightAt>
-Buffer pack(CachingAllocator& allocator, ThreadPool& pool, int64_t out, int64_t in, const PlanView& plan,
-            const WeightAt& weight_at) {
-  const int64_t tile = conv_tile_channels();
-  Buffer packed(allocator,
-                std::max<int64_t>(1, out * in * plan.taps()) * static_cast<int64_t>(sizeof(float)));
-  pool.parallel_for(ceil_div(out, tile), [&](int64_t t) {
-    const int64_t first = t * tile, width = std::min(tile, out - first);
-    float* to = packed.as<float>() + first * in * plan.taps();
-    for (int64_t i = 0; i < in; ++i) {
-      for (int64_t r : plan.y.taps) {
-        for (int64_t q : plan.x.taps) {
-          for (int64_t o = 0; o < width; ++o) *to++ = weight_at(first + o, i, r, q);
-        }
-      }
-    }
-  });
-  return packed;
-}
-
-// out = conv(in) over the output positions of the plan.
-void convolve(ThreadPool& pool, const BlockedView& in, const BlockedView& out, const PlanView& plan,
-              const float* packed) {
-  const BlockedShape& is = in.shape;
-  const BlockedShape& os = out.shape;
-  const int64_t tile = conv_tile_channels();
-  const int64_t taps = plan.taps();
-
-  std::vector<int64_t> tap_offsets;
-  for (int64_t y : plan.y.in_offsets) {
-    for (int64_t x : plan.x.in_offsets) tap_offsets.push_back(y * is.row() + x * kLanes);
+// The cached compiled weight if it fits, else a new one in its place.
+const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllocator& allocator,
+                               ThreadPool& pool, const WeightView& weight, const std::vector<ConvPlan>& plans,
+                               const ConvGeometry& geometry) {
+  const auto* known = static_cast<const CompiledWeight*>(cache.get());
+  if (known && known->geometry == geometry) return *known;
+  auto fresh = std::make_shared<CompiledWeight>();
+  fresh->geometry = geometry;
+  for (const ConvPlan& plan : plans) {
+    auto phase = compile_sparse(pool, weight, plan, geometry.in);
+    if (!phase) phase = compile_dense(allocator, pool, weight, plan);
+    fresh->phases.push_back(std::move(phase));
   }
-  std::vector<int64_t> in_pixels, out_pixels;
-  for (int64_t i = 0; i < plan.y.count; ++i) {
-    for (int64_t j = 0; j < plan.x.count; ++j) {
-      in_pixels.push_back(is.offset(0, 0, i * plan.y.in_step, j * plan.x.in_step));
-      out_pixels.push_back(
-          os.offset(0, 0, plan.y.out_start + i * plan.y.out_step, plan.x.out_start + j * plan.x.out_step));
-    }
-  }
-  const auto pixel_count = static_cast<int64_t>(in_pixels.size());
-  if (taps == 0 || is.c == 0) {
-    pool.parallel_for(os.blocks() * os.c, [&](int64_t p) {
-      for (int64_t offset : out_pixels)
-        std::memset(out.data + p * os.plane() + offset, 0, kLanes * sizeof(float));
-    });
-    return;
-  }
-
-  const int64_t chunk = std::clamp<int64_t>(kPanelBytes / (tile * taps * 4), 1, is.c);
-  const int64_t row_bytes = chunk * is.row() * plan.y.in_step * static_cast<int64_t>(sizeof(float));
-  const int64_t strip_rows =
-      std::max<int64_t>(1, kStripBytes / row_bytes - static_cast<int64_t>(plan.y.taps.size()) + 1);
-  const int64_t strip = std::min(pixel_count, strip_rows * plan.x.count);
-  const int64_t strips = ceil_div(pixel_count, strip);
-  const int64_t tiles = ceil_div(os.c, tile);
-  // Small batches are split over output channels as well, so that every thread has work.
-  const int64_t groups =
-      std::clamp<int64_t>(ceil_div(4 * pool.threads(), std::max<int64_t>(1, os.blocks() * strips)), 1, tiles);
-  const int64_t group_tiles = ceil_div(tiles, groups);
-
-  pool.parallel_for(os.blocks() * strips * groups, [&](int64_t task) {
-    const int64_t group = task % groups, s = task / groups % strips, b = task / groups / strips;
-    const int64_t first_pixel = s * strip;
-    const auto pixels = static_cast<size_t>(std::min(strip, pixel_count - first_pixel));
-    for (int64_t c = 0; c < is.c; c += chunk) {
-      for (int64_t t = group * group_tiles; t < std::min(tiles, (group + 1) * group_tiles); ++t) {
-        const int64_t first = t * tile;
-        const int channels = static_cast<int>(std::min(tile, os.c - first));
-        conv_tile({
-            .in = in.data + b * is.block() + c * is.plane(),
-            .in_plane = is.plane(),
-            .in_channels = std::min(chunk, is.c - c),
-            .taps = tap_offsets,
-            .weight = packed + first * is.c * taps + c * taps * channels,
-            .channels = channels,
-            .out = out.data + b * os.block() + first * os.plane(),
-            .out_plane = os.plane(),
-            .in_pixels = std::span(in_pixels).subspan(static_cast<size_t>(first_pixel), pixels),
-            .out_pixels = std::span(out_pixels).subspan(static_cast<size_t>(first_pixel), pixels),
-            .accumulate = c > 0,
-        });
-      }
-    }
-  });
+  cache = fresh;
+  return *fresh;
 }
 
 }  // namespace
@@ -169,65 +56,28 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const
   const KernelShape k(w.shape);
   const BlockedView in = blocked_input(x);
   const BlockedView out = blocked_output(y);
-  const AxisPlan rows = forward_axis(out.shape.h, k.height, p),
-                 columns = forward_axis(out.shape.w, k.width, p);
-
-  auto& cache = cpu_storage(w).packed_forward;
-  if (!cache) {
-    const float* weight = plain_input(w);
-    auto packed = std::make_shared<PackedConvWeight>();
-    packed->phases.push_back(pack(allocator_, pool_, k.out, k.in, {rows, columns},
-                                  [&](int64_t o, int64_t i, int64_t r, int64_t q) {
-                                    return weight[((o * k.in + i) * k.height + r) * k.width + q];
-                                  }));
-    cache = std::move(packed);
-  }
-  Buffer bordered;
-  const BlockedView source =
-      with_halo(in, std::max(rows.halo(in.shape.h), columns.halo(in.shape.w)), bordered);
-  convolve(pool_, source, out, {rows, columns},
-           static_cast<const PackedConvWeight&>(*cache).phases[0].as<float>());
+  const std::vector<ConvPlan> plans = {forward_plan(out.shape, k, p)};
+  run_conv(in, out, plans, cpu_storage(w).packed_forward, forward_view(plain_input(w), k), p);
 }
 
 void CpuBackend::conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p) {
   const KernelShape k(w.shape);
   const BlockedView in = blocked_input(dy);
   const BlockedView out = blocked_output(dx);
+  run_conv(in, out, backward_plans(out.shape, k, p), cpu_storage(w).packed_backward,
+           backward_view(plain_input(w), k), p);
+}
 
-  std::vector<AxisPlan> rows, columns;
+void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
+                          std::shared_ptr<PackedWeight>& cache, const WeightView& weight,
+                          const ConvParams& p) {
   int64_t halo = 0;
-  for (int64_t phase = 0; phase < p.stride; ++phase) {
-    if (phase < out.shape.h) rows.push_back(backward_axis(phase, out.shape.h, k.height, p));
-    if (phase < out.shape.w) columns.push_back(backward_axis(phase, out.shape.w, k.width, p));
-  }
-  for (const auto& plan : rows) halo = std::max(halo, plan.halo(in.shape.h));
-  for (const auto& plan : columns) halo = std::max(halo, plan.halo(in.shape.w));
-
-  auto& cache = cpu_storage(w).packed_backward;
-  const auto* known = static_cast<const PackedConvWeight*>(cache.get());
-  if (!known || known->params.stride != p.stride || known->params.padding != p.padding ||
-      known->phases.size() != rows.size() * columns.size()) {
-    const float* weight = plain_input(w);
-    auto packed = std::make_shared<PackedConvWeight>();
-    packed->params = p;
-    for (const auto& row : rows) {
-      for (const auto& column : columns) {
-        packed->phases.push_back(pack(allocator_, pool_, k.in, k.out, {row, column},
-                                      [&](int64_t o, int64_t i, int64_t r, int64_t q) {
-                                        return weight[((i * k.in + o) * k.height + r) * k.width + q];
-                                      }));
-      }
-    }
-    known = packed.get();
-    cache = std::move(packed);
-  }
+  for (const ConvPlan& plan : plans) halo = std::max(halo, plan.halo(in.shape));
   Buffer bordered;
   const BlockedView source = with_halo(in, halo, bordered);
-  size_t phase = 0;
-  for (const auto& row : rows) {
-    for (const auto& column : columns) {
-      convolve(pool_, source, out, {row, column}, known->phases[phase++].as<float>());
-    }
+  const ConvGeometry geometry{p.stride, p.padding, source.shape, out.shape};
+  for (const auto& phase : compiled(cache, allocator_, pool_, weight, plans, geometry).phases) {
+    phase->run(pool_, source, out);
   }
 }
 
@@ -239,9 +89,8 @@ void CpuBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Ten
   float* result = plain_output(dw);
 
   Buffer bordered;
-  const int64_t halo = std::max(forward_axis(grad.shape.h, k.height, p).halo(in.shape.h),
-                                forward_axis(grad.shape.w, k.width, p).halo(in.shape.w));
-  const BlockedView source = with_halo(in, halo, bordered);
+  const ConvPlan plan = forward_plan(grad.shape, k, p);
+  const BlockedView source = with_halo(in, plan.halo(in.shape), bordered);
   const BlockedShape& xs = source.shape;
   const BlockedShape& gs = grad.shape;
 

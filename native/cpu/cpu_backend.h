@@ -1,7 +1,10 @@
 // The CPU backend: every op of the contract on batch-blocked activations. One file a family holds the bodies.
 #pragma once
 
+#include <vector>
+
 #include "native/core/thread_pool.h"
+#include "native/cpu/conv_plan.h"
 #include "native/cpu/layout.h"
 #include "native/ops/backend.h"
 
@@ -123,6 +126,9 @@ class CpuBackend final : public Backend {
   static bool is_blocked(const Tensor& t);
   // A view of x with a border of at least `halo` pixels: x itself, or a copy kept alive in `storage`.
   BlockedView with_halo(const BlockedView& x, int64_t halo, Buffer& storage);
+  // Forward pass or input gradient, by the weight as compiled in `cache` (conv.cc).
+  void run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
+                std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p);
   Buffer scratch(int64_t bytes) { return Buffer(allocator_, bytes); }
 
   void blocked_to_plain(const BlockedView& from, float* to);

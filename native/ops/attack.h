@@ -24,8 +24,8 @@ class AttackOps {
   virtual void attack_step(const Tensor& x, const Tensor& x0, const Tensor& gradient, const Tensor& active,
                            const Tensor& y, const ThreatModel& threat, float step_size) = 0;
   // x0 plus noise, clipped to the box. L∞: uniform in ±eps; L2: uniform in the ball (normal direction,
-  // radius eps·u^(1/d)). Sample n draws from stream {seed, kAttackStart, step, sample_ids[n]}: L∞ takes word j
-  // for element j, L2 a normal from block j and u from block d.
+  // radius eps·u^(1/d)). Sample n draws from stream {seed, kAttackStart, step, sample_ids[n]}: L∞ takes word
+  // j for element j, L2 a normal from block j and u from block d.
   virtual void random_start(const Tensor& x0, const Tensor& sample_ids, const Tensor& y,
                             const ThreatModel& threat, uint64_t seed, uint32_t step) = 0;
 };

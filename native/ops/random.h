@@ -11,8 +11,9 @@ enum class WeightInit { kSignedConstant, kNormal, kUniform };
 class RandomOps {
  public:
   virtual ~RandomOps() = default;
-  // Element i of layer `stream.index`. kSignedConstant: −scale where the top bit of word i is set, else scale;
-  // kUniform: in [−scale, scale) from word i; kNormal: scale·Φ⁻¹(u), u from block i (native/core/normal.h).
+  // Element i of layer `stream.index`. kSignedConstant: −scale where the top bit of word i is set, else
+  // scale; kUniform: in [−scale, scale) from word i; kNormal: scale·Φ⁻¹(u), u from block i
+  // (native/core/normal.h).
   virtual void random_weight(const Tensor& y, WeightInit init, float scale, const RandomStream& stream) = 0;
   // Row n from stream {seed, kNoise, step, sample_ids[n]}: uniform in [low, high), element j from word j, or
   // normal, element j from block j. low = high gives that number.

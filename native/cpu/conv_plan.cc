@@ -1,0 +1,58 @@
+#include "native/cpu/conv_plan.h"
+
+namespace rst::cpu {
+namespace {
+
+AxisPlan forward_axis(int64_t out_size, int64_t kernel, const ConvParams& p) {
+  AxisPlan plan{0, 1, out_size, p.stride, {}, {}};
+  for (int64_t r = 0; r < kernel; ++r) {
+    plan.taps.push_back(r);
+    plan.in_offsets.push_back(r - p.padding);
+  }
+  return plan;
+}
+
+AxisPlan backward_axis(int64_t phase, int64_t x_size, int64_t kernel, const ConvParams& p) {
+  AxisPlan plan{phase, p.stride, ceil_div(x_size - phase, p.stride), 1, {}, {}};
+  for (int64_t r = (phase + p.padding) % p.stride; r < kernel; r += p.stride) {
+    plan.taps.push_back(r);
+    plan.in_offsets.push_back((phase + p.padding - r) / p.stride);  // exact by the choice of r
+  }
+  return plan;
+}
+
+}  // namespace
+
+int64_t AxisPlan::halo(int64_t in_size) const {
+  int64_t need = 0;
+  for (int64_t offset : in_offsets) {
+    need = std::max({need, -offset, offset + (count - 1) * in_step - (in_size - 1)});
+  }
+  return need;
+}
+
+ConvPlan forward_plan(const BlockedShape& y, const KernelShape& kernel, const ConvParams& p) {
+  return {forward_axis(y.h, kernel.height, p), forward_axis(y.w, kernel.width, p)};
+}
+
+std::vector<ConvPlan> backward_plans(const BlockedShape& dx, const KernelShape& kernel, const ConvParams& p) {
+  std::vector<ConvPlan> plans;
+  for (int64_t y = 0; y < std::min(p.stride, dx.h); ++y) {
+    for (int64_t x = 0; x < std::min(p.stride, dx.w); ++x) {
+      plans.push_back({backward_axis(y, dx.h, kernel.height, p), backward_axis(x, dx.w, kernel.width, p)});
+    }
+  }
+  return plans;
+}
+
+WeightView forward_view(const float* weight, const KernelShape& k) {
+  const int64_t area = k.height * k.width;
+  return {weight, k.out, k.in, k.in * area, area, k.width};
+}
+
+WeightView backward_view(const float* weight, const KernelShape& k) {
+  const int64_t area = k.height * k.width;
+  return {weight, k.in, k.out, area, k.in * area, k.width};
+}
+
+}  // namespace rst::cpu
