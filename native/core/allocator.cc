@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 #include "native/core/error.h"
@@ -41,25 +42,27 @@ int64_t CachingAllocator::size_class(int64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-void* CachingAllocator::allocate(int64_t bytes) {
+CachingAllocator::Block CachingAllocator::allocate(int64_t bytes, uint64_t content) {
   const int64_t size = size_class(bytes);
   std::lock_guard lock(mutex_);
-  void* block = nullptr;
+  Block block;
   auto& list = free_[size];
   const bool allowed = stats_.limit == 0 || stats_.in_use + size <= stats_.limit;
   if (allowed && !list.empty()) {
-    block = list.back();
-    list.pop_back();
+    auto it = std::find_if(list.rbegin(), list.rend(), [&](const Block& b) { return b.content == content; });
+    if (it == list.rend()) it = list.rbegin();
+    block = *it;
+    list.erase(std::next(it).base());
     stats_.cached -= size;
   } else if (allowed) {
     if (stats_.limit && stats_.in_use + stats_.cached + size > stats_.limit) release_cached_locked();
-    block = system_allocate(size);
-    if (!block) {
+    block.data = system_allocate(size);
+    if (!block.data) {
       release_cached_locked();
-      block = system_allocate(size);
+      block.data = system_allocate(size);
     }
   }
-  if (!block) {
+  if (!block.data) {
     const std::string free_text =
         stats_.limit
             ? std::to_string(std::max<int64_t>(0, stats_.limit - stats_.in_use)) +
@@ -73,7 +76,7 @@ void* CachingAllocator::allocate(int64_t bytes) {
   return block;
 }
 
-void CachingAllocator::release(void* block, int64_t bytes) noexcept {
+void CachingAllocator::release(Block block, int64_t bytes) noexcept {
   const int64_t size = size_class(bytes);
   std::lock_guard lock(mutex_);
   free_[size].push_back(block);
@@ -83,7 +86,7 @@ void CachingAllocator::release(void* block, int64_t bytes) noexcept {
 
 void CachingAllocator::release_cached_locked() noexcept {
   for (auto& [size, list] : free_) {
-    for (void* block : list) std::free(block);
+    for (const Block& block : list) std::free(block.data);
     stats_.cached -= size * static_cast<int64_t>(list.size());
     list.clear();
   }

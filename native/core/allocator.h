@@ -25,9 +25,16 @@ class CachingAllocator {
   CachingAllocator(const CachingAllocator&) = delete;
   CachingAllocator& operator=(const CachingAllocator&) = delete;
 
-  // Throws Error(kOutOfMemory) that names the size asked for and the size free.
-  void* allocate(int64_t bytes);
-  void release(void* block, int64_t bytes) noexcept;
+  struct Block {
+    void* data = nullptr;
+    uint64_t content = 0;
+  };
+
+  // Throws Error(kOutOfMemory) that names the size asked for and the size free. `content` names what the
+  // caller would like to find in it, as given to a former `release`; a block that has it is preferred, and
+  // the result says what it has.
+  Block allocate(int64_t bytes, uint64_t content = 0);
+  void release(Block block, int64_t bytes) noexcept;
   void release_cached() noexcept;
   MemoryStats stats() const;
 
@@ -36,7 +43,7 @@ class CachingAllocator {
   void release_cached_locked() noexcept;
 
   mutable std::mutex mutex_;
-  std::map<int64_t, std::vector<void*>> free_;
+  std::map<int64_t, std::vector<Block>> free_;
   MemoryStats stats_;
 };
 
@@ -44,14 +51,16 @@ class CachingAllocator {
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(CachingAllocator& allocator, int64_t bytes)
-      : allocator_(&allocator), bytes_(bytes), data_(allocator.allocate(bytes)) {}
+  Buffer(CachingAllocator& allocator, int64_t bytes, uint64_t content = 0)
+      : allocator_(&allocator), bytes_(bytes), block_(allocator.allocate(bytes, content)) {
+    if (block_.content != content) block_.content = 0;
+  }
   Buffer(Buffer&& other) noexcept { *this = static_cast<Buffer&&>(other); }
   Buffer& operator=(Buffer&& other) noexcept {
     if (this != &other) {
       reset();
-      allocator_ = other.allocator_, bytes_ = other.bytes_, data_ = other.data_;
-      other.data_ = nullptr;
+      allocator_ = other.allocator_, bytes_ = other.bytes_, block_ = other.block_;
+      other.block_ = {};
       other.bytes_ = 0;
     }
     return *this;
@@ -59,21 +68,25 @@ class Buffer {
   ~Buffer() { reset(); }
 
   void reset() noexcept {
-    if (data_) allocator_->release(data_, bytes_);
-    data_ = nullptr;
+    if (block_.data) allocator_->release(block_, bytes_);
+    block_ = {};
     bytes_ = 0;
   }
   int64_t bytes() const { return bytes_; }
+  // What a former owner left there: what was asked for, or 0 (nothing known).
+  uint64_t content() const { return block_.content; }
+  // Says what whoever gets the block next will find.
+  void set_content(uint64_t content) { block_.content = content; }
   template <class T = void>
   T* as() const {
-    return static_cast<T*>(data_);
+    return static_cast<T*>(block_.data);
   }
-  explicit operator bool() const { return data_ != nullptr; }
+  explicit operator bool() const { return block_.data != nullptr; }
 
  private:
   CachingAllocator* allocator_ = nullptr;
   int64_t bytes_ = 0;
-  void* data_ = nullptr;
+  CachingAllocator::Block block_;
 };
 
 }  // namespace rst

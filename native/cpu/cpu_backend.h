@@ -129,6 +129,7 @@ class CpuBackend final : public Backend {
   // Forward pass or input gradient, by the weight as compiled in `cache` (conv.cc).
   void run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
                 std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p);
+  Buffer bordered_buffer(const BlockedShape& shape);
   Buffer scratch(int64_t bytes) { return Buffer(allocator_, bytes); }
 
   void blocked_to_plain(const BlockedView& from, float* to);

@@ -14,12 +14,12 @@ constexpr int64_t kMebi = 1 << 20;
 
 TEST_CASE("a released block is handed out again for the same size") {
   CachingAllocator allocator;
-  void* first = allocator.allocate(5000);
+  const auto first = allocator.allocate(5000);
   allocator.release(first, 5000);
   CHECK(allocator.stats().in_use == 0);
   CHECK(allocator.stats().cached >= 5000);
-  void* second = allocator.allocate(5000);
-  CHECK(second == first);
+  const auto second = allocator.allocate(5000);
+  CHECK(second.data == first.data);
   CHECK(allocator.stats().cached == 0);
   allocator.release(second, 5000);
   allocator.release_cached();
@@ -29,16 +29,38 @@ TEST_CASE("a released block is handed out again for the same size") {
 TEST_CASE("blocks are aligned, distinct and writable to their end") {
   CachingAllocator allocator;
   for (int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{513}, 3 * kMebi + 1}) {
-    void* a = allocator.allocate(bytes);
-    void* b = allocator.allocate(bytes);
-    CHECK(a != b);
+    const auto a = allocator.allocate(bytes);
+    const auto b = allocator.allocate(bytes);
+    CHECK(a.data != b.data);
     const uintptr_t alignment = bytes >= kMebi ? 2 * kMebi : 64;
-    CHECK(reinterpret_cast<uintptr_t>(a) % alignment == 0);
-    std::memset(a, 1, static_cast<size_t>(bytes));
-    std::memset(b, 2, static_cast<size_t>(bytes));
+    CHECK(reinterpret_cast<uintptr_t>(a.data) % alignment == 0);
+    std::memset(a.data, 1, static_cast<size_t>(bytes));
+    std::memset(b.data, 2, static_cast<size_t>(bytes));
     allocator.release(a, bytes);
     allocator.release(b, bytes);
   }
+}
+
+TEST_CASE("a block whose content was named is preferred by who asks for it, and forgotten by who does not") {
+  CachingAllocator allocator;
+  const void* named = nullptr;
+  {
+    Buffer a(allocator, kMebi), b(allocator, kMebi, 7);
+    CHECK(b.content() == 0);
+    b.set_content(7);
+    named = b.as<void>();
+  }
+  {
+    const Buffer a(allocator, kMebi, 7);
+    CHECK(a.as<void>() == named);
+    CHECK(a.content() == 7);
+    const Buffer b(allocator, kMebi, 7);
+    CHECK(b.content() == 0);
+  }
+  { const Buffer a(allocator, kMebi), b(allocator, kMebi); }
+  const Buffer c(allocator, kMebi, 7), d(allocator, kMebi, 7);
+  CHECK(c.content() == 0);
+  CHECK(d.content() == 0);
 }
 
 TEST_CASE("peak is the largest sum in use") {
