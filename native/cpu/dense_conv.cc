@@ -77,8 +77,8 @@ void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& 
   const int64_t strip = std::min(pixel_count, strip_rows * plan_.x.count);
   const int64_t strips = ceil_div(pixel_count, strip);
   const int64_t tiles = ceil_div(os.c, tile);
-  const int64_t groups = channel_groups(os.blocks() * strips, tiles, pool.threads());
-  const int64_t group_tiles = ceil_div(tiles, groups);
+  const int64_t group_tiles = ceil_div(tiles, channel_groups(os.blocks() * strips, tiles, pool.threads()));
+  const int64_t groups = ceil_div(tiles, group_tiles);
 
   pool.parallel_for(os.blocks() * strips * groups, [&](int64_t task) {
     const int64_t group = task % groups, s = task / groups % strips, b = task / groups / strips;

@@ -119,36 +119,35 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
   const BlockedShape& is = in.shape;
   const BlockedShape& os = out.shape;
   const SparseTileShape shape = tile_shape();
-  const int64_t groups =
-      channel_groups(os.blocks() * ceil_div(plan_.y.count, shape.rows), out_, pool.threads());
-  const int64_t group_channels = ceil_div(out_, groups);
+  const int64_t bands = ceil_div(plan_.y.count, shape.rows);
+  const int64_t group_channels = ceil_div(out_, channel_groups(os.blocks() * bands, out_, pool.threads()));
+  const int64_t groups = ceil_div(out_, group_channels);
 
   // A task is one band of tiles of one block of images, for one group of output channels.
   const auto tile = [&](int64_t image, int64_t group, int64_t y, int64_t x, SparseTileShape size) {
     const float* window = in.at(image, 0, y * plan_.y.in_step, x * plan_.x.in_step);
     float* first =
         out.at(image, 0, plan_.y.out_start + y * plan_.y.out_step, plan_.x.out_start + x * plan_.x.out_step);
+    const int64_t o = group * group_channels;
     for (int64_t b = 0; b < blocks_; ++b) {
-      for (int64_t o = group * group_channels; o < std::min(out_, (group + 1) * group_channels); ++o) {
-        const size_t list = list_of(o, b);
-        const int32_t* offsets = offsets_.data();
-        sparse_tile({
-            .shape = size,
-            .in = window + b * block_channels_ * is.plane(),
-            .in_row = plan_.y.in_step * is.row(),
-            .in_column = plan_.x.in_step * kLanes,
-            .run = {offsets + starts_[list], offsets + starts_[list + 1], offsets + starts_[list + 2],
-                    ternary_ ? nullptr : values_.data() + starts_[list]},
-            .out = first + o * os.plane(),
-            .out_row = plan_.y.out_step * os.row(),
-            .out_column = plan_.x.out_step * kLanes,
-            .accumulate = b > 0,
-            .scale = b == blocks_ - 1 ? constant_ : 1,
-        });
-      }
+      sparse_tile({
+          .shape = size,
+          .in = window + b * block_channels_ * is.plane(),
+          .in_row = plan_.y.in_step * is.row(),
+          .in_column = plan_.x.in_step * kLanes,
+          .channels = std::min(out_ - o, group_channels),
+          .starts = starts_.data() + list_of(o, b),
+          .offsets = offsets_.data(),
+          .values = ternary_ ? nullptr : values_.data(),
+          .out = first + o * os.plane(),
+          .out_plane = os.plane(),
+          .out_row = plan_.y.out_step * os.row(),
+          .out_column = plan_.x.out_step * kLanes,
+          .accumulate = b > 0,
+          .scale = b == blocks_ - 1 ? constant_ : 1,
+      });
     }
   };
-  const int64_t bands = ceil_div(plan_.y.count, shape.rows);
   pool.parallel_for(os.blocks() * bands * groups, [&](int64_t task) {
     const int64_t group = task % groups, band = task / groups % bands, image = task / groups / bands;
     const int64_t y0 = band * shape.rows, y1 = std::min(plan_.y.count, y0 + shape.rows);

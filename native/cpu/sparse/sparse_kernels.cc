@@ -28,63 +28,52 @@ int TilePixels() {
 }
 
 template <int kRows, int kColumns, bool kUnitColumn>
-HWY_INLINE void Tile(const SparseTileArgs& a) {
+void Tile(const SparseTileArgs& a) {
   const D d;
-  const int64_t column = kUnitColumn ? 16 : a.in_column;
-  Vec sums[kRows][kColumns][kVectors];
-  const float* HWY_RESTRICT rows[kRows];
-  for (int r = 0; r < kRows; ++r) {
-    rows[r] = a.in + r * a.in_row;
-    for (int c = 0; c < kColumns; ++c) {
-      for (int v = 0; v < kVectors; ++v) {
-        sums[r][c][v] = a.accumulate
-                            ? hn::Load(d, a.out + r * a.out_row + c * a.out_column + v * kVectorLanes)
-                            : hn::Zero(d);
-      }
-    }
-  }
-  const int32_t* HWY_RESTRICT at = a.run.plus;
-  if (a.run.values) {
-    const float* HWY_RESTRICT value = a.run.values;
-    for (; at != a.run.end; ++at, ++value) {
-      const Vec w = hn::Set(d, *value);
-      for (int r = 0; r < kRows; ++r) {
-        const float* HWY_RESTRICT p = rows[r] + *at;
-        for (int c = 0; c < kColumns; ++c) {
-          for (int v = 0; v < kVectors; ++v) {
-            sums[r][c][v] = hn::MulAdd(w, hn::Load(d, p + c * column + v * kVectorLanes), sums[r][c][v]);
-          }
-        }
-      }
-    }
-  } else {
-    for (; at != a.run.minus; ++at) {
-      for (int r = 0; r < kRows; ++r) {
-        const float* HWY_RESTRICT p = rows[r] + *at;
-        for (int c = 0; c < kColumns; ++c) {
-          for (int v = 0; v < kVectors; ++v) {
-            sums[r][c][v] = hn::Add(sums[r][c][v], hn::Load(d, p + c * column + v * kVectorLanes));
-          }
-        }
-      }
-    }
-    for (; at != a.run.end; ++at) {
-      for (int r = 0; r < kRows; ++r) {
-        const float* HWY_RESTRICT p = rows[r] + *at;
-        for (int c = 0; c < kColumns; ++c) {
-          for (int v = 0; v < kVectors; ++v) {
-            sums[r][c][v] = hn::Sub(sums[r][c][v], hn::Load(d, p + c * column + v * kVectorLanes));
-          }
-        }
-      }
-    }
-  }
+  const int64_t in_column = kUnitColumn ? 16 : a.in_column;
   const Vec scale = hn::Set(d, a.scale);
-  for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kColumns; ++c) {
-      for (int v = 0; v < kVectors; ++v) {
-        hn::Store(hn::Mul(sums[r][c][v], scale), d,
-                  a.out + r * a.out_row + c * a.out_column + v * kVectorLanes);
+  float* HWY_RESTRICT out = a.out;
+  for (int64_t o = 0; o < a.channels; ++o, out += a.out_plane) {
+    Vec sums[kRows][kColumns][kVectors];
+    for (int r = 0; r < kRows; ++r) {
+      for (int c = 0; c < kColumns; ++c) {
+        for (int v = 0; v < kVectors; ++v) {
+          sums[r][c][v] = a.accumulate
+                              ? hn::Load(d, out + r * a.out_row + c * a.out_column + v * kVectorLanes)
+                              : hn::Zero(d);
+        }
+      }
+    }
+    const auto for_each_pixel = [&](int64_t offset, const auto& add) HWY_ATTR {
+      for (int r = 0; r < kRows; ++r) {
+        const float* HWY_RESTRICT row = a.in + r * a.in_row + offset;
+        for (int c = 0; c < kColumns; ++c) {
+          for (int v = 0; v < kVectors; ++v) {
+            sums[r][c][v] = add(sums[r][c][v], hn::Load(d, row + c * in_column + v * kVectorLanes));
+          }
+        }
+      }
+    };
+    const int64_t plus = a.starts[2 * o], minus = a.starts[2 * o + 1], end = a.starts[2 * o + 2];
+    if (a.values) {
+      for (int64_t i = plus; i < end; ++i) {
+        const Vec w = hn::Set(d, a.values[i]);
+        for_each_pixel(a.offsets[i], [&](Vec sum, Vec x) HWY_ATTR { return hn::MulAdd(w, x, sum); });
+      }
+    } else {
+      for (int64_t i = plus; i < minus; ++i) {
+        for_each_pixel(a.offsets[i], [&](Vec sum, Vec x) HWY_ATTR { return hn::Add(sum, x); });
+      }
+      for (int64_t i = minus; i < end; ++i) {
+        for_each_pixel(a.offsets[i], [&](Vec sum, Vec x) HWY_ATTR { return hn::Sub(sum, x); });
+      }
+    }
+    for (int r = 0; r < kRows; ++r) {
+      for (int c = 0; c < kColumns; ++c) {
+        for (int v = 0; v < kVectors; ++v) {
+          hn::Store(hn::Mul(sums[r][c][v], scale), d,
+                    out + r * a.out_row + c * a.out_column + v * kVectorLanes);
+        }
       }
     }
   }

@@ -17,25 +17,25 @@ struct SparseTileShape {
   int rows = 1, columns = 1;
 };
 
-// Kept weights of one output channel over a run of input channels: float offsets from a pixel's window.
-struct SparseRun {
-  const int32_t* plus;
-  const int32_t* minus;  // end of plus
-  const int32_t* end;    // end of minus
-  const float* values;   // one a kept weight (then all are in `plus`), or null for ±1
-};
-
+// One tile, for a run of output channels, over the kept weights of a block of input channels.
 struct SparseTileArgs {
   SparseTileShape shape;
-  const float* in;    // window of the tile's first pixel in the run's first input channel
+  const float* in;    // window of the tile's first pixel in the block's first input channel
   int64_t in_row;     // floats between tile rows
   int64_t in_column;  // floats between tile columns: 16 times the stride
-  SparseRun run;
-  float* out;  // first pixel
+
+  int64_t channels;  // output channels
+  const int64_t*
+      starts;  // of list 2·o (plus) and 2·o + 1 (minus) of output channel o, in offsets; and the end
+  const int32_t* offsets;  // floats from a pixel's window
+  const float* values;     // one an offset, or null where the lists alone say ±1
+
+  float* out;  // first pixel in the first output channel
+  int64_t out_plane;
   int64_t out_row;
   int64_t out_column;
   bool accumulate;  // add to what `out` holds
-  float scale;      // applied to the sum when it is stored
+  float scale;      // applied to the sums when they are stored
 };
 void sparse_tile(const SparseTileArgs& args);
 
