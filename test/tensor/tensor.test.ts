@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, OutOfMemoryError, ShapeError } from '../../src/errors.ts'
 import { Device, resolveDevice } from '../../src/tensor/device.ts'
@@ -221,5 +224,22 @@ describe('devices', () => {
     await device.synchronize()
     expect(device.pending).toBe(0)
     for (const t of [x, ...results]) t.dispose()
+  })
+
+  it('may be forgotten with their tensors in any order, also while a result is awaited', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage: () => void = runInNewContext('gc')
+    for (let round = 0; round < 10; round++) {
+      const results = Array.from({ length: 5 }, () => {
+        const device = new Device({ threads: 1 })
+        const x = ops.full([1 << 12], 3, device)
+        const unused = Array.from({ length: 20 }, () => ops.scale(x, 2))
+        return unused[0].data()
+      })
+      collectGarbage()
+      await setImmediate()
+      collectGarbage()
+      for (const values of await Promise.all(results)) expect(values.every(v => v === 6)).toBe(true)
+    }
   })
 })
