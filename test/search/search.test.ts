@@ -97,11 +97,12 @@ describe('a search gives the same ticket, to the byte,', () => {
 })
 
 describe('an interrupted and resumed search ends as one that never stopped', () => {
-  const inners: [string, InnerAttack | null][] = [
-    ['fgsm-rs', fgsmRs({ eps: 0.05 })],
-    ['pgd', pgd({ eps: 0.05, steps: 2 })],
-    ['free', free({ eps: 0.05, replays: 2 })],
-    ['natural', null],
+  const variants: [string, Partial<SearchOptions>][] = [
+    ['fgsm-rs', { inner: fgsmRs({ eps: 0.05 }) }],
+    ['pgd', { inner: pgd({ eps: 0.05, steps: 2 }) }],
+    // Batches of one size, so that the noise is carried over where the search stops.
+    ['free', { inner: free({ eps: 0.05, replays: 2 }), batchSize: 32 }],
+    ['natural', { inner: null }],
   ]
 
   async function interrupted(at: number, options: Partial<SearchOptions>): Promise<void> {
@@ -117,21 +118,21 @@ describe('an interrupted and resumed search ends as one that never stopped', () 
     await expect(run).rejects.toThrow(expect.objectContaining({ name: 'AbortError', code: 'ABORT_ERR' }))
   }
 
-  it.each(inners)('with inner attack %s, stopped in the middle of the second epoch', async (_, inner) => {
-    const whole = await searched({ inner })
+  it.each(variants)('with inner attack %s, stopped in the middle of the second epoch', async (_, options) => {
+    const whole = await searched(options)
     const runDir = path('run')
-    await interrupted(4, { inner, runDir })
-    expect(await searched({ inner, runDir, resume: true })).toEqual(whole)
+    await interrupted(4, { ...options, runDir })
+    expect(await searched({ ...options, runDir, resume: true })).toEqual(whole)
   })
 
   it('when stopped again and again, and resumed with other threads', async () => {
-    const inner = free({ eps: 0.05, replays: 2 })
-    const whole = await searched({ inner })
+    const options = { inner: free({ eps: 0.05, replays: 2 }), batchSize: 32 }
+    const whole = await searched(options)
     const runDir = path('run')
-    await interrupted(1, { inner, runDir })
-    await interrupted(3, { inner, runDir, resume: true, device: two })
-    await interrupted(4, { inner, runDir, resume: true })
-    expect(await searched({ inner, runDir, resume: true, device: two })).toEqual(whole)
+    await interrupted(1, { ...options, runDir })
+    await interrupted(3, { ...options, runDir, resume: true, device: two })
+    await interrupted(4, { ...options, runDir, resume: true })
+    expect(await searched({ ...options, runDir, resume: true, device: two })).toEqual(whole)
   })
 
   it('when stopped before its first step', async () => {
