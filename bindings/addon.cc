@@ -84,7 +84,7 @@ Napi::Value pending(const Napi::CallbackInfo& info) {
 // run(device, op, handles: (handle | null)[], attributes) → ({handle, shape, dtype} | null)[]
 Napi::Value run(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
-    Device& device = *device_of(info[0]);
+    const DeviceHandle& device = device_of(info[0]);
     const std::string name = info[1].As<Napi::String>();
     const auto handles = info[2].As<Napi::Array>();
     const auto attributes = info[3].As<Napi::Object>();
@@ -96,11 +96,11 @@ Napi::Value run(const Napi::CallbackInfo& info) {
     for (const char* attribute : find_op(name).attributes) {
       if (attributes.Has(attribute)) call.attributes.set(attribute, numbers_of(attributes.Get(attribute)));
     }
-    const std::vector<Tensor> outputs = device.run(name, std::move(call));
+    const std::vector<Tensor> outputs = device->run(name, std::move(call));
     Napi::Array result = Napi::Array::New(info.Env(), outputs.size());
     for (uint32_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].defined()) {
-        result.Set(i, wrap_tensor(info.Env(), outputs[i]));
+        result.Set(i, wrap_tensor(info.Env(), device, outputs[i]));
       } else {
         result.Set(i, info.Env().Null());
       }
@@ -112,7 +112,7 @@ Napi::Value run(const Napi::CallbackInfo& info) {
 // upload(device, shape, dtype, bytes: Uint8Array) → {handle, shape, dtype}. The bytes are copied at once.
 Napi::Value upload(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
-    Device& device = *device_of(info[0]);
+    const DeviceHandle& device = device_of(info[0]);
     Attributes dims;
     dims.set("shape", numbers_of(info[1]));
     const Shape shape = dims.shape("shape");
@@ -125,7 +125,7 @@ Napi::Value upload(const Napi::CallbackInfo& info) {
     }
     auto copy = std::make_shared<std::vector<uint8_t>>(bytes.Data(), bytes.Data() + bytes.ByteLength());
     const void* data = copy->data();
-    return wrap_tensor(info.Env(), device.upload(shape, dtype, data, std::move(copy)));
+    return wrap_tensor(info.Env(), device, device->upload(shape, dtype, data, std::move(copy)));
   });
 }
 

@@ -8,11 +8,13 @@
 namespace rst::bindings {
 
 struct Reader::Pending {
+  std::shared_ptr<Device> device;  // kept until the promise settles, even where JS has forgotten it
   Napi::Promise::Deferred deferred;
   Napi::Reference<Napi::ArrayBuffer> buffer;  // empty for synchronize
   std::optional<Error> failure;
 
-  explicit Pending(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
+  Pending(Napi::Env env, std::shared_ptr<Device> device)
+      : device(std::move(device)), deferred(Napi::Promise::Deferred::New(env)) {}
 };
 
 Reader::Reader(Napi::Env env)
@@ -35,13 +37,13 @@ void Reader::watch(const std::shared_ptr<Device>& device) {
 }
 
 Napi::Value Reader::read(Napi::Env env, const std::shared_ptr<Device>& device, const Tensor& tensor) {
-  auto pending = std::make_unique<Pending>(env);
+  auto pending = std::make_unique<Pending>(env, device);
   pending->buffer = Napi::Persistent(Napi::ArrayBuffer::New(env, static_cast<size_t>(tensor.bytes())));
   return enqueue(std::move(pending), device, tensor);
 }
 
 Napi::Value Reader::synchronize(Napi::Env env, const std::shared_ptr<Device>& device) {
-  return enqueue(std::make_unique<Pending>(env), device, Tensor{});
+  return enqueue(std::make_unique<Pending>(env, device), device, Tensor{});
 }
 
 Napi::Value Reader::enqueue(std::unique_ptr<Pending> pending, const std::shared_ptr<Device>& device,

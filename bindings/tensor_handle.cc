@@ -1,21 +1,29 @@
 #include "bindings/tensor_handle.h"
 
-#include <memory>
+#include <utility>
 
 namespace rst::bindings {
 namespace {
 
 const napi_type_tag kTensorTag = {0x7a1c5f0e2b9d4c63, 0x91e4d02f6ab83357};
 
-void drop(Napi::Env env, Tensor& tensor) {
+// Members go last first: the memory before the device it belongs to.
+struct DeviceTensor {
+  std::shared_ptr<Device> device;
+  Tensor tensor;
+};
+
+void drop(Napi::Env env, DeviceTensor& reference) {
+  Tensor& tensor = reference.tensor;
   if (!tensor.defined()) return;
   tensor.storage.reset();
+  reference.device.reset();
   Napi::MemoryManagement::AdjustExternalMemory(env, -tensor.bytes());
 }
 
-Tensor& tensor_of(const Napi::Value& value) {
+DeviceTensor& reference_of(const Napi::Value& value) {
   if (!value.IsExternal()) throw_argument("Expected a tensor handle but received another value.");
-  auto external = value.As<Napi::External<Tensor>>();
+  auto external = value.As<Napi::External<DeviceTensor>>();
   if (!external.CheckTypeTag(&kTensorTag))
     throw_argument("Expected a tensor handle but received another external.");
   return *external.Data();
@@ -23,15 +31,16 @@ Tensor& tensor_of(const Napi::Value& value) {
 
 }  // namespace
 
-Napi::Object wrap_tensor(Napi::Env env, Tensor tensor) {
+Napi::Object wrap_tensor(Napi::Env env, std::shared_ptr<Device> device, Tensor tensor) {
   const Shape shape = tensor.shape;
   const char* dtype = dtype_name(tensor.dtype);
   Napi::MemoryManagement::AdjustExternalMemory(env, tensor.bytes());
   auto external =
-      Napi::External<Tensor>::New(env, new Tensor(std::move(tensor)), [](Napi::Env env, Tensor* t) {
-        drop(env, *t);
-        delete t;
-      });
+      Napi::External<DeviceTensor>::New(env, new DeviceTensor{std::move(device), std::move(tensor)},
+                                        [](Napi::Env env, DeviceTensor* reference) {
+                                          drop(env, *reference);
+                                          delete reference;
+                                        });
   external.TypeTag(&kTensorTag);
 
   Napi::Array dims = Napi::Array::New(env, static_cast<size_t>(shape.rank()));
@@ -46,7 +55,7 @@ Napi::Object wrap_tensor(Napi::Env env, Tensor tensor) {
 }
 
 const Tensor& unwrap_tensor(const Napi::Value& value) {
-  const Tensor& tensor = tensor_of(value);
+  const Tensor& tensor = reference_of(value).tensor;
   if (!tensor.defined()) {
     throw_shape(
         "Expected a live tensor but received one that was disposed; keep it with scope() or tape.keep().");
@@ -55,7 +64,7 @@ const Tensor& unwrap_tensor(const Napi::Value& value) {
 }
 
 void release_tensor(const Napi::Value& value) {
-  drop(value.Env(), tensor_of(value));
+  drop(value.Env(), reference_of(value));
 }
 
 }  // namespace rst::bindings

@@ -3,12 +3,16 @@
 
 #include <napi.h>
 
-#include "native/core/tensor.h"
+#include <memory>
+
+#include "native/core/device.h"
 
 namespace rst::bindings {
 
-// Wraps a tensor and tells V8 its size, so that a forgotten handle still makes the collector run.
-Napi::Object wrap_tensor(Napi::Env env, Tensor tensor);
+// Wraps a tensor and tells V8 its size, so that a forgotten handle still makes the collector run. The handle
+// keeps the device alive: the collector finalises both in any order, and the tensor's memory goes back to the
+// device.
+Napi::Object wrap_tensor(Napi::Env env, std::shared_ptr<Device> device, Tensor tensor);
 
 // The tensor behind a handle; throws Error(kShape) for one that was released, Error(kArgument) for other
 // values.

@@ -22,7 +22,8 @@ export function free({ eps, replays = 4, stepSize = eps }: FreeOptions): InnerAt
   checkCount('replays', replays)
   checkStepSize(stepSize)
   const threat = threatModel({ eps })
-  const anywhere = { ...threat, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
+  // The noise has no box of its own: eps is at most 1.
+  const noiseThreat = { ...threat, low: -1, high: 1 }
   const session = (): InnerAttackSession => ({
     state: null,
     async adversarial(_model, { images }) {
@@ -39,7 +40,7 @@ export function free({ eps, replays = 4, stepSize = eps }: FreeOptions): InnerAt
       this.state = outsideScopes(() =>
         scope(() => {
           const zero = ops.full(noise.shape, 0, noise.device)
-          return ops.attackStep(noise, zero, gradient, anywhere, stepSize)
+          return ops.attackStep(noise, zero, gradient, noiseThreat, stepSize)
         }),
       )
       noise.dispose()

@@ -132,5 +132,19 @@ async function decodeInto(state: TrainingState, bytes: Uint8Array, file: string)
     const noise = floats('inner.state', inner.shape)
     state.session.state = outsideScopes(() => tensor(noise, inner.shape, { device: network.device }))
   }
-  Object.assign(state, JSON.parse(metadata.position))
+  Object.assign(state, positionOf(metadata.position, file))
+}
+
+type Position = Pick<TrainingState, 'step' | 'lossSum' | 'correctSum' | 'imageCount'>
+
+function positionOf(text: string | undefined, file: string): Position {
+  try {
+    const { step, lossSum, correctSum, imageCount } = JSON.parse(text ?? '')
+    if ([step, lossSum, correctSum, imageCount].every(Number.isFinite)) {
+      return { step, lossSum, correctSum, imageCount }
+    }
+  } catch {
+    // Reported below, as a value that is JSON but no position.
+  }
+  throw new TicketError(`${file}: expected the position of a run but found ${text ?? 'none'}.`, 'position')
 }

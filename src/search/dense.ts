@@ -5,6 +5,7 @@ import { encodeSafetensors, type StoredTensor } from '../files/safetensors.ts'
 import * as models from '../models/index.ts'
 import type { Initialisation } from '../nn/initialisation.ts'
 import type { Network } from '../nn/network.ts'
+import type { Device } from '../tensor/device.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { TrainingOptions } from './options.ts'
 import { networkOptions, recipeOf, resolveTraining } from './resolve.ts'
@@ -35,6 +36,9 @@ export class DenseModel implements Classifier {
   }
   get inputShape(): readonly [number, number, number] {
     return this.network.inputShape
+  }
+  get device(): Device {
+    return this.network.device
   }
   logits(x: Tensor): Tensor {
     return this.network.logits(x)

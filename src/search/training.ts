@@ -63,8 +63,7 @@ export async function train(
     imageCount: 0,
   }
   const source = new ImageSource(training)
-  const history = await checkpointing.restore(state)
-  const meter = new ProgressMeter(training, state.step, stepsPerEpoch * epochs)
+  let meter: ProgressMeter
   let order: Uint32Array = new Uint32Array(0)
   let unread: Promise<StepResult> | null = null
 
@@ -85,6 +84,8 @@ export async function train(
   }
 
   try {
+    const history = await checkpointing.restore(state)
+    meter = new ProgressMeter(training, state.step, stepsPerEpoch * epochs)
     network.mode = 'train'
     trainee.parametersChanged()
     while (state.step < stepsPerEpoch * epochs) {

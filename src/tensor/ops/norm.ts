@@ -1,5 +1,6 @@
 // Batch normalisation with what always follows it (native/ops/norm.h).
-import { runOp } from '../run.ts'
+import { runOp, runOp1 } from '../run.ts'
+import { scope } from '../scope.ts'
 import { record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -32,15 +33,20 @@ export function batchNorm(
   const inputs = [x, runningMean, runningVar, residual, gamma, beta]
   const recorded = [x, residual ?? null, gamma ?? null, beta ?? null]
   if (mode === 'eval') {
+    const gammaGradient = (dSum: Tensor) =>
+      scope(() => {
+        const unscaled = [x, runningMean, runningVar, null, null, null] as const
+        const normalized = runOp1('batch_norm_eval', unscaled, { eps, relu: false })
+        return channelSum(runOp1('mul', [dSum, normalized]))
+      })
     const [y] = runOp(x.device, 'batch_norm_eval', inputs, { eps, relu }) as [Tensor]
-    record(recorded, [y], ([dy], [, wantResidual]) => {
-      const [dx, dResidual] = runOp(
-        x.device,
-        'batch_norm_eval_grad',
-        [dy, relu ? y : null, runningVar, gamma],
-        { eps, relu, residual: wantResidual! },
-      ) as (Tensor | null)[]
-      return [dx!, dResidual!, null, null]
+    record(recorded, [y], ([dy], [, wantResidual, wantGamma, wantBeta]) => {
+      const [dx, dSum] = runOp(x.device, 'batch_norm_eval_grad', [dy, relu ? y : null, runningVar, gamma], {
+        eps,
+        relu,
+        residual: wantResidual! || wantGamma! || wantBeta!,
+      }) as (Tensor | null)[]
+      return [dx!, dSum!, wantGamma ? gammaGradient(dSum!) : null, wantBeta ? channelSum(dSum!) : null]
     })
     return y
   }
@@ -55,3 +61,5 @@ export function batchNorm(
   })
   return y!
 }
+
+const channelSum = (x: Tensor) => runOp1('channel_sum', [x])

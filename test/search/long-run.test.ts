@@ -1,0 +1,65 @@
+// What only a longer run shows: memory that grows, and an event loop that waits.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { expect, it } from 'vitest'
+import { pgd } from '../../src/attacks/index.ts'
+import { searchRST } from '../../src/search/search.ts'
+import { Device } from '../../src/tensor/device.ts'
+import { stripes } from './synthetic-dataset.ts'
+
+it('memory stays flat over 300 search steps: below 5 % more after the first 20', async () => {
+  const device = new Device({ threads: 2 })
+  const data = stripes({ size: 16, train: 300 })
+  const search = (epochs: number, onProgress?: () => void) =>
+    searchRST({
+      arch: 'conv2',
+      width: 0.1,
+      data,
+      remainingRatio: 0.3,
+      inner: pgd({ eps: 0.05, steps: 2 }),
+      epochs,
+      batchSize: 30,
+      device,
+      onProgress,
+    })
+  // The process is small, so its JavaScript heap would count as growth before it has its full size.
+  const warmUp = await search(15)
+  warmUp.ticket.dispose()
+
+  const native: number[] = []
+  const resident: number[] = []
+  const { ticket } = await search(30, () => {
+    const { inUse, cached } = device.memory()
+    native.push(inUse + cached)
+    resident.push(process.memoryUsage().rss)
+  })
+  expect(resident).toHaveLength(300)
+  const after20 = (series: number[]) => Math.max(...series.slice(15, 25))
+  const atEnd = (series: number[]) => Math.max(...series.slice(-10))
+  expect(atEnd(native) / after20(native)).toBeLessThan(1.05)
+  expect(atEnd(resident) / after20(resident)).toBeLessThan(1.05)
+  ticket.dispose()
+  await device.synchronize()
+  expect(device.memory().inUse).toBe(0)
+})
+
+it('the event loop is never blocked for 50 ms during a search of a ResNet-18', async () => {
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  let steps = 0
+  const { ticket } = await searchRST({
+    arch: 'resnet18-cifar',
+    width: 0.25,
+    data: stripes({ size: 32, channels: 3, train: 64 }),
+    remainingRatio: 0.2,
+    inner: pgd({ eps: 8 / 255, steps: 2 }),
+    epochs: 2,
+    batchSize: 32,
+    onProgress: () => {
+      // The first step compiles this file's code and starts the worker.
+      if (++steps === 1) delay.enable()
+    },
+  })
+  delay.disable()
+  ticket.dispose()
+  expect(steps).toBe(4)
+  expect(delay.max / 1e6).toBeLessThan(50)
+})
