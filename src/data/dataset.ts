@@ -7,6 +7,8 @@ export interface Split {
   /** Class of each image, 0…classes − 1. */
   readonly labels: Int32Array
   readonly size: number
+  /** Of a part of another split: the number of each image there. */
+  readonly ids?: Int32Array
 }
 
 export interface DatasetInfo {

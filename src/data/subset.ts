@@ -55,5 +55,10 @@ async function gather(split: Split, indices: Uint32Array): Promise<Split> {
     images.set(split.images.subarray(from, from + pixels), i * pixels)
     if (i % imagesPerTurn === imagesPerTurn - 1) await setImmediate()
   }
-  return { images, labels: Int32Array.from(indices, index => split.labels[index]), size: indices.length }
+  return {
+    images,
+    labels: Int32Array.from(indices, index => split.labels[index]),
+    size: indices.length,
+    ids: Int32Array.from(indices, index => split.ids?.[index] ?? index),
+  }
 }

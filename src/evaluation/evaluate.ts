@@ -65,7 +65,7 @@ export async function evaluate(
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new ConfigError(`Expected a batchSize of at least 1 but received ${batchSize}.`, 'batchSize')
   }
-  const { images, labels, size } = limit === undefined ? split : await subset(split, limit, seed)
+  const { images, labels, size, ids } = limit === undefined ? split : await subset(split, limit, seed)
   const imageSize = model.inputShape.reduce((product, d) => product * d, 1)
   if (images.length !== size * imageSize) {
     throw new ConfigError(
@@ -80,10 +80,10 @@ export async function evaluate(
     i * batchSize,
     Math.min(size, (i + 1) * batchSize),
   ])
-  const pixelsOf = (ids: ArrayLike<number>) => {
-    const pixels = new Float32Array(ids.length * imageSize)
-    for (let i = 0; i < ids.length; i++) {
-      for (let j = 0; j < imageSize; j++) pixels[i * imageSize + j] = images[ids[i] * imageSize + j] / 255
+  const pixelsOf = (chosen: ArrayLike<number>) => {
+    const pixels = new Float32Array(chosen.length * imageSize)
+    for (let i = 0; i < chosen.length; i++) {
+      for (let j = 0; j < imageSize; j++) pixels[i * imageSize + j] = images[chosen[i] * imageSize + j] / 255
     }
     return pixels
   }
@@ -94,8 +94,8 @@ export async function evaluate(
   const right = new Uint8Array(size)
   for (const [from, to] of batches) {
     checkAborted()
-    const ids = Int32Array.from({ length: to - from }, (_, i) => from + i)
-    right.set(await isRight(pixelsOf(ids), labels.subarray(from, to)), from)
+    const chosen = Int32Array.from({ length: to - from }, (_, i) => from + i)
+    right.set(await isRight(pixelsOf(chosen), labels.subarray(from, to)), from)
     onProgress?.({ phase: 'natural', images: to, total: size })
   }
   const naturalAccuracy = count(right) / size
@@ -106,18 +106,23 @@ export async function evaluate(
     const warnings = new Map<string, Warning>()
     for (const [from, to] of batches) {
       checkAborted()
-      const ids = Int32Array.from({ length: to - from }, (_, i) => from + i).filter(i => right[i] === 1)
-      if (ids.length > 0) {
-        const natural = pixelsOf(ids)
-        const ofIds = Int32Array.from(ids, i => labels[i])
-        const result = await attack.run(model, natural, ofIds, { seed, batchSize, sampleIds: ids, signal })
-        const valid = Array.from(ids, (_, i) =>
+      const chosen = Int32Array.from({ length: to - from }, (_, i) => from + i).filter(i => right[i] === 1)
+      if (chosen.length > 0) {
+        const natural = pixelsOf(chosen)
+        const theirLabels = Int32Array.from(chosen, i => labels[i])
+        const result = await attack.run(model, natural, theirLabels, {
+          seed,
+          batchSize,
+          sampleIds: chosen.map(i => ids?.[i] ?? i),
+          signal,
+        })
+        const valid = Array.from(chosen, (_, i) =>
           insideThreat(natural, result.adversarial, i, imageSize, attack),
         )
-        const stillRight = await isRight(result.adversarial, ofIds)
-        totals.robust += ids.filter((_, i) => stillRight[i] === 1 || !valid[i]).length
+        const stillRight = await isRight(result.adversarial, theirLabels)
+        totals.robust += chosen.filter((_, i) => stillRight[i] === 1 || !valid[i]).length
         totals.refused += valid.filter(ok => !ok).length
-        totals.forwards += result.forwards + ids.length
+        totals.forwards += result.forwards + chosen.length
         totals.backwards += result.backwards
         for (const warning of result.warnings) warnings.set(warning.code, warning)
       }

@@ -133,6 +133,7 @@ export async function train(
         .catch(() => {})
       if (state.step % stepsPerEpoch === 0) {
         await settle()
+        await checkFinite(trainee, training, step)
         const { selection } = training
         let candidate: Candidate | undefined
         if (selection && isCandidate(epoch, epochs, selection.every)) {
@@ -164,6 +165,20 @@ export async function train(
     source.dispose()
     for (const velocity of velocities) velocity.dispose()
     session?.state?.dispose()
+  }
+}
+
+/** Frozen weights keep a search's loss finite even when its scores are not. */
+async function checkFinite({ parameters }: Trainee, { lr }: ResolvedTraining, step: number): Promise<void> {
+  for (const { name, tensor } of parameters) {
+    using total = ops.sum(tensor)
+    const [value] = await total.data()
+    if (!Number.isFinite(value)) {
+      throw new DivergenceError(
+        `${name} holds values that are not finite after step ${step}; lower the learning rate (${lr}) and resume from the last checkpoint.`,
+        step,
+      )
+    }
   }
 }
 

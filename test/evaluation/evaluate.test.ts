@@ -141,6 +141,16 @@ describe('an attack is not taken at its word', () => {
 })
 
 describe('limit', () => {
+  it("keys an image's random draws by its number in the whole split", async () => {
+    const { attack, seen } = attackThat(pixel => pixel)
+    await evaluate(model, split, { attacks: [attack], limit: 20, seed: 3 })
+    const { ids } = await subset(split, 20, 3)
+    const chosen = seen.flatMap(call => call.ids)
+    expect(chosen.length).toBeGreaterThan(0)
+    expect(chosen.every(id => ids!.includes(id))).toBe(true)
+    expect(seen.flatMap(call => call.labels)).toEqual(chosen.map(id => split.labels[id]))
+  })
+
   it('evaluates the subset that the seed chooses', async () => {
     for (const seed of [0, 5]) {
       const part = await subset(split, 20, seed)

@@ -279,6 +279,12 @@ describe('a loss that is not finite', () => {
     // What remains is the checkpoint of the first epoch, and a healthy search continues from it.
     expect(await searched({ inner, runDir, resume: true })).toEqual(await searched({ inner }))
   })
+
+  it('whose scores overflow while its loss stays finite stops at the end of the epoch', async () => {
+    const run = searchRST(small({ lr: 1e6, weightDecay: 1e6, epochs: 4, schedule: { kind: 'constant' } }))
+    await expect(run).rejects.toThrow(DivergenceError)
+    await expect(run).rejects.toThrow(/scores holds values that are not finite after step \d+/)
+  })
 })
 
 describe('bad options are a ConfigError that names the option:', () => {
