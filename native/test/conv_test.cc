@@ -54,10 +54,13 @@ AttributeList conv_attributes(const ConvParams& p, const Shape& shape) {
   return attributes;
 }
 
-// Three of four weights zero, as in a ticket.
-HostTensor masked(HostTensor w) {
-  const HostTensor draw = random_integers(w.shape, 77, 4);
-  for (size_t i = 0; i < w.values.size(); ++i) w.values[i] *= draw.values[i] == 0;
+// Keeps about `ratio` of the groups that share the leading `rank` dimensions: 4 = element, 3 = row, 2 =
+// kernel, 1 = output channel.
+HostTensor masked(HostTensor w, double ratio, int rank = 4) {
+  size_t group = 1;
+  for (int i = rank; i < w.shape.rank(); ++i) group *= static_cast<size_t>(w.shape[i]);
+  const HostTensor draw = random_tensor({static_cast<int64_t>(w.values.size() / group)}, 77, 0, 1);
+  for (size_t i = 0; i < w.values.size(); ++i) w.values[i] *= draw.values[i / group] < ratio;
   return w;
 }
 
@@ -85,10 +88,27 @@ TEST_CASE("conv2d and its gradients agree with the reference") {
   for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, random_tensor(c.w, 2));
 }
 
-TEST_CASE("conv2d and its gradients agree with the reference for masked weights") {
+TEST_CASE("conv2d and its gradients agree with the reference for masked weights, constant and general") {
   for (const ConvCase& c : conv_cases()) {
-    check_forward_and_gradients(c, masked(random_tensor(c.w, 2)));
-    check_forward_and_gradients(c, masked(signed_constant(random_tensor(c.w, 2))));
+    check_forward_and_gradients(c, masked(random_tensor(c.w, 2), 0.25));
+    check_forward_and_gradients(c, masked(signed_constant(random_tensor(c.w, 2)), 0.25));
+  }
+}
+
+TEST_CASE("sparse convolutions agree with the reference at every ratio and pattern") {
+  // Two blocks of input channels (more than 64 at 3×3), tiles of several rows, odd widths.
+  const std::vector<ConvCase> cases = {{{17, 70, 5, 8}, {9, 70, 3, 3}, {1, 1}},
+                                       {{3, 5, 6, 4}, {70, 5, 3, 3}, {1, 1}},
+                                       {{2, 3, 9, 19}, {4, 3, 7, 7}, {2, 3}},
+                                       {{33, 6, 7, 6}, {5, 6, 1, 1}, {2, 0}}};
+  for (const ConvCase& c : cases) {
+    for (double ratio : {0.001, 0.05, 0.39, 0.7, 1.0}) {
+      check_forward_and_gradients(c, masked(signed_constant(random_tensor(c.w, 2)), ratio));
+    }
+    for (int rank : {1, 2, 3}) {
+      check_forward_and_gradients(c, masked(signed_constant(random_tensor(c.w, 2)), 0.3, rank));
+      check_forward_and_gradients(c, masked(random_tensor(c.w, 2), 0.3, rank));
+    }
   }
 }
 

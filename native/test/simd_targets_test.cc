@@ -34,6 +34,50 @@ void check_all_targets(const char* op, const std::vector<HostTensor>& inputs,
   }
 }
 
+// Convolutions fuse multiply and add, which targets before AVX2 cannot: those agree within rounding.
+void check_conv_targets(const char* op, const std::vector<HostTensor>& inputs,
+                        const AttributeList& attributes) {
+  const auto best = run_op(op, inputs, attributes);
+  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    const UseTarget use(target);
+    CAPTURE(std::string(hwy::TargetName(target)));
+    const auto results = run_op(op, inputs, attributes);
+#if HWY_ARCH_X86
+    const bool fused = target <= HWY_AVX2;
+#else
+    const bool fused = target != HWY_SCALAR;
+#endif
+    if (fused) {
+      CHECK_MESSAGE(results[0].values == best[0].values, std::string(op));
+    } else {
+      check_close(op, results[0], best[0], 1e-5);
+    }
+  }
+}
+
+TEST_CASE("all instruction sets with fused multiply-add give the same bits of a convolution") {
+  const Shape x_shape{18, 67, 9, 8}, w_shape{13, 67, 3, 3};
+  const HostTensor x = random_tensor(x_shape, 1), dy = random_tensor({18, 13, 5, 4}, 3);
+  const AttributeList geometry{{"stride", {2}}, {"padding", {1}}};
+  for (double ratio : {0.1, 1.0}) {
+    for (bool constant : {false, true}) {
+      HostTensor w = random_tensor(w_shape, 2);
+      const HostTensor draw = random_tensor(w_shape, 4, 0, 1);
+      for (size_t i = 0; i < w.values.size(); ++i) {
+        if (constant) w.values[i] = w.values[i] < 0 ? -0.25 : 0.25;
+        if (draw.values[i] >= ratio) w.values[i] = 0;
+      }
+      check_conv_targets("conv2d", {x, w}, geometry);
+      AttributeList with_shape = geometry;
+      with_shape.push_back({"shape", dims_of(x_shape)});
+      check_conv_targets("conv2d_input_grad", {dy, w}, with_shape);
+    }
+  }
+  AttributeList with_shape = geometry;
+  with_shape.push_back({"shape", dims_of(w_shape)});
+  check_conv_targets("conv2d_weight_grad", {x, dy}, with_shape);
+}
+
 TEST_CASE("all instruction sets give the same bits") {
   const Shape shape{19, 3, 9, 7};
   const HostTensor x0 = random_tensor(shape, 1, 0, 1), gradient = random_tensor(shape, 2);
