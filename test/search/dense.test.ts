@@ -41,7 +41,7 @@ async function bytesOf(model: DenseModel, name: string): Promise<Buffer> {
 describe('trainDense', () => {
   it('learns, naturally and against the attack, and its model can be evaluated on its own device', async () => {
     const attacks = [pgd({ eps: 0.1, steps: 10 })]
-    const options = { epochs: 12, lr: 0.1, augment: false }
+    const options = { epochs: 12, lr: 0.1, augment: false, selectOn: 'last' } as const
     const natural = await trainDense(small({ ...options, inner: null }))
     const robust = await trainDense(small({ ...options, inner: fgsmRs({ eps: 0.1 }) }))
     expect(natural.history.at(-1)!.loss).toBeLessThan(0.5 * natural.history[0].loss)
