@@ -11,9 +11,15 @@
 #include "native/cpu/cpu_backend.h"
 #include "native/cpu/dense_conv.h"
 #include "native/cpu/sparse/sparse_conv.h"
+#include "native/cpu/winograd_conv.h"
 
 namespace rst::cpu {
 namespace {
+
+// The cost model: shares of non-zero weights below which the sparse kernels beat the dense ones
+// (docs/performance.md). The same on all machines, because the choice decides the order of additions, and so
+// the last bits of a result.
+constexpr double kSparseBelowWinograd = 0.3, kSparseBelowDirect = 0.4;
 
 // What a compiled weight is good for.
 struct ConvGeometry {
@@ -42,7 +48,10 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   auto fresh = std::make_shared<CompiledWeight>();
   fresh->geometry = geometry;
   for (const ConvPlan& plan : plans) {
-    auto phase = compile_sparse(pool, weight, plan, geometry.in);
+    const bool winograd = winograd_fits(weight, plan);
+    auto phase =
+        compile_sparse(pool, weight, plan, geometry.in, winograd ? kSparseBelowWinograd : kSparseBelowDirect);
+    if (!phase && winograd) phase = compile_winograd(allocator, pool, weight, plan);
     if (!phase) phase = compile_dense(allocator, pool, weight, plan);
     fresh->phases.push_back(std::move(phase));
   }

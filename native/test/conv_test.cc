@@ -112,6 +112,14 @@ TEST_CASE("sparse convolutions agree with the reference at every ratio and patte
   }
 }
 
+TEST_CASE("dense 3×3 convolutions of enough channels for Winograd agree with the reference") {
+  const std::vector<ConvCase> cases = {{{17, 16, 6, 6}, {16, 16, 3, 3}, {1, 1}},
+                                       {{3, 18, 7, 9}, {21, 18, 3, 3}, {1, 1}},
+                                       {{33, 17, 4, 5}, {16, 17, 3, 3}, {1, 0}},
+                                       {{2, 16, 2, 3}, {19, 16, 3, 3}, {1, 2}}};
+  for (const ConvCase& c : cases) check_forward_and_gradients(c, random_tensor(c.w, 2));
+}
+
 TEST_CASE("a convolution with a mask of zeros gives zeros") {
   for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, filled(c.w, 0));
 }

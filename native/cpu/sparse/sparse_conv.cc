@@ -166,9 +166,9 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
 }  // namespace
 
 std::unique_ptr<CompiledConv> compile_sparse(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
-                                             const BlockedShape& in) {
+                                             const BlockedShape& in, double below) {
   auto sparse = std::make_unique<SparseConv>(pool, weight, plan);
-  if (sparse->density() >= kSparseBelow) return nullptr;
+  if (sparse->density() >= below) return nullptr;
   sparse->compile(pool, weight, in);
   return sparse;
 }

@@ -7,13 +7,9 @@
 
 namespace rst::cpu {
 
-// Share of non-zero weights below which sparse_conv beats the dense kernels (bench: docs/performance.md). One
-// number for all machines: the choice decides the order of additions, and so the last bits of a result.
-constexpr double kSparseBelow = 0.4;
-
-// The weight compiled for inputs of the geometry of `in`; null where so many weights are non-zero that the
-// dense kernels are faster. Weights that are all ±c take additions only.
+// The weight compiled for inputs of the geometry of `in`; null where the share of non-zero weights is not
+// below `below`. Weights that are all ±c take additions only.
 std::unique_ptr<CompiledConv> compile_sparse(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
-                                             const BlockedShape& in);
+                                             const BlockedShape& in, double below);
 
 }  // namespace rst::cpu

@@ -1,0 +1,92 @@
+#include "native/cpu/winograd_kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "native/cpu/winograd_kernels.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace rst::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::CappedTag<float, 16>;
+using Vec = hn::Vec<D>;
+constexpr int kVectorLanes = static_cast<int>(hn::MaxLanes(D()));
+
+// Bᵀ applied to four values.
+HWY_INLINE void InputPoints(const Vec (&d)[4], Vec (&v)[4]) {
+  v[0] = hn::Sub(d[0], d[2]);
+  v[1] = hn::Add(d[1], d[2]);
+  v[2] = hn::Sub(d[2], d[1]);
+  v[3] = hn::Sub(d[1], d[3]);
+}
+
+// Aᵀ applied to four values.
+HWY_INLINE void OutputPoints(const Vec (&m)[4], Vec (&y)[2]) {
+  y[0] = hn::Add(hn::Add(m[0], m[1]), m[2]);
+  y[1] = hn::Sub(hn::Sub(m[1], m[2]), m[3]);
+}
+
+void InputTransform(const WinogradInputArgs& a) {
+  const D d;
+  for (int64_t c = 0; c < a.channels; ++c) {
+    const int64_t plane = c * a.in_plane;
+    float* HWY_RESTRICT out = a.out + c * a.out_channel;
+    for (int lane = 0; lane < 16; lane += kVectorLanes) {
+      Vec half[4][4];  // [column][row point]
+      for (int j = 0; j < 4; ++j) {
+        Vec column[4];
+        for (int i = 0; i < 4; ++i) column[i] = hn::Load(d, a.rows[i] + plane + a.columns[j] + lane);
+        InputPoints(column, half[j]);
+      }
+      for (int i = 0; i < 4; ++i) {
+        const Vec row[4] = {half[0][i], half[1][i], half[2][i], half[3][i]};
+        Vec v[4];
+        InputPoints(row, v);
+        for (int j = 0; j < 4; ++j) hn::Store(v[j], d, out + (4 * i + j) * a.point + lane);
+      }
+    }
+  }
+}
+
+void OutputTransform(const WinogradOutputArgs& a) {
+  const D d;
+  for (int64_t c = 0; c < a.channels; ++c) {
+    const float* HWY_RESTRICT in = a.in + c * a.in_channel;
+    float* HWY_RESTRICT out = a.out + c * a.out_plane;
+    for (int lane = 0; lane < 16; lane += kVectorLanes) {
+      Vec half[4][2];  // [column][output row]
+      for (int j = 0; j < 4; ++j) {
+        Vec column[4];
+        for (int i = 0; i < 4; ++i) column[i] = hn::Load(d, in + (4 * i + j) * a.point + lane);
+        OutputPoints(column, half[j]);
+      }
+      for (int i = 0; i < a.rows; ++i) {
+        const Vec row[4] = {half[0][i], half[1][i], half[2][i], half[3][i]};
+        Vec y[2];
+        OutputPoints(row, y);
+        for (int j = 0; j < a.columns; ++j) hn::Store(y[j], d, out + i * a.out_row + j * 16 + lane);
+      }
+    }
+  }
+}
+
+}  // namespace rst::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rst::cpu {
+
+HWY_EXPORT(InputTransform);
+HWY_EXPORT(OutputTransform);
+
+void winograd_input(const WinogradInputArgs& args) {
+  HWY_DYNAMIC_DISPATCH(InputTransform)(args);
+}
+void winograd_output(const WinogradOutputArgs& args) {
+  HWY_DYNAMIC_DISPATCH(OutputTransform)(args);
+}
+
+}  // namespace rst::cpu
+#endif
