@@ -47,13 +47,16 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   if (known && known->geometry == geometry) return *known;
   auto fresh = std::make_shared<CompiledWeight>();
   fresh->geometry = geometry;
+  const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
   for (const ConvPlan& plan : plans) {
     const bool winograd = winograd_fits(weight, plan);
-    auto phase =
-        compile_sparse(pool, weight, plan, geometry.in, winograd ? kSparseBelowWinograd : kSparseBelowDirect);
-    if (!phase && winograd) phase = compile_winograd(allocator, pool, weight, plan);
-    if (!phase) phase = compile_dense(allocator, pool, weight, plan);
-    fresh->phases.push_back(std::move(phase));
+    if (density < (winograd ? kSparseBelowWinograd : kSparseBelowDirect)) {
+      fresh->phases.push_back(compile_sparse(pool, weight, plan, geometry.in, density));
+    } else if (winograd) {
+      fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
+    } else {
+      fresh->phases.push_back(compile_dense(allocator, pool, weight, plan));
+    }
   }
   cache = fresh;
   return *fresh;

@@ -47,12 +47,12 @@ std::vector<ConvPlan> backward_plans(const BlockedShape& dx, const KernelShape& 
 
 WeightView forward_view(const float* weight, const KernelShape& k) {
   const int64_t area = k.height * k.width;
-  return {weight, k.out, k.in, k.in * area, area, k.width};
+  return {weight, k.out, k.in, k.in * area, area, k.width, area};
 }
 
 WeightView backward_view(const float* weight, const KernelShape& k) {
   const int64_t area = k.height * k.width;
-  return {weight, k.in, k.out, area, k.in * area, k.width};
+  return {weight, k.in, k.out, area, k.in * area, k.width, area};
 }
 
 }  // namespace rst::cpu

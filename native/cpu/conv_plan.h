@@ -54,7 +54,7 @@ struct WeightView {
   const float* data;
   int64_t out, in;                // channels
   int64_t out_stride, in_stride;  // floats
-  int64_t width;                  // S
+  int64_t width, area;            // S and R·S
 
   float at(int64_t o, int64_t i, int64_t r, int64_t s) const {
     return data[o * out_stride + i * in_stride + r * width + s];

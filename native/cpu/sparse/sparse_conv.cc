@@ -1,5 +1,6 @@
 #include "native/cpu/sparse/sparse_conv.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -8,18 +9,23 @@
 namespace rst::cpu {
 namespace {
 
-// Weights of one output channel that are computed in one go: few enough that their input window stays in L2,
-// enough to hide loading and storing the partial sums.
-constexpr int64_t kBlockWeights = 576;
+// Input channels that are computed in one go: so many that about kListLength kept weights of each output
+// channel hide loading and storing the partial sums, but few enough that their window stays in the inner
+// caches.
+constexpr double kListLength = 16;
+constexpr int64_t kLeastBlock = 16, kLargestBlock = 64;
+
+int64_t block_channels(int64_t taps, double density) {
+  const double wanted = kListLength / std::max(1e-6, static_cast<double>(taps) * density);
+  // 1×1 kernels have a small window for each channel, so they take more of them.
+  const int64_t largest = taps == 1 ? 8 * kLargestBlock : kLargestBlock;
+  return std::clamp(static_cast<int64_t>(std::min(wanted, 1e6)), kLeastBlock, largest);
+}
 
 class SparseConv final : public CompiledConv {
  public:
-  SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan);
-
-  // Share of weights that are not zero.
-  double density() const;
-  // Fills the lists, for inputs of this geometry.
-  void compile(ThreadPool& pool, const WeightView& weight, const BlockedShape& in);
+  SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan, const BlockedShape& in,
+             double density);
   void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const override;
 
  private:
@@ -27,6 +33,9 @@ class SparseConv final : public CompiledConv {
   // channels of `block` to output channel o; the last two count the plan's taps.
   template <class Visit>
   void for_each_kept(const WeightView& weight, int64_t o, int64_t block, const Visit& visit) const;
+  // Fills starts_ and finds out whether one magnitude serves all kept weights; then the lists.
+  void count(ThreadPool& pool, const WeightView& weight);
+  void fill(ThreadPool& pool, const WeightView& weight, const BlockedShape& in);
   size_t list_of(int64_t o, int64_t block) const { return static_cast<size_t>(2 * (block * out_ + o)); }
   SparseTileShape tile_shape() const;
 
@@ -53,14 +62,19 @@ void SparseConv::for_each_kept(const WeightView& weight, int64_t o, int64_t bloc
   }
 }
 
-// Counts the kept weights of each list, and looks whether one magnitude serves them all.
-SparseConv::SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan)
+SparseConv::SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
+                       const BlockedShape& in, double density)
     : plan_(plan),
       out_(weight.out),
       in_(weight.in),
-      block_channels_(std::max<int64_t>(1, kBlockWeights / std::max<int64_t>(1, plan.taps()))),
+      block_channels_(block_channels(plan.taps(), density)),
       blocks_(ceil_div(weight.in, block_channels_)),
       starts_(static_cast<size_t>(2 * blocks_ * out_ + 1)) {
+  count(pool, weight);
+  fill(pool, weight, in);
+}
+
+void SparseConv::count(ThreadPool& pool, const WeightView& weight) {
   std::vector<float> magnitudes(static_cast<size_t>(out_));  // 0: nothing kept; NaN: more than one
   pool.parallel_for(out_, [&](int64_t o) {
     float magnitude = 0;
@@ -84,12 +98,7 @@ SparseConv::SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPla
   if (ternary_ && common != 0) constant_ = common;
 }
 
-double SparseConv::density() const {
-  return static_cast<double>(starts_.back()) /
-         static_cast<double>(std::max<int64_t>(1, out_ * in_ * plan_.taps()));
-}
-
-void SparseConv::compile(ThreadPool& pool, const WeightView& weight, const BlockedShape& in) {
+void SparseConv::fill(ThreadPool& pool, const WeightView& weight, const BlockedShape& in) {
   offsets_.resize(static_cast<size_t>(starts_.back()));
   if (!ternary_) values_.resize(offsets_.size());
   pool.parallel_for(out_, [&](int64_t o) {
@@ -106,12 +115,10 @@ void SparseConv::compile(ThreadPool& pool, const WeightView& weight, const Block
   });
 }
 
-// Rows of 16 and more pixels are cut into runs; images of width 8 and 4 take several rows a tile.
+// Square tiles have the smallest window; sizes that they do not divide are cut into runs of a row.
 SparseTileShape SparseConv::tile_shape() const {
   const int64_t most = sparse_tile_pixels();
-  if (most == 16 && (plan_.x.count == 8 || plan_.x.count == 4)) {
-    return {static_cast<int>(most / plan_.x.count), static_cast<int>(plan_.x.count)};
-  }
+  if (most == 16 && plan_.x.count % 4 == 0 && plan_.y.count % 4 == 0) return {4, 4};
   return {1, static_cast<int>(std::min(most, plan_.x.count))};
 }
 
@@ -165,12 +172,20 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
 
 }  // namespace
 
+double weight_density(ThreadPool& pool, const float* weight, int64_t count) {
+  constexpr int64_t kGrain = 1 << 16;
+  std::vector<int64_t> kept(static_cast<size_t>(ceil_div(count, kGrain)));
+  pool.parallel_ranges(count, kGrain, [&](int64_t begin, int64_t end) {
+    kept[static_cast<size_t>(begin / kGrain)] =
+        std::count_if(weight + begin, weight + end, [](float value) { return value != 0; });
+  });
+  return static_cast<double>(std::accumulate(kept.begin(), kept.end(), int64_t{0})) /
+         static_cast<double>(std::max<int64_t>(1, count));
+}
+
 std::unique_ptr<CompiledConv> compile_sparse(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
-                                             const BlockedShape& in, double below) {
-  auto sparse = std::make_unique<SparseConv>(pool, weight, plan);
-  if (sparse->density() >= below) return nullptr;
-  sparse->compile(pool, weight, in);
-  return sparse;
+                                             const BlockedShape& in, double density) {
+  return std::make_unique<SparseConv>(pool, weight, plan, in, density);
 }
 
 }  // namespace rst::cpu

@@ -7,9 +7,11 @@
 
 namespace rst::cpu {
 
-// The weight compiled for inputs of the geometry of `in`; null where the share of non-zero weights is not
-// below `below`. Weights that are all ±c take additions only.
+// Share of weights that are not zero.
+double weight_density(ThreadPool& pool, const float* weight, int64_t count);
+
+// The weight compiled for inputs of the geometry of `in`. Weights that are all ±c take additions only.
 std::unique_ptr<CompiledConv> compile_sparse(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
-                                             const BlockedShape& in, double below);
+                                             const BlockedShape& in, double density);
 
 }  // namespace rst::cpu

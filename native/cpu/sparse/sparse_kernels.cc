@@ -85,8 +85,7 @@ void TileOf(const SparseTileArgs& a) {
   Tile<kRows, kColumns, false>(a);
 }
 
-// Turns the run-time shape into template arguments. One row takes any number of columns; several rows take
-// widths that are powers of two.
+// Turns the run-time shape into template arguments: a row of any length, or 4×4 where the registers hold it.
 template <int kColumns>
 void OneRow(const SparseTileArgs& a) {
   if (a.shape.columns == kColumns) return TileOf<1, kColumns>(a);
@@ -96,8 +95,7 @@ void OneRow(const SparseTileArgs& a) {
 void TileEntry(const SparseTileArgs& a) {
   if (a.shape.rows == 1) return OneRow<kTilePixels>(a);
 #if HWY_TARGET <= HWY_AVX3
-  if (a.shape.columns == 8) return TileOf<2, 8>(a);
-  if (a.shape.columns == 4) return TileOf<4, 4>(a);
+  TileOf<4, 4>(a);
 #endif
 }
 
