@@ -1,8 +1,9 @@
 // The evaluation that closes every training: natural and PGD accuracy on test images.
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
+import type { Evaluation } from '../evaluation/evaluate.ts'
 import { formatCount, formatPercent, formatTable } from './format.ts'
-import type { Evaluation, Library } from './library.ts'
+import type { Library } from './library.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showEvaluation } from './progress.ts'
 import type { Session } from './run-command.ts'

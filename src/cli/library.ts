@@ -3,6 +3,8 @@ import type { Attack } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import type { Split } from '../data/dataset.ts'
+import type { DoctorReport } from '../doctor.ts'
+import type { EvaluateOptions, Evaluation } from '../evaluation/evaluate.ts'
 import type { SearchOptions, TrainingOptions } from '../search/options.ts'
 import type { TicketMetadata } from '../tickets/ticket-data.ts'
 
@@ -17,54 +19,6 @@ export interface Ticket extends Classifier {
 
 export interface DenseModel extends Classifier {
   save(path: string): Promise<void>
-}
-
-export interface EvaluateOptions {
-  attacks: Attack[]
-  /** Evaluate on a seeded subset of this many images. Default: all. */
-  limit?: number
-  seed?: number
-  batchSize?: number
-  signal?: AbortSignal
-  onProgress?: (progress: EvaluationProgress) => void
-}
-
-export interface EvaluationProgress {
-  /** 'natural' or the attack's name. */
-  phase: string
-  /** Images done in this phase. */
-  images: number
-  total: number
-}
-
-export interface AttackReport {
-  readonly name: string
-  readonly eps: number
-  readonly norm: 'linf' | 'l2'
-  readonly robustAccuracy: number
-  readonly forwards: number
-  readonly backwards: number
-  readonly warnings: readonly { readonly code: string; readonly message: string }[]
-}
-
-export interface Evaluation {
-  readonly naturalAccuracy: number
-  /** Images evaluated. */
-  readonly images: number
-  readonly attacks: readonly AttackReport[]
-}
-
-export interface DoctorReport {
-  readonly version: string
-  readonly node: string
-  readonly platform: string
-  /** Such as 'CPU, AVX2, 2 threads'. */
-  readonly device: string
-  /** Bytes of the machine. */
-  readonly memory: number
-  /** Path of the native addon. */
-  readonly addon: string
-  readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
 }
 
 export type FinetuneOptions = Omit<TrainingOptions, 'arch' | 'width'> & {

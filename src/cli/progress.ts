@@ -1,7 +1,8 @@
 // Progress on standard error: one line that is drawn over on a terminal, a plain line now and then otherwise.
+
+import type { EvaluationProgress } from '../evaluation/evaluate.ts'
 import type { TrainingProgress } from '../search/options.ts'
 import { formatCount, formatDuration, formatPercent } from './format.ts'
-import type { EvaluationProgress } from './library.ts'
 import type { Terminal } from './terminal.ts'
 
 const redrawMilliseconds = 100

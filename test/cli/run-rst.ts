@@ -1,9 +1,10 @@
 // Runs the program in this process with a library whose networks need no addon, and catches what it prints.
 
-import type { Evaluation, Library, Ticket } from '../../src/cli/library.ts'
+import type { Library, Ticket } from '../../src/cli/library.ts'
 import { run } from '../../src/cli/program.ts'
 import type { Io } from '../../src/cli/terminal.ts'
 import { AbortError, ConfigError } from '../../src/errors.ts'
+import type { Evaluation } from '../../src/evaluation/evaluate.ts'
 import { readTicket, writeTicket } from '../../src/tickets/stored-ticket.ts'
 import type { TicketData } from '../../src/tickets/ticket-data.ts'
 import { exampleTicket } from '../tickets/example-ticket.ts'
@@ -145,8 +146,8 @@ export async function rst(
         { name: 'cifar10', dir: 'data/cifar10' },
       ],
     }),
-    ...library,
   }
+  Object.assign(fake, library)
   ran.code = await run(args, async () => fake, io)
   return ran
 }
