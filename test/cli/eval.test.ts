@@ -1,0 +1,97 @@
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { concatUint8Arrays } from 'typed-array-utils'
+import { describe, expect, it } from 'vitest'
+import { encodeSafetensors } from '../../src/files/safetensors.ts'
+import { jsonOf, rst } from './run-rst.ts'
+import { cifar, data, out, ticket, useWorkspace } from './workspace.ts'
+
+useWorkspace()
+
+describe('rst eval', () => {
+  const evaluate = (...args: string[]) =>
+    rst(['eval', '--ticket', ticket, '--data', join(data, 'idx'), ...args])
+
+  it('attacks a ticket on the images it is for', async () => {
+    const ran = await evaluate(
+      '--attack',
+      'pgd,fgsm',
+      '--steps',
+      '5',
+      '--restarts',
+      '2',
+      '--limit',
+      '7',
+      '--json',
+      '--out',
+      out(),
+    )
+    expect(ran.code).toBe(0)
+    expect(ran.calls.evaluate[0]).toMatchObject({
+      limit: 7,
+      batchSize: 256,
+      attacks: [
+        { name: 'pgd', eps: 0.1, steps: 5, restarts: 2, norm: 'linf' },
+        { name: 'fgsm', eps: 0.1 },
+      ],
+    })
+    const json = jsonOf(ran)
+    expect(json).toMatchObject({ naturalAccuracy: 0.6, images: 7 })
+    expect(Object.keys(json.attacks[0])).toEqual([
+      'name',
+      'eps',
+      'norm',
+      'robustAccuracy',
+      'forwards',
+      'backwards',
+      'warnings',
+    ])
+    expect(ran.stderr).toContain('warning: fgsm: a single step is a weak attack')
+    expect(JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))).toEqual(json)
+  })
+
+  it('attacks in L2 when eps is given', async () => {
+    expect((await evaluate('--norm', 'l2')).code).toBe(2)
+    const ran = await evaluate('--norm', 'l2', '--eps', '510/255')
+    expect(ran.calls.evaluate[0].attacks[0]).toMatchObject({ norm: 'l2', eps: 2 })
+    expect(ran.stdout).toContain('pgd (L2 510/255)')
+  })
+
+  it('refuses images of another size', async () => {
+    const ran = await rst(['eval', '--ticket', ticket, ...cifar()])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain('for images of 1×28×28 pixels and 10 classes but cifar10 has 3×32×32')
+  })
+
+  it.each([
+    ['a missing ticket', async () => rm(ticket), 'there is no such file'],
+    [
+      'a damaged ticket',
+      async () => {
+        const bytes = await readFile(ticket)
+        bytes[bytes.length - 2] ^= 1
+        await writeFile(ticket, bytes)
+      },
+      'the file is damaged',
+    ],
+    ['a ticket cut short', async () => truncate(ticket, 500), 'cut short'],
+    [
+      'a foreign safetensors file',
+      async () => {
+        const tensors = new Map([['w', { dtype: 'F32' as const, shape: [1], data: new Float32Array(1) }]])
+        await writeFile(
+          ticket,
+          concatUint8Arrays(...encodeSafetensors({ metadata: { format: 'pt' }, tensors })),
+        )
+      },
+      "format must be 'rst-ticket/1' but is pt",
+    ],
+    ['a file that is no ticket', async () => writeFile(ticket, 'hello, world'), 'not a safetensors file'],
+  ])('refuses %s', async (_, damage, message) => {
+    await damage()
+    const ran = await evaluate()
+    expect(ran.code).toBe(1)
+    expect(ran.stderr).toContain(message)
+    expect(ran.stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+})
