@@ -2,6 +2,7 @@
 // it; the weight gradient is always dense.
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -69,7 +70,27 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const
   const BlockedView in = blocked_input(x);
   const BlockedView out = blocked_output(y);
   const std::vector<ConvPlan> plans = {forward_plan(out.shape, k, p)};
-  run_conv(in, out, plans, cpu_storage(w).packed_forward, forward_view(plain_input(w), k), p);
+  run_conv(in, out, plans, cpu_storage(w).packed_forward, forward_view(plain_input(w), k), p, {});
+}
+
+void CpuBackend::conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tensor& running_mean,
+                                   const Tensor& running_var, const Tensor& residual, const Tensor& y,
+                                   const ConvParams& p, const BatchNormParams& norm) {
+  const KernelShape k(w.shape);
+  const BlockedView in = blocked_input(x);
+  const BlockedView out = blocked_output(y);
+  const float* mean = plain_input(running_mean);
+  const float* variance = plain_input(running_var);
+  std::vector<float> scale, shift;
+  for (int64_t c = 0; c < k.out; ++c) {
+    const double factor = 1 / std::sqrt(static_cast<double>(variance[c]) + norm.eps);
+    scale.push_back(static_cast<float>(factor));
+    shift.push_back(static_cast<float>(-mean[c] * factor));
+  }
+  const ConvFinish finish{scale.data(), shift.data(),
+                          residual.defined() ? blocked_input(residual).data : nullptr, norm.relu};
+  run_conv(in, out, {forward_plan(out.shape, k, p)}, cpu_storage(w).packed_forward,
+           forward_view(plain_input(w), k), p, finish);
 }
 
 void CpuBackend::conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p) {
@@ -77,19 +98,19 @@ void CpuBackend::conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tens
   const BlockedView in = blocked_input(dy);
   const BlockedView out = blocked_output(dx);
   run_conv(in, out, backward_plans(out.shape, k, p), cpu_storage(w).packed_backward,
-           backward_view(plain_input(w), k), p);
+           backward_view(plain_input(w), k), p, {});
 }
 
 void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
-                          std::shared_ptr<PackedWeight>& cache, const WeightView& weight,
-                          const ConvParams& p) {
+                          std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p,
+                          const ConvFinish& finish) {
   int64_t halo = 0;
   for (const ConvPlan& plan : plans) halo = std::max(halo, plan.halo(in.shape));
   Buffer bordered;
   const BlockedView source = with_halo(in, halo, bordered);
   const ConvGeometry geometry{p.stride, p.padding, source.shape, out.shape};
   for (const auto& phase : compiled(cache, allocator_, pool_, weight, plans, geometry).phases) {
-    phase->run(pool_, source, out);
+    phase->run(pool_, source, out, finish);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "native/cpu/conv_finish-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
@@ -78,7 +80,8 @@ HWY_INLINE void ConvTile(const ConvTileArgs& a, const int64_t* HWY_RESTRICT in_p
   for (int k = 0; k < kChannels; ++k) {
     for (int p = 0; p < kPixels; ++p) {
       for (int v = 0; v < kVectors; ++v) {
-        hn::Store(sums[k][p][v], d, a.out + k * a.out_plane + out_pixels[p] + v * kVectorLanes);
+        const int64_t at = k * a.out_plane + out_pixels[p] + v * kVectorLanes;
+        hn::Store(Finished(d, sums[k][p][v], a.finish, k, at), d, a.out + at);
       }
     }
   }

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <span>
 
+#include "native/cpu/conv_finish.h"
+
 namespace rst::cpu {
 
 // Output channels computed together: the interleaving of packed weights.
@@ -28,6 +30,7 @@ struct ConvTileArgs {
   std::span<const int64_t> in_pixels;   // float offset of each pixel's window in an input plane
   std::span<const int64_t> out_pixels;  // and of the pixel in an output plane
   bool accumulate;                      // add to what `out` holds
+  ConvFinish finish;                    // seen from the first channel and `out`
 };
 void conv_tile(const ConvTileArgs& args);
 

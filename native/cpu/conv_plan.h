@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "native/core/thread_pool.h"
+#include "native/cpu/conv_finish.h"
 #include "native/cpu/layout.h"
 #include "native/ops/conv.h"
 
@@ -68,8 +69,9 @@ WeightView backward_view(const float* weight, const KernelShape& k);
 class CompiledConv {
  public:
   virtual ~CompiledConv() = default;
-  // Writes every output position of the plan.
-  virtual void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const = 0;
+  // Writes every output position of the plan, finished.
+  virtual void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
+                   const ConvFinish& finish) const = 0;
 };
 
 // Into how many groups of at least one unit the output channels are split, so that small batches give every

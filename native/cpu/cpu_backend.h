@@ -29,6 +29,9 @@ class CpuBackend final : public Backend {
   void download(const Tensor& x, void* bytes) override;
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) override;
+  void conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tensor& running_mean,
+                         const Tensor& running_var, const Tensor& residual, const Tensor& y,
+                         const ConvParams& p, const BatchNormParams& norm) override;
   void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p) override;
   void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const ConvParams& p) override;
 
@@ -128,7 +131,8 @@ class CpuBackend final : public Backend {
   BlockedView with_halo(const BlockedView& x, int64_t halo, Buffer& storage);
   // Forward pass or input gradient, by the weight as compiled in `cache` (conv.cc).
   void run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
-                std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p);
+                std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p,
+                const ConvFinish& finish);
   Buffer bordered_buffer(const BlockedShape& shape);
   Buffer scratch(int64_t bytes) { return Buffer(allocator_, bytes); }
 

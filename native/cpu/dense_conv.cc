@@ -13,7 +13,8 @@ constexpr int64_t kStripBytes = 400 << 10;  // input window of one strip: stays 
 class DenseConv final : public CompiledConv {
  public:
   DenseConv(CachingAllocator& allocator, ThreadPool& pool, const WeightView& weight, const ConvPlan& plan);
-  void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const override;
+  void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
+           const ConvFinish& finish) const override;
 
  private:
   ConvPlan plan_;
@@ -42,7 +43,8 @@ DenseConv::DenseConv(CachingAllocator& allocator, ThreadPool& pool, const Weight
   });
 }
 
-void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const {
+void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
+                    const ConvFinish& finish) const {
   const BlockedShape& is = in.shape;
   const BlockedShape& os = out.shape;
   const int64_t tile = conv_tile_channels();
@@ -61,6 +63,8 @@ void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& 
     }
   }
   const int64_t pixel_count = plan_.pixels();
+  // No tap of a strided kernel reaches these pixels; only input gradients have such plans, and they have no
+  // finish.
   if (taps == 0) {
     pool.parallel_for(os.blocks() * os.c, [&](int64_t p) {
       for (int64_t offset : out_pixels) {
@@ -100,6 +104,8 @@ void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& 
             .in_pixels = std::span(in_pixels).subspan(static_cast<size_t>(first_pixel), pixels),
             .out_pixels = std::span(out_pixels).subspan(static_cast<size_t>(first_pixel), pixels),
             .accumulate = c > 0,
+            .finish =
+                c + chunk >= is.c ? finish.at(first, b * os.block() + first * os.plane()) : ConvFinish{},
         });
       }
     }

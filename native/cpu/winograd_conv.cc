@@ -20,7 +20,8 @@ bool is_unit_3(const AxisPlan& axis) {
 class WinogradConv final : public CompiledConv {
  public:
   WinogradConv(CachingAllocator& allocator, ThreadPool& pool, const WeightView& weight, const ConvPlan& plan);
-  void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const override;
+  void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
+           const ConvFinish& finish) const override;
 
  private:
   // Floats between the values of a transformed tile: one line more than the channels take, because a multiple
@@ -85,7 +86,8 @@ WinogradConv::WinogradConv(CachingAllocator& allocator, ThreadPool& pool, const 
   });
 }
 
-void WinogradConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const {
+void WinogradConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
+                       const ConvFinish& finish) const {
   const BlockedShape& is = in.shape;
   const BlockedShape& os = out.shape;
   const int64_t rows = ceil_div(plan_.y.count, 2), columns = ceil_div(plan_.x.count, 2);
@@ -142,7 +144,8 @@ void WinogradConv::run(ThreadPool& pool, const BlockedView& in, const BlockedVie
                    .out_plane = group * kLanes,
                    .in_pixels = std::span(pixels).first(static_cast<size_t>(count)),
                    .out_pixels = std::span(pixels).first(static_cast<size_t>(count)),
-                   .accumulate = false});
+                   .accumulate = false,
+                   .finish = {}});
       }
     }
     for_each_tile([&](int64_t t, int64_t b, int64_t y, int64_t x) {
@@ -154,7 +157,8 @@ void WinogradConv::run(ThreadPool& pool, const BlockedView& in, const BlockedVie
                        .out_plane = os.plane(),
                        .out_row = os.row(),
                        .rows = static_cast<int>(std::min<int64_t>(2, plan_.y.count - y)),
-                       .columns = static_cast<int>(std::min<int64_t>(2, plan_.x.count - x))});
+                       .columns = static_cast<int>(std::min<int64_t>(2, plan_.x.count - x)),
+                       .finish = finish.at(0, out.shape.offset(b, 0, y, x))});
     });
   });
 }

@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "native/cpu/conv_finish-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
@@ -54,7 +56,6 @@ void OutputTransform(const WinogradOutputArgs& a) {
   const D d;
   for (int64_t c = 0; c < a.channels; ++c) {
     const float* HWY_RESTRICT in = a.in + c * a.in_channel;
-    float* HWY_RESTRICT out = a.out + c * a.out_plane;
     for (int lane = 0; lane < 16; lane += kVectorLanes) {
       Vec half[4][2];  // [column][output row]
       for (int j = 0; j < 4; ++j) {
@@ -66,7 +67,10 @@ void OutputTransform(const WinogradOutputArgs& a) {
         const Vec row[4] = {half[0][i], half[1][i], half[2][i], half[3][i]};
         Vec y[2];
         OutputPoints(row, y);
-        for (int j = 0; j < a.columns; ++j) hn::Store(y[j], d, out + i * a.out_row + j * 16 + lane);
+        for (int j = 0; j < a.columns; ++j) {
+          const int64_t at = c * a.out_plane + i * a.out_row + j * 16 + lane;
+          hn::Store(Finished(d, y[j], a.finish, c, at), d, a.out + at);
+        }
       }
     }
   }

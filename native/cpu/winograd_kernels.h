@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "native/cpu/conv_finish.h"
+
 namespace rst::cpu {
 
 // Values of a transformed tile.
@@ -32,6 +34,7 @@ struct WinogradOutputArgs {
   float* out;  // first pixel in the first channel
   int64_t out_plane, out_row;
   int rows, columns;  // 1 or 2
+  ConvFinish finish;  // seen from the first channel and `out`
 };
 void winograd_output(const WinogradOutputArgs& args);
 

@@ -52,6 +52,21 @@ std::vector<OpSpec> conv_ops() {
          return {{{conv_output("conv2d", c[0].shape, c[1].shape, conv_params(c))}}};
        },
        [](Backend& b, const OpCall& c, auto out) { b.conv2d(c[0], c[1], out[0], conv_params(c)); }},
+      {"conv2d_batch_norm",
+       {{"x"}, {"w"}, {"running_mean"}, {"running_var"}, {"residual", DType::kF32, true}},
+       {"stride", "padding", "eps", "relu"},
+       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+         check_pair("conv2d_batch_norm", "x", c[0], c[1]);
+         const Shape y = conv_output("conv2d_batch_norm", c[0].shape, c[1].shape, conv_params(c));
+         expect_shape("conv2d_batch_norm", "running_mean", c[2], {y[1]});
+         expect_shape("conv2d_batch_norm", "running_var", c[3], {y[1]});
+         if (c[4].defined()) expect_shape("conv2d_batch_norm", "residual", c[4], y);
+         norm_params(c.attributes);
+         return {{{y}}};
+       },
+       [](Backend& b, const OpCall& c, auto out) {
+         b.conv2d_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], conv_params(c), norm_params(c.attributes));
+       }},
       // `shape` is x's.
       {"conv2d_input_grad",
        {{"dy"}, {"w"}},

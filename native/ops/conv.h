@@ -2,6 +2,7 @@
 #pragma once
 
 #include "native/core/tensor.h"
+#include "native/ops/norm.h"
 
 namespace rst {
 
@@ -16,6 +17,11 @@ class ConvOps {
   // x [N, C, H, W], w [K, C, R, S] → y [N, K, OH, OW] with OH = (H + 2·padding − R) / stride + 1 (floor).
   // Rank 2 stands for 1×1 images: x [N, C], w [K, C] → y [N, K] is a linear layer.
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) = 0;
+  // Convolution and batch norm by running statistics in one: y = relu?((conv − mean) / √(var + eps) +
+  // residual), with means and variances [K] and residual (the shape of y) optional. momentum is not read.
+  virtual void conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tensor& running_mean,
+                                 const Tensor& running_var, const Tensor& residual, const Tensor& y,
+                                 const ConvParams& p, const BatchNormParams& norm) = 0;
   // The gradient to x, given dy.
   virtual void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx,
                                  const ConvParams& p) = 0;

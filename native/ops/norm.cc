@@ -3,11 +3,7 @@
 #include "native/ops/op_table.h"
 
 namespace rst {
-namespace {
 
-using Outputs = std::vector<std::optional<TensorDesc>>;
-
-// With a momentum or an eps only where the op has one.
 BatchNormParams norm_params(const Attributes& a) {
   BatchNormParams p;
   if (a.has("eps")) p.eps = static_cast<float>(a.number("eps"));
@@ -18,6 +14,10 @@ BatchNormParams norm_params(const Attributes& a) {
   }
   return p;
 }
+
+namespace {
+
+using Outputs = std::vector<std::optional<TensorDesc>>;
 
 // Checks the activations [N, C, …] and gives the shape of a vector over their channels.
 Shape channel_shape(const char* op, const char* input, const Tensor& t) {

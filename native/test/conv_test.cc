@@ -120,6 +120,37 @@ TEST_CASE("dense 3×3 convolutions of enough channels for Winograd agree with th
   for (const ConvCase& c : cases) check_forward_and_gradients(c, random_tensor(c.w, 2));
 }
 
+// Forward only: its gradients are those of batch norm and of the convolution.
+void check_batch_norm(const ConvCase& c, const HostTensor& w) {
+  constexpr double kEps = 1e-5;
+  const HostTensor x = random_tensor(c.x, 1);
+  const HostTensor convolved = reference::conv2d(x, w, c.p);
+  const Shape channels{convolved.shape[1]};
+  const HostTensor mean = random_tensor(channels, 5), variance = random_tensor(channels, 6, 0.5, 2);
+  for (const HostTensor& residual : {HostTensor{}, random_tensor(convolved.shape, 7)}) {
+    for (bool relu : {false, true}) {
+      AttributeList attributes = conv_attributes(c.p);
+      attributes.push_back({"eps", {kEps}});
+      attributes.push_back({"relu", {relu ? 1.0 : 0.0}});
+      check_op("conv2d_batch_norm", {x, w, mean, variance, residual}, attributes,
+               {reference::batch_norm(convolved, {mean, variance}, residual, {}, {}, kEps, relu)}, 1e-5);
+    }
+  }
+}
+
+TEST_CASE("conv2d_batch_norm is conv2d and then batch norm, for sparse, Winograd and direct kernels") {
+  const std::vector<ConvCase> cases = {{{17, 70, 8, 4}, {18, 70, 3, 3}, {1, 1}},
+                                       {{3, 18, 7, 5}, {21, 18, 3, 3}, {1, 1}},
+                                       {{2, 3, 9, 19}, {4, 3, 7, 7}, {2, 3}},
+                                       {{18, 9}, {5, 9}, {}}};
+  for (const ConvCase& c : cases) {
+    check_batch_norm(c, random_tensor(c.w, 2));
+    check_batch_norm(c, masked(random_tensor(c.w, 2), 0.1));
+    check_batch_norm(c, masked(signed_constant(random_tensor(c.w, 2)), 0.1));
+    check_batch_norm(c, filled(c.w, 0));
+  }
+}
+
 TEST_CASE("a convolution with a mask of zeros gives zeros") {
   for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, filled(c.w, 0));
 }

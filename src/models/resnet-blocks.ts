@@ -19,27 +19,23 @@ export type MakeBlock = (
   stride: number,
 ) => Block
 
-/** relu(last norm(body(x)) + shortcut(x)); the shortcut is a 1×1 convolution where the shape changes (ResNet). */
+/** relu(last(body(x)) + shortcut(x)); the shortcut is a 1×1 convolution where the shape changes (ResNet). */
 function postActivation(
   build: LayerBuilder,
   name: string,
   [inputs, outputs, stride]: [number, number, number],
   body: Layer,
-  norm: string,
+  last: ReturnType<LayerBuilder['convNorm']>,
 ): Block {
-  const lastNorm = build.batchNorm(`${name}.${norm}`, outputs, { relu: true })
   const changes = stride !== 1 || inputs !== outputs
   const shortcut = changes
-    ? chain(
-        build.conv(`${name}.shortcut`, inputs, outputs, 1, { stride }),
-        build.batchNorm(`${name}.shortcutBn`, outputs),
-      )
+    ? build.convNorm(`${name}.shortcut`, `${name}.shortcutBn`, inputs, outputs, 1, { stride })
     : null
   const layer: Layer = x => {
-    const maps = body(x)
+    const hidden = body(x)
     const residual = shortcut ? shortcut(x) : x
-    const y = lastNorm(maps, residual)
-    release(maps)
+    const y = last(hidden, residual)
+    release(hidden)
     if (residual !== x) release(residual)
     return y
   }
@@ -49,26 +45,23 @@ function postActivation(
 /** Two 3×3 convolutions, ReLU after the addition (He et al. 2016a). */
 export const basicBlock: MakeBlock = (build, name, inputs, planes, stride) => {
   const outputs = build.channels(planes)
-  const body = chain(
-    build.conv(`${name}.conv1`, inputs, outputs, 3, { stride, padding: 1 }),
-    build.batchNorm(`${name}.bn1`, outputs, { relu: true }),
-    build.conv(`${name}.conv2`, outputs, outputs, 3, { padding: 1 }),
-  )
-  return postActivation(build, name, [inputs, outputs, stride], body, 'bn2')
+  const options = { padding: 1, relu: true }
+  const body = build.convNorm(`${name}.conv1`, `${name}.bn1`, inputs, outputs, 3, { stride, ...options })
+  const last = build.convNorm(`${name}.conv2`, `${name}.bn2`, outputs, outputs, 3, options)
+  return postActivation(build, name, [inputs, outputs, stride], body, last)
 }
 
 /** 1×1, 3×3 and 1×1 convolutions, the last four times as wide; the 3×3 carries the stride. */
 export const bottleneck: MakeBlock = (build, name, inputs, planes, stride) => {
   const inner = build.channels(planes)
   const outputs = build.channels(4 * planes)
+  const relu = true
   const body = chain(
-    build.conv(`${name}.conv1`, inputs, inner, 1),
-    build.batchNorm(`${name}.bn1`, inner, { relu: true }),
-    build.conv(`${name}.conv2`, inner, inner, 3, { stride, padding: 1 }),
-    build.batchNorm(`${name}.bn2`, inner, { relu: true }),
-    build.conv(`${name}.conv3`, inner, outputs, 1),
+    build.convNorm(`${name}.conv1`, `${name}.bn1`, inputs, inner, 1, { relu }),
+    build.convNorm(`${name}.conv2`, `${name}.bn2`, inner, inner, 3, { stride, padding: 1, relu }),
   )
-  return postActivation(build, name, [inputs, outputs, stride], body, 'bn3')
+  const last = build.convNorm(`${name}.conv3`, `${name}.bn3`, inner, outputs, 1, { relu })
+  return postActivation(build, name, [inputs, outputs, stride], body, last)
 }
 
 /** Batch norm and ReLU before each convolution (He et al. 2016b); a 1×1 shortcut sees the activated input. */
@@ -76,8 +69,7 @@ export const preActivationBlock: MakeBlock = (build, name, inputs, planes, strid
   const outputs = build.channels(planes)
   const activate = build.batchNorm(`${name}.bn1`, inputs, { relu: true })
   const body = chain(
-    build.conv(`${name}.conv1`, inputs, outputs, 3, { stride, padding: 1 }),
-    build.batchNorm(`${name}.bn2`, outputs, { relu: true }),
+    build.convNorm(`${name}.conv1`, `${name}.bn2`, inputs, outputs, 3, { stride, padding: 1, relu: true }),
     build.conv(`${name}.conv2`, outputs, outputs, 3, { padding: 1 }),
   )
   const changes = stride !== 1 || inputs !== outputs

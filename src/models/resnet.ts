@@ -19,12 +19,9 @@ const resnetPlanes = [64, 128, 256, 512]
 /** ResNet-18 with a 3×3 stem: the official code's network. */
 export const resnet18Cifar: Architecture = build => {
   const stem = build.channels(64)
-  const entry = [
-    build.conv('conv1', build.inChannels, stem, 3, { padding: 1 }),
-    build.batchNorm('bn1', stem, { relu: true }),
-  ]
+  const entry = build.convNorm('conv1', 'bn1', build.inChannels, stem, 3, { padding: 1, relu: true })
   const body = stages(build, basicBlock, stem, plan([2, 2, 2, 2], resnetPlanes))
-  return chain(...entry, body.layer, classifierHead(build, body.outputs))
+  return chain(entry, body.layer, classifierHead(build, body.outputs))
 }
 
 function preActivation(
@@ -50,13 +47,14 @@ export const wideResnet34x10 = preActivation(16, [5, 5, 5], [160, 320, 640])
 function imageNet(block: MakeBlock, blocks: readonly number[]): Architecture {
   return build => {
     const stem = build.channels(64)
-    const entry = [
-      build.conv('conv1', build.inChannels, stem, 7, { stride: 2, padding: 3 }),
-      build.batchNorm('bn1', stem, { relu: true }),
-    ]
+    const entry = build.convNorm('conv1', 'bn1', build.inChannels, stem, 7, {
+      stride: 2,
+      padding: 3,
+      relu: true,
+    })
     const pool = (x: Parameters<typeof ops.maxPool2d>[0]) => ops.maxPool2d(x, 3, { stride: 2, padding: 1 })
     const body = stages(build, block, stem, plan(blocks, resnetPlanes))
-    return chain(...entry, pool, body.layer, classifierHead(build, body.outputs))
+    return chain(entry, pool, body.layer, classifierHead(build, body.outputs))
   }
 }
 

@@ -12,10 +12,7 @@ function convNet(pairs: number): Architecture {
     let inputs = build.inChannels
     const conv = (name: string, base: number) => {
       const outputs = build.channels(base)
-      layers.push(
-        build.conv(`conv${name}`, inputs, outputs, 3, { padding: 1 }),
-        build.batchNorm(`bn${name}`, outputs, { relu: true }),
-      )
+      layers.push(build.convNorm(`conv${name}`, `bn${name}`, inputs, outputs, 3, { padding: 1, relu: true }))
       inputs = outputs
     }
     for (let pair = 0; pair < pairs; pair++) {

@@ -2,6 +2,7 @@
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { BatchNorm2d } from './batch-norm2d.ts'
 import { keepCount } from './pattern.ts'
 
 export interface ConvSpec {
@@ -71,6 +72,17 @@ export class MaskedConv2d {
   /** x [N, C, H, W] → [N, K, …] */
   forward(x: Tensor): Tensor {
     return ops.conv2d(x, this.#effectiveWeight(), this.spec)
+  }
+
+  /** The same, normalised by a batch norm in eval mode, in one pass. */
+  forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
+    const { runningMean, runningVar } = norm
+    const { stride, padding } = this.spec
+    return ops.convBatchNorm(x, this.#effectiveWeight(), runningMean, runningVar, {
+      stride,
+      padding,
+      ...options,
+    })
   }
 
   dispose(): void {

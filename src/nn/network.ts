@@ -40,10 +40,15 @@ export interface LayerBuilder {
     kernel: number,
     options?: { stride?: number; padding?: number },
   ): Layer
-  batchNorm(
+  batchNorm(name: string, channels: number, options?: { relu?: boolean }): Layer
+  /** A convolution called `name` and the batch norm `norm` of its result; one pass in eval mode. */
+  convNorm(
     name: string,
-    channels: number,
-    options?: { relu?: boolean },
+    norm: string,
+    inputs: number,
+    outputs: number,
+    kernel: number,
+    options?: { stride?: number; padding?: number; relu?: boolean },
   ): (x: Tensor, residual?: Tensor) => Tensor
 }
 
@@ -62,21 +67,42 @@ export class Network implements Classifier {
   constructor(architecture: Architecture, options: NetworkOptions) {
     const convolutions: MaskedConv2d[] = []
     const batchNorms: BatchNorm2d[] = []
+    const addConv = (
+      ...[name, inputs, outputs, kernel, { stride = 1, padding = 0 } = {}]: Parameters<LayerBuilder['conv']>
+    ) => {
+      const weightShape = [outputs, inputs, kernel, kernel]
+      const layer = new MaskedConv2d({ name, index: convolutions.length, weightShape, stride, padding })
+      convolutions.push(layer)
+      return layer
+    }
+    const addNorm = (name: string, channels: number) => {
+      const layer = new BatchNorm2d({ name, channels }, options.device)
+      batchNorms.push(layer)
+      return layer
+    }
     this.#forward = architecture({
       classes: options.classes,
       inChannels: options.inChannels,
       imageSize: options.imageSize,
       channels: base => Math.max(1, Math.round(base * options.width)),
-      conv: (name, inputs, outputs, kernel, { stride = 1, padding = 0 } = {}) => {
-        const weightShape = [outputs, inputs, kernel, kernel]
-        const layer = new MaskedConv2d({ name, index: convolutions.length, weightShape, stride, padding })
-        convolutions.push(layer)
+      conv: (...args) => {
+        const layer = addConv(...args)
         return x => layer.forward(x)
       },
       batchNorm: (name, channels, { relu = false } = {}) => {
-        const layer = new BatchNorm2d({ name, channels }, options.device)
-        batchNorms.push(layer)
-        return (x, residual) => layer.forward(x, { relu, residual })
+        const layer = addNorm(name, channels)
+        return x => layer.forward(x, { relu })
+      },
+      convNorm: (name, norm, inputs, outputs, kernel, { relu = false, ...geometry } = {}) => {
+        const conv = addConv(name, inputs, outputs, kernel, geometry)
+        const batchNorm = addNorm(norm, outputs)
+        return (x, residual) => {
+          if (batchNorm.mode === 'eval') return conv.forwardNormalized(x, batchNorm, { relu, residual })
+          const maps = conv.forward(x)
+          const y = batchNorm.forward(maps, { relu, residual })
+          release(maps)
+          return y
+        }
       },
     })
     this.#options = options

@@ -122,6 +122,22 @@ describe('batchNorm gradients equal central differences:', () => {
   })
 })
 
+describe('convBatchNorm gradients equal central differences:', () => {
+  it.each([
+    { relu: false, residual: false, stride: 1 },
+    { relu: true, residual: true, stride: 1 },
+    { relu: true, residual: false, stride: 2 },
+  ])('relu $relu, residual $residual, stride $stride', async ({ relu, residual, stride }) => {
+    const inputs = [uniform([3, 2, 4, 4], 21), uniform([3, 2, 3, 3], 22)]
+    if (residual) inputs.push(uniform([3, 3, 4, 4], 23))
+    const f = (x: Tensor, weight: Tensor, added?: Tensor) => {
+      const [mean, variance] = [tensor([0.2, -0.1, 0.3]), tensor([0.5, 2, 1])]
+      return ops.convBatchNorm(x, weight, mean, variance, { stride, padding: 1, relu, residual: added })
+    }
+    await expectGradients(f, inputs, { step: 2e-3, error: 3e-3 })
+  })
+})
+
 describe('masked weights', () => {
   const shape = [4, 3, 3, 2]
   const x = uniform([2, 3, 4, 4], 21)

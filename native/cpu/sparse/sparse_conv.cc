@@ -26,7 +26,8 @@ class SparseConv final : public CompiledConv {
  public:
   SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan, const BlockedShape& in,
              double density);
-  void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const override;
+  void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
+           const ConvFinish& finish) const override;
 
  private:
   // Calls visit(value, input channel in the block, tap row, tap column) for each non-zero weight from the
@@ -122,7 +123,8 @@ SparseTileShape SparseConv::tile_shape() const {
   return {1, static_cast<int>(std::min(most, plan_.x.count))};
 }
 
-void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& out) const {
+void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
+                     const ConvFinish& finish) const {
   const BlockedShape& is = in.shape;
   const BlockedShape& os = out.shape;
   const SparseTileShape shape = tile_shape();
@@ -152,6 +154,7 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
           .out_column = plan_.x.out_step * kLanes,
           .accumulate = b > 0,
           .scale = b == blocks_ - 1 ? constant_ : 1,
+          .finish = b == blocks_ - 1 ? finish.at(o, first + o * os.plane() - out.data) : ConvFinish{},
       });
     }
   };

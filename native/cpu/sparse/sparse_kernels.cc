@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "native/cpu/conv_finish-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
 
@@ -71,8 +73,9 @@ void Tile(const SparseTileArgs& a) {
     for (int r = 0; r < kRows; ++r) {
       for (int c = 0; c < kColumns; ++c) {
         for (int v = 0; v < kVectors; ++v) {
-          hn::Store(hn::Mul(sums[r][c][v], scale), d,
-                    out + r * a.out_row + c * a.out_column + v * kVectorLanes);
+          const int64_t at = r * a.out_row + c * a.out_column + v * kVectorLanes;
+          const Vec sum = hn::Mul(sums[r][c][v], scale);
+          hn::Store(Finished(d, sum, a.finish, o, o * a.out_plane + at), d, out + at);
         }
       }
     }

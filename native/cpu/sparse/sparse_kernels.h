@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "native/cpu/conv_finish.h"
+
 namespace rst::cpu {
 
 // Pixels of a tile: the accumulators of one output channel fill the registers.
@@ -34,8 +36,9 @@ struct SparseTileArgs {
   int64_t out_plane;
   int64_t out_row;
   int64_t out_column;
-  bool accumulate;  // add to what `out` holds
-  float scale;      // applied to the sums when they are stored
+  bool accumulate;    // add to what `out` holds
+  float scale;        // applied to the sums when they are stored
+  ConvFinish finish;  // then; seen from the first channel and `out`
 };
 void sparse_tile(const SparseTileArgs& args);
 

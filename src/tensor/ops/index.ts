@@ -1,5 +1,6 @@
 export * from './attack.ts'
 export * from './conv.ts'
+export * from './conv-batch-norm.ts'
 export * from './data.ts'
 export * from './elementwise.ts'
 export * from './loss.ts'
