@@ -106,6 +106,6 @@ describe('errors of the library', () => {
     expect((await failing(new TypeError('bug'))).stderr).toBe(
       'error: bug\n(RST_DEBUG=1 shows where this came from)\n',
     )
-    expect((await failing(new TypeError('bug'), { RST_DEBUG: '1' })).stderr).toContain('program.test.ts')
+    expect((await failing(new TypeError('bug'), { RST_DEBUG: '1' })).stderr).toContain('errors.test.ts')
   })
 })
