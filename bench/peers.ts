@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { scope } from '../src/tensor/scope.ts'
+import { checkAgreement } from './peers/agreement.ts'
 import { type Comparison, comparisons, installHint, peerCommand } from './peers/catalogue.ts'
 import { writeModelFile } from './peers/model-file.ts'
 import { type CheckedValues, PeerProcess } from './peers/peer-process.ts'
@@ -25,8 +26,6 @@ export interface PeersOptions extends BenchOptions {
 const slow = 10
 /** Milliseconds for the threads of the one that ran last to fall asleep. */
 const pause = 50
-/** Largest difference from our logits and gradients, relative to the largest of them. */
-const tolerance = 2e-3
 /** A peer's time does not depend on how many weights are zero: it runs at this ratio, or at the first one asked for. */
 const maskedRatio = 0.05
 
@@ -67,7 +66,7 @@ async function compare(
   let running: PeerProcess | undefined
   try {
     const expected = await writeInputs(comparison, bench, peerRatio, modelFile)
-    running = await PeerProcess.start(peerCommand(comparison, modelFile, threads))
+    running = await startPeer(comparison, modelFile, threads)
     checkAgreement(await running.check(), expected)
     // Dense training is dense on our side, too.
     const tasks = await openTasks(comparison, bench, work === 'train-step' ? [1] : ratios)
@@ -87,11 +86,19 @@ async function compare(
       })),
     ]
   } catch (error) {
-    const missing = `${(error as Error).message} To measure it, ${installHint(peer)}.`
-    return [{ ...peerRow, seconds: [], median: null, missing }]
+    return [{ ...peerRow, seconds: [], median: null, missing: (error as Error).message }]
   } finally {
     await running?.stop()
     bench.dispose()
+  }
+}
+
+/** @throws Error with the reason and what would help */
+async function startPeer(comparison: Comparison, modelFile: string, threads: number): Promise<PeerProcess> {
+  try {
+    return await PeerProcess.start(peerCommand(comparison, modelFile, threads))
+  } catch (error) {
+    throw new Error(`${(error as Error).message} To measure it, ${installHint(comparison.peer)}.`)
   }
 }
 
@@ -113,19 +120,6 @@ async function writeInputs(
   }
   network.dispose()
   return expected
-}
-
-function checkAgreement(peer: CheckedValues, expected: CheckedValues): void {
-  for (const name of ['logits', 'gradient'] as const) {
-    const [theirs, wanted] = [peer[name] ?? [], expected[name] ?? []]
-    const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-    const difference = wanted.reduce((most, value, i) => Math.max(most, Math.abs(value - theirs[i]!)), 0)
-    if (theirs.length !== wanted.length || !(difference <= tolerance * largest)) {
-      throw new Error(
-        `Its ${name} are not ours: ${theirs.length} values, largest difference ${difference}, where we have ${wanted.length} values up to ${largest}.`,
-      )
-    }
-  }
 }
 
 interface OurTask {

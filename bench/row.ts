@@ -36,6 +36,6 @@ export interface BenchRow {
   peer?: string
   /** Of our rows in group `peers`: the peer's seconds over ours, round by round. */
   speedup?: { median: number; low: number; high: number }
-  /** Why a peer was not measured, and what would install it. */
+  /** Why a peer was not measured, and what would install it where it did not start. */
   missing?: string
 }

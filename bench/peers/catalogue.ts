@@ -78,7 +78,7 @@ export function peerCommand({ peer, work }: Comparison, modelFile: string, threa
 function packagesOf(peer: string): string[] {
   if (peer.startsWith('onnxruntime')) return ['onnxruntime-node']
   if (peer === 'tfjs-node') return ['@tensorflow/tfjs-node']
-  return ['@tensorflow/tfjs-core', `@tensorflow/${peer.replace('tfjs', 'tfjs-backend')}`]
+  return ['@tensorflow/tfjs', `@tensorflow/${peer.replace('tfjs', 'tfjs-backend')}`]
 }
 
 function requirePackage(name: string): void {

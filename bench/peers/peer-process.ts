@@ -6,6 +6,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
+/** Milliseconds for a peer to end. */
+const patience = 10_000
+
 export interface PeerCommand {
   file: string
   args: readonly string[]
@@ -24,7 +27,8 @@ export class PeerProcess {
   #stderr = ''
 
   private constructor({ file, args, env }: PeerCommand) {
-    this.#child = spawn(file, args, { env: { ...process.env, ...env } })
+    // A process group of its own: what a peer does to its group must not reach this process.
+    this.#child = spawn(file, args, { env: { ...process.env, ...env }, detached: true })
     this.#child.stderr.on('data', chunk => {
       this.#stderr = (this.#stderr + chunk).slice(-20_000)
     })
@@ -58,9 +62,12 @@ export class PeerProcess {
     return Number(await this.#ask('memory', 'memory'))
   }
 
+  /** Lets it end by itself, with whatever processes it started, and kills it if it does not. */
   async stop(): Promise<void> {
-    this.#child.kill()
+    this.#child.stdin.end()
+    const deadline = setTimeout(() => this.#child.kill('SIGKILL'), patience)
     await this.#ended
+    clearTimeout(deadline)
   }
 
   #ask(line: string, answer: string): Promise<string> {

@@ -13,13 +13,19 @@ interface TfTensor {
 }
 type Unary = (x: TfTensor) => TfTensor
 type Binary = (a: TfTensor, b: TfTensor) => TfTensor
-/** The functions of @tensorflow/tfjs-core that are used here. */
+/** The functions of @tensorflow/tfjs that are used here. */
 interface Tfjs {
   setBackend(name: string): Promise<boolean>
   tidy<T>(body: () => T): T
   tensor(data: Float32Array | Int32Array, shape: readonly number[], dtype?: 'int32'): TfTensor
   grad(f: Unary): Unary
-  customGrad(f: (x: TfTensor) => { value: TfTensor; gradFunc: (dy: TfTensor) => TfTensor }): Unary
+  customGrad(
+    f: (
+      x: TfTensor,
+      save: (tensors: readonly TfTensor[]) => void,
+    ) => { value: TfTensor; gradFunc: (dy: TfTensor, saved: readonly TfTensor[]) => TfTensor },
+  ): Unary
+  conv2d(x: TfTensor, filter: TfTensor, strides: number, pad: 'same' | 'valid'): TfTensor
   fused: { conv2d(options: Record<string, unknown>): TfTensor }
   add: Binary
   sub: Binary
@@ -43,7 +49,7 @@ export async function openTfjs(backend: TfjsBackend, { load, model, work }: Peer
   const labels = tf.tensor(model.labels, [batch], 'int32')
   const mean = tf.tensor(model.mean, [1, 1, 1, model.mean.length])
   const std = tf.tensor(model.std, [1, 1, 1, model.std.length])
-  const network = new TfNetwork(tf)
+  const network = new TfNetwork(tf, work === 'forward')
   for (const conv of model.convolutions.values()) network.load(conv)
 
   const logits = (x: TfTensor) => {
@@ -73,7 +79,8 @@ async function loadBackend(backend: TfjsBackend, load: NodeJS.Require): Promise<
     await selectBackend(tf, 'tensorflow')
     return tf
   }
-  const tf: Tfjs = load('@tensorflow/tfjs-core')
+  // Not @tensorflow/tfjs-core: that alone has no gradients.
+  const tf: Tfjs = load('@tensorflow/tfjs')
   if (backend === 'tfjs-cpu') {
     load('@tensorflow/tfjs-backend-cpu')
     await selectBackend(tf, 'cpu')
@@ -92,21 +99,25 @@ async function selectBackend(tf: Tfjs, name: string): Promise<void> {
 
 /** Σ −log softmax(logits)[label]; only its gradient is of interest, so the value is left at 0. */
 function crossEntropySum(tf: Tfjs, labels: TfTensor): Unary {
-  return tf.customGrad(logits => {
+  return tf.customGrad((logits, save) => {
     const difference = tf.sub(tf.softmax(logits), tf.oneHot(labels, logits.shape[1]!))
+    save([difference])
     return {
       value: tf.sum(tf.sub(logits, logits)),
-      gradFunc: dy => tf.mul(dy, difference),
+      gradFunc: (dy, [saved]) => tf.mul(dy, saved!),
     }
   })
 }
 
 class TfNetwork implements GraphBuilder<TfTensor> {
   readonly #tf: Tfjs
+  readonly #fused: boolean
   readonly #parameters = new Map<string, { filter: TfTensor; bias: TfTensor }>()
 
-  constructor(tf: Tfjs) {
+  /** `fused`: bias and ReLU within the convolution, whose gradient would bring the filter's gradient with it. */
+  constructor(tf: Tfjs, fused: boolean) {
     this.#tf = tf
+    this.#fused = fused
   }
 
   /** [K, C, R, S] → [R, S, C, K] */
@@ -123,15 +134,17 @@ class TfNetwork implements GraphBuilder<TfTensor> {
     { stride, relu }: { stride: number; relu: boolean },
   ): TfTensor {
     const tf = this.#tf
-    const padded = shape[2] === 3 && stride === 2
+    const explicit = shape[2] === 3 && stride === 2
+    const pad = explicit ? 'valid' : 'same'
     const around = [1, 1] as const
-    return tf.fused.conv2d({
-      x: padded ? tf.pad(x, [[0, 0], around, around, [0, 0]]) : x,
-      ...this.#parameters.get(name)!,
-      strides: stride,
-      pad: padded ? 'valid' : 'same',
-      activation: relu ? 'relu' : 'linear',
-    })
+    const padded = explicit ? tf.pad(x, [[0, 0], around, around, [0, 0]]) : x
+    const { filter, bias } = this.#parameters.get(name)!
+    if (this.#fused) {
+      const activation = relu ? 'relu' : 'linear'
+      return tf.fused.conv2d({ x: padded, filter, bias, strides: stride, pad, activation })
+    }
+    const y = tf.add(tf.conv2d(padded, filter, stride, pad), bias)
+    return relu ? tf.relu(y) : y
   }
 
   addRelu(a: TfTensor, b: TfTensor): TfTensor {
