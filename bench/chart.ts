@@ -45,7 +45,7 @@ const heading = { 'font-size': 14, 'font-weight': 'bold' }
 
 /** Both axes logarithmic, the legend to the right. */
 export function lineChart({ title, xLabel, yLabel, series }: LineChart): Panel {
-  const [width, height] = [640, 340]
+  const [width, height] = [680, 340]
   const [left, right, top, bottom] = [64, 460, 36, height - 52]
   const points = series.flatMap(one => one.points)
   const x = logAxis({ values: points.map(([value]) => value), from: left, to: right })
@@ -95,7 +95,7 @@ export function lineChart({ title, xLabel, yLabel, series }: LineChart): Panel {
 /** Horizontal bars with their values, and a whisker from the lowest to the highest repetition. */
 export function barChart({ title, xLabel, log, bars }: BarChart): Panel {
   const [barHeight, gap] = [18, 6]
-  const [width, height] = [640, 80 + bars.length * (barHeight + gap)]
+  const [width, height] = [680, 80 + bars.length * (barHeight + gap)]
   const [left, right, top, bottom] = [190, 560, 36, height - 42]
   const values = bars.flatMap(({ low, high }) => [low, high])
   const x = (log ? logAxis : linearAxis)({ values, from: left, to: right })

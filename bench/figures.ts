@@ -80,7 +80,7 @@ function peerPanels(rows: readonly BenchRow[]): Panel[] {
       ),
     )
     bars.sort((a, b) => b.value - a.value)
-    return barChart({ title, xLabel: 'seconds', log: true, bars })
+    return barChart({ title, xLabel: 'seconds, logarithmic', log: true, bars })
   })
 }
 

@@ -63,7 +63,7 @@ describe('SVG', () => {
     const labels = [
       'remaining ratio',
       'dense-equivalent GFLOP/s',
-      'seconds',
+      'seconds, logarithmic',
       'batch 1',
       '3×3 64@32²',
       'rst-native, ratio 0.1',
