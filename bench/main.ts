@@ -1,64 +1,73 @@
-// npm run bench -- --only steps [--json FILE]
-import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+// npm run bench -- [--only GROUP] [--json FILE] [--svg FILE]
+import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { Command } from 'commander'
-import { packageRoot } from '../src/native/addon.ts'
-import { type BenchRow, benchSteps } from './steps.ts'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { figures } from './figures.ts'
+import { benchInference } from './inference.ts'
+import { benchLayers } from './layers.ts'
+import { peerNames } from './peers/catalogue.ts'
+import { benchPeers, type PeersOptions } from './peers.ts'
+import { type BenchRow, type Group, groups, works } from './row.ts'
+import { benchSteps } from './steps.ts'
+import { formatSeconds, rowTable } from './table.ts'
 
-interface Options {
-  only: string
+interface Options extends PeersOptions {
+  only?: Group
   json?: string
-  ratios: string
-  batch: string
-  threads: string
-  repeat: string
-  work: string
+  svg?: string
 }
 
 const options = new Command('bench')
-  .description('Time this package, and PyTorch where RST_PYTHON names a Python that has it.')
-  .option('--only <group>', 'steps: whole PGD and search steps of resnet18-cifar', 'steps')
+  .description(
+    'Time resnet18-cifar here and in other libraries (`npm install --prefix bench/peers` for those under Node, RST_PYTHON for a Python that has torch).',
+  )
+  .addOption(new Option('--only <group>', 'one group of measurements; default: all').choices(groups))
   .option('--json <file>', 'write the rows to this file')
-  .option('--ratios <list>', 'remaining ratios', '0.05,0.1,0.3,1')
-  .option('--batch <n>', 'images a batch', '128')
-  .option('--threads <n>', 'threads', String(availableParallelism()))
-  .option('--repeat <n>', 'timed repetitions of each row', '5')
-  .option('--work <list>', 'pgd-step, search-step', 'pgd-step,search-step')
+  .option('--svg <file>', 'draw the rows to this file')
+  .option('--ratios <list>', 'remaining ratios', numbers, [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1])
+  .option('--batch <n>', 'images a batch', count, 128)
+  .option('--threads <n>', 'threads, ours and theirs', count, availableParallelism())
+  .option('--repeat <n>', 'timed repetitions', count, 5)
+  .option('--slow-repeat <n>', 'the same next to a peer that takes more than ten seconds', count, 3)
+  .option('--works <list>', `of the groups steps and peers: ${works.join(', ')}`, oneOf(works), [...works])
+  .option('--peers <list>', peerNames.join(', '), oneOf(peerNames), [...peerNames])
   .parse()
   .opts<Options>()
-if (options.only !== 'steps') throw new Error(`Expected steps for --only but received '${options.only}'.`)
 
-const ratios = options.ratios.split(',').map(Number)
-const works = options.work.split(',') as BenchRow['work'][]
-const [batch, threads, repeat] = [options.batch, options.threads, options.repeat].map(Number)
+const benches = { steps: benchSteps, layers: benchLayers, inference: benchInference, peers: benchPeers }
 const rows: BenchRow[] = []
-
-function report(row: BenchRow): void {
-  rows.push(row)
-  const spread = `${Math.min(...row.seconds).toFixed(3)}–${Math.max(...row.seconds).toFixed(3)}`
-  console.log(
-    `${row.work.padEnd(12)} ratio ${String(row.ratio).padEnd(5)} ${row.implementation.padEnd(17)} median ${row.median.toFixed(3)} s (${spread})`,
-  )
+for (const group of options.only ? [options.only] : groups) {
+  await benches[group](options, row => {
+    rows.push(row)
+    // After each row, so that an interrupted run leaves what it measured.
+    if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`)
+    console.error(progressLine(row))
+  })
+  const measured = rows.filter(row => row.group === group)
+  if (measured.length > 0) console.log(`\n${group}\n\n${rowTable(measured)}\n`)
+  if (options.svg) writeFileSync(options.svg, figures(rows))
 }
 
-await benchSteps({ ratios, batch, threads, repeat, works }, report)
-await benchPyTorch()
-if (options.json) await writeFile(options.json, `${JSON.stringify(rows, null, 1)}\n`)
+function progressLine({ group, work, layer, ratio, batch, implementation, median }: BenchRow): string {
+  const what = [work, layer, `ratio ${ratio}`, `batch ${batch}`].filter(Boolean).join(', ')
+  return `${group}: ${what}: ${implementation} ${median === null ? 'missing' : formatSeconds(median)}`
+}
 
-/** The same work in PyTorch, in a process of its own; its time does not depend on the ratio, so one is enough. */
-async function benchPyTorch(): Promise<void> {
-  const python = process.env.RST_PYTHON
-  if (!python) {
-    console.log('PyTorch was not measured: set RST_PYTHON to a Python that has torch.')
-    return
-  }
-  const script = join(packageRoot, 'bench', 'peers', 'pytorch.py')
-  for (const work of works) {
-    const args = [script, '--work', work, '--ratio', '0.05', '--batch', `${batch}`, '--threads', `${threads}`]
-    const { stdout } = await promisify(execFile)(python, [...args, '--repeat', `${repeat}`])
-    for (const line of stdout.split('\n').filter(line => line.startsWith('{'))) report(JSON.parse(line))
+function numbers(list: string): number[] {
+  const values = list.split(',').map(Number)
+  if (values.every(value => value > 0 && value <= 1)) return values
+  throw new InvalidArgumentError('Expected ratios above 0 and up to 1, separated by commas.')
+}
+
+function count(value: string): number {
+  if (/^[1-9]\d*$/.test(value)) return Number(value)
+  throw new InvalidArgumentError('Expected a whole number of at least 1.')
+}
+
+function oneOf<T extends string>(allowed: readonly T[]) {
+  return (list: string): T[] => {
+    const values = list.split(',') as T[]
+    if (values.every(value => allowed.includes(value))) return values
+    throw new InvalidArgumentError(`Expected some of ${allowed.join(', ')}, separated by commas.`)
   }
 }

@@ -1,155 +1,48 @@
-"""Times PyTorch on the steps that `npm run bench -- --only steps` times, for the comparison in docs.
+"""Serves one piece of work in PyTorch to `npm run bench -- --only peers`.
 
-    python pytorch.py --work pgd-step --ratio 0.05 0.1 0.3 1 --threads 2 --repeat 5
-    python pytorch.py --work search-step --ratio 0.1 --implementation pytorch-tuned
+    python pytorch.py --work pgd-step --implementation pytorch-best --model FILE --threads 2
 
-Prints one JSON line for each ratio and implementation:
-{work, arch, ratio, batch, threads, implementation, seconds: [...], median}.
+Prints `ready` after an untimed warm-up, then answers each line on standard input (the protocol of peer-process.ts):
+    run N   -> seconds S   of one repetition, the mean of N
+    check   -> check JSON  {logits}
+    memory  -> memory B    bytes resident at the peak
 
-The network is `resnet18-cifar`: post-activation ResNet-18 for 32x32 images, every convolution masked (stem,
-shortcuts and the 1x1 classifier too), no biases, batch norm without affine parameters, weights +-sqrt(2/fanIn).
-Weights, images and labels are random: none of the timings depends on their values.
+forward      logits in eval mode.
+  pytorch-plain     the masked weights computed beforehand
+  pytorch-best      the same with batch norm folded into the convolutions and channels_last
+  pytorch-compile   the best one through torch.compile, its weights frozen
 
 pgd-step     one L-infinity PGD iteration in eval mode: forward, gradient to the input, sign step, projection.
-  pytorch-plain     module in eval mode; the masked weights are computed beforehand
-  pytorch-best      the same with batch norm folded into the convolutions and channels_last
+  pytorch-plain, pytorch-best, pytorch-compile
 
 search-step  one step of the search in train mode: PGD-7 with batch statistics, then SGD on the scores.
   pytorch-official  the official algorithm: each forward sorts the scores of each layer, and each backward,
                     the attack's too, goes through to the scores
   pytorch-tuned     masks selected once a step, the attack differentiates the input only, channels_last
 
-One untimed attack iteration comes first. Needs torch (written with 2.13, CPU).
+train-step   one step of dense adversarial training: PGD-7 with batch statistics, then SGD on the weights.
+  pytorch-plain     the attack differentiates the input only
+  pytorch-tuned     the same in channels_last
+
+Needs torch (written with 2.13, CPU).
 """
 
 import argparse
 import json
-import math
-import statistics
+import resource
+import sys
 import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-ARCH = "resnet18-cifar"
+from resnet18 import ResNet18, read_model_file
+
 EPSILON = 8 / 255
 STEP_SIZE = 2 / 255
 ATTACK_STEPS = 7
-WIDTHS = (64, 128, 256, 512)
-CLASSES = 10
-MEAN = (0.4914, 0.4822, 0.4465)
-STD = (0.2471, 0.2435, 0.2616)
-
-
-class SortedTopK(torch.autograd.Function):
-    """0/1 mask of the `keep` largest magnitudes, by sorting; the gradient passes straight through."""
-
-    @staticmethod
-    def forward(ctx, magnitude, keep):
-        order = magnitude.flatten().argsort(descending=True)
-        mask = torch.zeros_like(magnitude)
-        mask.view(-1)[order[:keep]] = 1
-        return mask
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient, None
-
-
-class MaskedConv2d(nn.Module):
-    """Convolution by weight * topk(|scores|), or by `fixed`, a ready effective weight, where that is set."""
-
-    def __init__(self, channels, width, size, stride, ratio):
-        super().__init__()
-        shape = (width, channels, size, size)
-        fan_in = channels * size * size
-        constant = math.sqrt(2 / fan_in)
-        self.register_buffer("weight", torch.empty(shape).bernoulli_().mul_(2).sub_(1).mul_(constant))
-        self.scores = nn.Parameter(torch.empty(shape).uniform_(-1, 1).div_(math.sqrt(fan_in)))
-        self.keep = max(1, math.floor(ratio * self.weight.numel() + 0.5))
-        self.stride, self.padding = stride, size // 2
-        self.fixed = self.bias = None
-
-    def forward(self, x):
-        weight = self.fixed
-        if weight is None:
-            weight = self.weight * SortedTopK.apply(self.scores.abs(), self.keep)
-        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
-
-    @torch.no_grad()
-    def fix(self):
-        """Selects the mask without a full sort and keeps the effective weight for later forwards."""
-        chosen = self.scores.abs().flatten().topk(self.keep, sorted=False).indices
-        mask = torch.zeros(self.scores.numel())
-        mask[chosen] = 1
-        self.fixed = self.weight * mask.view_as(self.weight)
-
-    @torch.no_grad()
-    def set_score_gradient(self):
-        """scores.grad from the gradient of `fixed`: dL/dW_eff * weight * sign(score)."""
-        self.scores.grad = self.fixed.grad * self.weight * self.scores.sign()
-
-
-class ConvNorm(nn.Module):
-    def __init__(self, channels, width, size, stride, ratio):
-        super().__init__()
-        self.conv = MaskedConv2d(channels, width, size, stride, ratio)
-        self.norm = nn.BatchNorm2d(width, affine=False)
-
-    def forward(self, x):
-        return self.norm(self.conv(x))
-
-    def fold(self):
-        """Moves the running statistics into the convolution's fixed weight and a bias."""
-        scale = torch.rsqrt(self.norm.running_var + self.norm.eps)
-        self.conv.fixed = self.conv.fixed * scale.view(-1, 1, 1, 1)
-        self.conv.bias = -self.norm.running_mean * scale
-        self.norm = nn.Identity()
-
-
-class BasicBlock(nn.Module):
-    def __init__(self, channels, width, stride, ratio):
-        super().__init__()
-        self.first = ConvNorm(channels, width, 3, stride, ratio)
-        self.second = ConvNorm(width, width, 3, 1, ratio)
-        same = stride == 1 and channels == width
-        self.shortcut = nn.Identity() if same else ConvNorm(channels, width, 1, stride, ratio)
-
-    def forward(self, x):
-        return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(x))
-
-
-class ResNet18(nn.Module):
-    def __init__(self, ratio):
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
-        self.stem = ConvNorm(3, WIDTHS[0], 3, 1, ratio)
-        blocks, channels = [], WIDTHS[0]
-        for stage, width in enumerate(WIDTHS):
-            for block in range(2):
-                stride = 2 if stage > 0 and block == 0 else 1
-                blocks.append(BasicBlock(channels, width, stride, ratio))
-                channels = width
-        self.blocks = nn.Sequential(*blocks)
-        self.classifier = MaskedConv2d(channels, CLASSES, 1, 1, ratio)
-
-    def forward(self, images):
-        x = self.blocks(F.relu(self.stem((images - self.mean) / self.std)))
-        return self.classifier(F.adaptive_avg_pool2d(x, 1)).flatten(1)
-
-    def convolutions(self):
-        return [module for module in self.modules() if isinstance(module, MaskedConv2d)]
-
-    def fix_masks(self):
-        for conv in self.convolutions():
-            conv.fix()
-
-    def fold(self):
-        for module in self.modules():
-            if isinstance(module, ConvNorm):
-                module.fold()
+SGD = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4}
 
 
 def project(images, adversarial):
@@ -175,39 +68,64 @@ def official_pgd_step(network, images, labels, adversarial):
     return project(images, adversarial.detach() + STEP_SIZE * adversarial.grad.sign())
 
 
-def eval_network(ratio, images):
-    """A network without trainable parameters, its running statistics those of one batch."""
-    network = ResNet18(ratio).requires_grad_(False)
+def eval_network(model, best):
+    network = ResNet18(model).requires_grad_(False).eval()
     network.fix_masks()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        network.train()(images[:32])
-    return network.eval()
+    if best:
+        network.fold()
+        for conv in network.convolutions():
+            conv.fixed = conv.fixed.contiguous(memory_format=torch.channels_last)
+    return network
+
+
+def inputs(model, channels_last):
+    images, labels = model["images"], model["labels"].long()
+    return images.contiguous(memory_format=torch.channels_last) if channels_last else images, labels
+
+
+class Forward:
+    def __init__(self, model, best, compiled=False):
+        self.network = eval_network(model, best)
+        self.images, _ = inputs(model, best)
+        if compiled:
+            import torch._inductor.config as inductor
+
+            inductor.freezing = True
+            self.network = torch.compile(self.network)
+
+    @torch.no_grad()
+    def logits(self):
+        return self.network(self.images)
+
+    run = warm_up = logits
 
 
 class PgdStep:
     """`run` is the timed repetition, `warm_up` the untimed iteration before it."""
 
-    def __init__(self, ratio, images, labels, best):
-        network = eval_network(ratio, images)
-        if best:
-            network.fold()
-            for conv in network.convolutions():
-                conv.fixed = conv.fixed.contiguous(memory_format=torch.channels_last)
-            images = images.contiguous(memory_format=torch.channels_last)
-        start = random_start(images)
-        self.run = self.warm_up = lambda: pgd_step(network, images, labels, start)
+    def __init__(self, model, best, compiled=False):
+        self.network = eval_network(model, best)
+        if compiled:
+            self.network = torch.compile(self.network)
+        self.images, self.labels = inputs(model, best)
+        self.start = random_start(self.images)
+
+    def run(self):
+        pgd_step(self.network, self.images, self.labels, self.start)
+
+    warm_up = run
+
+    @torch.no_grad()
+    def logits(self):
+        return self.network(self.images)
 
 
-class SearchStep:
-    def __init__(self, ratio, images, labels):
-        self.network = ResNet18(ratio).train()
-        self.images, self.labels = images, labels
-        self.optimizer = torch.optim.SGD(
-            [conv.scores for conv in self.network.convolutions()], lr=0.1, momentum=0.9, weight_decay=5e-4
-        )
+class TrainingStep:
+    def __init__(self, model, channels_last):
+        self.network = ResNet18(model).train()
+        self.images, self.labels = inputs(model, channels_last)
+        if channels_last:
+            self.network.to(memory_format=torch.channels_last)
 
     def attack(self, step, steps):
         adversarial = random_start(self.images)
@@ -215,8 +133,16 @@ class SearchStep:
             adversarial = step(self.network, self.images, self.labels, adversarial)
         return adversarial
 
+    @torch.no_grad()
+    def logits(self):
+        return self.network(self.images)
 
-class OfficialSearchStep(SearchStep):
+
+class OfficialSearchStep(TrainingStep):
+    def __init__(self, model):
+        super().__init__(model, channels_last=False)
+        self.optimizer = torch.optim.SGD([conv.scores for conv in self.network.convolutions()], **SGD)
+
     def warm_up(self):
         self.attack(official_pgd_step, 1)
 
@@ -227,10 +153,10 @@ class OfficialSearchStep(SearchStep):
         self.optimizer.step()
 
 
-class TunedSearchStep(SearchStep):
-    def __init__(self, ratio, images, labels):
-        super().__init__(ratio, images.contiguous(memory_format=torch.channels_last), labels)
-        self.network.to(memory_format=torch.channels_last)
+class TunedSearchStep(TrainingStep):
+    def __init__(self, model):
+        super().__init__(model, channels_last=True)
+        self.optimizer = torch.optim.SGD([conv.scores for conv in self.network.convolutions()], **SGD)
 
     def warm_up(self):
         self.network.fix_masks()
@@ -248,61 +174,95 @@ class TunedSearchStep(SearchStep):
         self.optimizer.step()
 
 
+class DenseTrainingStep(TrainingStep):
+    def __init__(self, model, channels_last):
+        super().__init__(model, channels_last)
+        self.weights = []
+        for conv in self.network.convolutions():
+            conv.fixed = nn.Parameter(conv.weight)
+            self.weights.append(conv.fixed)
+        self.optimizer = torch.optim.SGD(self.weights, **SGD)
+
+    def attack_inputs(self, steps):
+        """The weights need no gradient while the images are attacked."""
+        for weight in self.weights:
+            weight.requires_grad_(False)
+        adversarial = self.attack(pgd_step, steps)
+        for weight in self.weights:
+            weight.requires_grad_()
+        return adversarial
+
+    def warm_up(self):
+        self.attack_inputs(1)
+
+    def run(self):
+        adversarial = self.attack_inputs(ATTACK_STEPS)
+        self.optimizer.zero_grad()
+        F.cross_entropy(self.network(adversarial), self.labels).backward()
+        self.optimizer.step()
+
+
+def eval_variants(task):
+    return {
+        "pytorch-plain": lambda model: task(model, best=False),
+        "pytorch-best": lambda model: task(model, best=True),
+        "pytorch-compile": lambda model: task(model, best=True, compiled=True),
+    }
+
+
 WORKS = {
-    "pgd-step": {
-        "pytorch-plain": lambda *inputs: PgdStep(*inputs, best=False),
-        "pytorch-best": lambda *inputs: PgdStep(*inputs, best=True),
-    },
+    "forward": eval_variants(Forward),
+    "pgd-step": eval_variants(PgdStep),
     "search-step": {"pytorch-official": OfficialSearchStep, "pytorch-tuned": TunedSearchStep},
+    "train-step": {
+        "pytorch-plain": lambda model: DenseTrainingStep(model, channels_last=False),
+        "pytorch-tuned": lambda model: DenseTrainingStep(model, channels_last=True),
+    },
 }
 
 
-def measure(work, implementation, ratio, batch, repeat):
-    """Seconds of each repetition."""
-    torch.manual_seed(0)
-    images, labels = torch.rand(batch, 3, 32, 32), torch.randint(CLASSES, (batch,))
-    task = WORKS[work][implementation](ratio, images, labels)
-    task.warm_up()
-    seconds = []
-    for _ in range(repeat):
-        start = time.perf_counter()
+def timed(task, repetitions):
+    """Seconds of one repetition, the mean of several; several are preceded by one that is not timed."""
+    if repetitions > 1:
         task.run()
-        seconds.append(time.perf_counter() - start)
-    return seconds
+    start = time.perf_counter()
+    for _ in range(repetitions):
+        task.run()
+    return (time.perf_counter() - start) / repetitions
+
+
+def peak_memory():
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def serve(task):
+    print("ready", flush=True)
+    for line in sys.stdin:
+        command, *arguments = line.split()
+        if command == "run":
+            print("seconds", timed(task, int(arguments[0])), flush=True)
+        elif command == "check":
+            print("check", json.dumps({"logits": task.logits().flatten().tolist()}), flush=True)
+        elif command == "memory":
+            print("memory", peak_memory(), flush=True)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Times PyTorch on one PGD step or one search step of " + ARCH)
+    parser = argparse.ArgumentParser(description="Serves PyTorch's part of the benchmark")
     parser.add_argument("--work", choices=WORKS, required=True)
-    parser.add_argument("--ratio", type=float, nargs="+", default=[0.1], help="remaining ratios in (0, 1]")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--implementation", required=True, help="one of the work's implementations")
+    parser.add_argument("--model", required=True, help="safetensors file with images, labels and network")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeat", type=int, default=5, help="timed repetitions")
-    parser.add_argument("--implementation", help="one of the work's implementations; all of them by default")
     options = parser.parse_args()
-    chosen = [options.implementation] if options.implementation else list(WORKS[options.work])
-    if not set(chosen) <= set(WORKS[options.work]):
-        parser.error(f"--implementation: expected {' or '.join(WORKS[options.work])} for {options.work}")
-    if not all(0 < ratio <= 1 for ratio in options.ratio):
-        parser.error("--ratio: expected numbers in (0, 1]")
-    if min(options.batch, options.threads, options.repeat) < 1:
-        parser.error("--batch, --threads and --repeat: expected positive integers")
-
+    variants = WORKS[options.work]
+    if options.implementation not in variants:
+        parser.error(f"--implementation: expected {' or '.join(variants)} for {options.work}")
     torch.set_num_threads(options.threads)
-    for ratio in options.ratio:
-        for implementation in chosen:
-            seconds = measure(options.work, implementation, ratio, options.batch, options.repeat)
-            row = {
-                "work": options.work,
-                "arch": ARCH,
-                "ratio": ratio,
-                "batch": options.batch,
-                "threads": options.threads,
-                "implementation": implementation,
-                "seconds": [round(value, 6) for value in seconds],
-                "median": round(statistics.median(seconds), 6),
-            }
-            print(json.dumps(row), flush=True)
+    torch.manual_seed(0)
+    task = variants[options.implementation](read_model_file(options.model))
+    task.warm_up()
+    serve(task)
 
 
 if __name__ == "__main__":
