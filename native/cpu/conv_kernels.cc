@@ -42,6 +42,19 @@ int GradIn() {
   return kGradIn;
 }
 
+// Apart from the sums, so that these stay in registers; what it reads was just written.
+HWY_NOINLINE void FinishTile(const ConvTileArgs& a) {
+  const D d;
+  for (int k = 0; k < a.channels; ++k) {
+    for (int64_t pixel : a.out_pixels) {
+      for (int lane = 0; lane < 16; lane += kVectorLanes) {
+        const int64_t at = k * a.out_plane + pixel + lane;
+        hn::Store(Finished(d, hn::Load(d, a.out + at), a.finish, k, at), d, a.out + at);
+      }
+    }
+  }
+}
+
 template <int kChannels, int kPixels>
 HWY_INLINE void ConvTile(const ConvTileArgs& a, const int64_t* HWY_RESTRICT in_pixels,
                          const int64_t* HWY_RESTRICT out_pixels) {
@@ -80,8 +93,7 @@ HWY_INLINE void ConvTile(const ConvTileArgs& a, const int64_t* HWY_RESTRICT in_p
   for (int k = 0; k < kChannels; ++k) {
     for (int p = 0; p < kPixels; ++p) {
       for (int v = 0; v < kVectors; ++v) {
-        const int64_t at = k * a.out_plane + out_pixels[p] + v * kVectorLanes;
-        hn::Store(Finished(d, sums[k][p][v], a.finish, k, at), d, a.out + at);
+        hn::Store(sums[k][p][v], d, a.out + k * a.out_plane + out_pixels[p] + v * kVectorLanes);
       }
     }
   }
@@ -107,6 +119,7 @@ void ConvChannels(const ConvTileArgs& a) {
 
 void ConvTileEntry(const ConvTileArgs& a) {
   ConvChannels<kTileChannels>(a);
+  if (a.finish.scale) FinishTile(a);
 }
 
 template <int kOut, int kIn>

@@ -42,6 +42,7 @@ class SparseConv final : public CompiledConv {
 
   ConvPlan plan_;
   int64_t out_, in_, block_channels_, blocks_;
+  double density_;
   float constant_ = 1;           // c where all kept weights are ±c
   std::vector<int64_t> starts_;  // of the lists (for each block and output channel: plus, minus), and the end
   std::vector<int32_t> offsets_;  // floats from a pixel's window in the block's first channel
@@ -70,6 +71,7 @@ SparseConv::SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPla
       in_(weight.in),
       block_channels_(block_channels(plan.taps(), density)),
       blocks_(ceil_div(weight.in, block_channels_)),
+      density_(density),
       starts_(static_cast<size_t>(2 * blocks_ * out_ + 1)) {
   count(pool, weight);
   fill(pool, weight, in);
@@ -116,10 +118,13 @@ void SparseConv::fill(ThreadPool& pool, const WeightView& weight, const BlockedS
   });
 }
 
-// Square tiles have the smallest window; sizes that they do not divide are cut into runs of a row.
+// Square tiles have the smallest window; sizes that they do not divide are cut into runs of a row, and so are
+// large images of few weights, where what is loaded is seldom loaded again (measured at 32×32).
 SparseTileShape SparseConv::tile_shape() const {
   const int64_t most = sparse_tile_pixels();
-  if (most == 16 && plan_.x.count % 4 == 0 && plan_.y.count % 4 == 0) return {4, 4};
+  const bool square = plan_.x.count % 4 == 0 && plan_.y.count % 4 == 0;
+  const bool scattered = plan_.x.count >= 32 && density_ < 0.08;
+  if (most == 16 && square && !scattered) return {4, 4};
   return {1, static_cast<int>(std::min(most, plan_.x.count))};
 }
 

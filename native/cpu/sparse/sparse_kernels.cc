@@ -29,6 +29,20 @@ int TilePixels() {
   return kTilePixels;
 }
 
+// Apart from the sums, so that these stay in registers; what it reads was just written.
+HWY_NOINLINE void FinishTile(const SparseTileArgs& a, int64_t channel, float* HWY_RESTRICT out) {
+  const D d;
+  for (int r = 0; r < a.shape.rows; ++r) {
+    for (int c = 0; c < a.shape.columns; ++c) {
+      for (int lane = 0; lane < 16; lane += kVectorLanes) {
+        const int64_t at = r * a.out_row + c * a.out_column + lane;
+        hn::Store(Finished(d, hn::Load(d, out + at), a.finish, channel, channel * a.out_plane + at), d,
+                  out + at);
+      }
+    }
+  }
+}
+
 template <int kRows, int kColumns, bool kUnitColumn>
 void Tile(const SparseTileArgs& a) {
   const D d;
@@ -73,12 +87,12 @@ void Tile(const SparseTileArgs& a) {
     for (int r = 0; r < kRows; ++r) {
       for (int c = 0; c < kColumns; ++c) {
         for (int v = 0; v < kVectors; ++v) {
-          const int64_t at = r * a.out_row + c * a.out_column + v * kVectorLanes;
-          const Vec sum = hn::Mul(sums[r][c][v], scale);
-          hn::Store(Finished(d, sum, a.finish, o, o * a.out_plane + at), d, out + at);
+          hn::Store(hn::Mul(sums[r][c][v], scale), d,
+                    out + r * a.out_row + c * a.out_column + v * kVectorLanes);
         }
       }
     }
+    if (a.finish.scale) FinishTile(a, o, out);
   }
 }
 
