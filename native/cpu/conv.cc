@@ -52,7 +52,7 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   for (const ConvPlan& plan : plans) {
     const bool winograd = winograd_fits(weight, plan);
     if (density < (winograd ? kSparseBelowWinograd : kSparseBelowDirect)) {
-      fresh->phases.push_back(compile_sparse(pool, weight, plan, geometry.in, density));
+      fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, geometry.in, density));
     } else if (winograd) {
       fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
     } else {

@@ -12,20 +12,27 @@ namespace {
 // Input channels that are computed in one go: so many that about kListLength kept weights of each output
 // channel hide loading and storing the partial sums, but few enough that their window stays in the inner
 // caches.
-constexpr double kListLength = 16;
-constexpr int64_t kLeastBlock = 16, kLargestBlock = 64;
+constexpr double kListLength = 10;
+constexpr int64_t kLeastBlock = 16, kLargestBlock = 128;
+
+// Output channels whose partial sums stay in the second cache.
+constexpr int64_t kGroupChannels = 256;
+// Rows of pixels that one task computes, so that it finds most of their windows in its caches.
+constexpr int64_t kBandRows = 4;
+// Results that are larger than this are written past the caches: they would not stay there anyway.
+constexpr int64_t kStreamBytes = int64_t{16} << 20;
 
 int64_t block_channels(int64_t taps, double density) {
   const double wanted = kListLength / std::max(1e-6, static_cast<double>(taps) * density);
   // 1×1 kernels have a small window for each channel, so they take more of them.
-  const int64_t largest = taps == 1 ? 8 * kLargestBlock : kLargestBlock;
+  const int64_t largest = taps == 1 ? 4 * kLargestBlock : kLargestBlock;
   return std::clamp(static_cast<int64_t>(std::min(wanted, 1e6)), kLeastBlock, largest);
 }
 
 class SparseConv final : public CompiledConv {
  public:
-  SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan, const BlockedShape& in,
-             double density);
+  SparseConv(CachingAllocator& allocator, ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
+             const BlockedShape& in, double density);
   void run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
            const ConvFinish& finish) const override;
 
@@ -40,9 +47,9 @@ class SparseConv final : public CompiledConv {
   size_t list_of(int64_t o, int64_t block) const { return static_cast<size_t>(2 * (block * out_ + o)); }
   SparseTileShape tile_shape() const;
 
+  CachingAllocator& allocator_;
   ConvPlan plan_;
   int64_t out_, in_, block_channels_, blocks_;
-  double density_;
   float constant_ = 1;           // c where all kept weights are ±c
   std::vector<int64_t> starts_;  // of the lists (for each block and output channel: plus, minus), and the end
   std::vector<int32_t> offsets_;  // floats from a pixel's window in the block's first channel
@@ -64,14 +71,14 @@ void SparseConv::for_each_kept(const WeightView& weight, int64_t o, int64_t bloc
   }
 }
 
-SparseConv::SparseConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
-                       const BlockedShape& in, double density)
-    : plan_(plan),
+SparseConv::SparseConv(CachingAllocator& allocator, ThreadPool& pool, const WeightView& weight,
+                       const ConvPlan& plan, const BlockedShape& in, double density)
+    : allocator_(allocator),
+      plan_(plan),
       out_(weight.out),
       in_(weight.in),
       block_channels_(block_channels(plan.taps(), density)),
       blocks_(ceil_div(weight.in, block_channels_)),
-      density_(density),
       starts_(static_cast<size_t>(2 * blocks_ * out_ + 1)) {
   count(pool, weight);
   fill(pool, weight, in);
@@ -118,14 +125,13 @@ void SparseConv::fill(ThreadPool& pool, const WeightView& weight, const BlockedS
   });
 }
 
-// Square tiles have the smallest window; sizes that they do not divide are cut into runs of a row, and so are
-// large images of few weights, where what is loaded is seldom loaded again (measured at 32×32).
+// Long rows make the tiles whose windows are cheapest to walk; short ones are taken several at a time.
 SparseTileShape SparseConv::tile_shape() const {
   const int64_t most = sparse_tile_pixels();
-  const bool square = plan_.x.count % 4 == 0 && plan_.y.count % 4 == 0;
-  const bool scattered = plan_.x.count >= 32 && density_ < 0.08;
-  if (most == 16 && square && !scattered) return {4, 4};
-  return {1, static_cast<int>(std::min(most, plan_.x.count))};
+  int64_t rows = 4;
+  while (rows > 1 && (rows * plan_.x.count > most || rows > plan_.y.count)) rows /= 2;
+  const int64_t runs = ceil_div(plan_.x.count, most / rows);
+  return {static_cast<int>(rows), static_cast<int>(ceil_div(plan_.x.count, runs))};
 }
 
 void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& out,
@@ -133,47 +139,53 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
   const BlockedShape& is = in.shape;
   const BlockedShape& os = out.shape;
   const SparseTileShape shape = tile_shape();
-  const int64_t bands = ceil_div(plan_.y.count, shape.rows);
-  const int64_t group_channels = ceil_div(out_, channel_groups(os.blocks() * bands, out_, pool.threads()));
+  const int64_t bands = ceil_div(plan_.y.count, kBandRows);
+  const int64_t wanted = channel_groups(os.blocks() * bands, out_, pool.threads());
+  const int64_t group_channels = std::min(kGroupChannels, ceil_div(out_, wanted));
   const int64_t groups = ceil_div(out_, group_channels);
+  const bool stream = os.size() * static_cast<int64_t>(sizeof(float)) > kStreamBytes;
 
-  // A task is one band of tiles of one block of images, for one group of output channels.
-  const auto tile = [&](int64_t image, int64_t group, int64_t y, int64_t x, SparseTileShape size) {
-    const float* window = in.at(image, 0, y * plan_.y.in_step, x * plan_.x.in_step);
-    float* first =
-        out.at(image, 0, plan_.y.out_start + y * plan_.y.out_step, plan_.x.out_start + x * plan_.x.out_step);
-    const int64_t o = group * group_channels;
-    for (int64_t b = 0; b < blocks_; ++b) {
-      sparse_tile({
-          .shape = size,
-          .in = window + b * block_channels_ * is.plane(),
-          .in_row = plan_.y.in_step * is.row(),
-          .in_column = plan_.x.in_step * kLanes,
-          .channels = std::min(out_ - o, group_channels),
-          .starts = starts_.data() + list_of(o, b),
-          .offsets = offsets_.data(),
-          .values = ternary_ ? nullptr : values_.data(),
-          .out = first + o * os.plane(),
-          .out_plane = os.plane(),
-          .out_row = plan_.y.out_step * os.row(),
-          .out_column = plan_.x.out_step * kLanes,
-          .accumulate = b > 0,
-          .scale = b == blocks_ - 1 ? constant_ : 1,
-          .finish = b == blocks_ - 1 ? finish.at(o, first + o * os.plane() - out.data) : ConvFinish{},
-      });
-    }
-  };
+  // A task is one band of one block of images, for one group of output channels.
   pool.parallel_for(os.blocks() * bands * groups, [&](int64_t task) {
     const int64_t group = task % groups, band = task / groups % bands, image = task / groups / bands;
-    const int64_t y0 = band * shape.rows, y1 = std::min(plan_.y.count, y0 + shape.rows);
-    const bool whole = y1 - y0 == shape.rows;
-    for (int64_t x = 0; x < plan_.x.count; x += shape.columns) {
-      const int columns = static_cast<int>(std::min<int64_t>(shape.columns, plan_.x.count - x));
-      if (whole) {
-        tile(image, group, y0, x, {shape.rows, columns});
-      } else {
-        for (int64_t y = y0; y < y1; ++y) tile(image, group, y, x, {1, columns});
+    const int64_t o = group * group_channels, channels = std::min(out_ - o, group_channels);
+    const int64_t slots = blocks_ > 1 ? channels : 1;
+    const Buffer sums(allocator_, slots * shape.floats() * static_cast<int64_t>(sizeof(float)));
+    const auto tile = [&](int64_t y, int64_t x, SparseTileShape size) {
+      const float* window = in.at(image, 0, y * plan_.y.in_step, x * plan_.x.in_step);
+      float* first = out.at(image, o, plan_.y.out_start + y * plan_.y.out_step,
+                            plan_.x.out_start + x * plan_.x.out_step);
+      for (int64_t b = 0; b < blocks_; ++b) {
+        sparse_tile({
+            .shape = size,
+            .in = window + b * block_channels_ * is.plane(),
+            .in_row = plan_.y.in_step * is.row(),
+            .in_column = plan_.x.in_step * kLanes,
+            .channels = channels,
+            .starts = starts_.data() + list_of(o, b),
+            .offsets = offsets_.data(),
+            .values = ternary_ ? nullptr : values_.data(),
+            .sums = sums.as<float>(),
+            .sums_channel = blocks_ > 1 ? size.floats() : 0,
+            .first = b == 0,
+            .last = b == blocks_ - 1,
+            .out = first,
+            .out_plane = os.plane(),
+            .out_row = plan_.y.out_step * os.row(),
+            .out_column = plan_.x.out_step * kLanes,
+            .stream = stream,
+            .scale = constant_,
+            .finish = finish.at(o, first - out.data),
+        });
       }
+    };
+    const int64_t end = std::min(plan_.y.count, (band + 1) * kBandRows);
+    for (int64_t y = band * kBandRows; y < end;) {
+      const int rows = y + shape.rows <= end ? shape.rows : 1;
+      for (int64_t x = 0; x < plan_.x.count; x += shape.columns) {
+        tile(y, x, {rows, static_cast<int>(std::min<int64_t>(shape.columns, plan_.x.count - x))});
+      }
+      y += rows;
     }
   });
 }
@@ -191,9 +203,10 @@ double weight_density(ThreadPool& pool, const float* weight, int64_t count) {
          static_cast<double>(std::max<int64_t>(1, count));
 }
 
-std::unique_ptr<CompiledConv> compile_sparse(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
+std::unique_ptr<CompiledConv> compile_sparse(CachingAllocator& allocator, ThreadPool& pool,
+                                             const WeightView& weight, const ConvPlan& plan,
                                              const BlockedShape& in, double density) {
-  return std::make_unique<SparseConv>(pool, weight, plan, in, density);
+  return std::make_unique<SparseConv>(allocator, pool, weight, plan, in, density);
 }
 
 }  // namespace rst::cpu
