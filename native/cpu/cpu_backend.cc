@@ -8,6 +8,29 @@ namespace rst::cpu {
 CpuBackend::CpuBackend(const CpuOptions& options)
     : allocator_(options.memory_limit), pool_(options.threads) {}
 
+namespace {
+
+// Calls visit(offset in blocked memory, index in plain memory) for each element.
+template <class Visit>
+void for_each_element(const BlockedShape& s, const Visit& visit) {
+  int64_t element = 0;
+  for (int64_t n = 0; n < s.n; ++n) {
+    for (int64_t c = 0; c < s.c; ++c) {
+      for (int64_t y = 0; y < s.h; ++y) {
+        for (int64_t x = 0; x < s.w; ++x) visit(s.offset(n / kLanes, c, y, x) + n % kLanes, element++);
+      }
+    }
+  }
+}
+
+void bits_to_plain(const BlockedShape& s, const uint8_t* bits, uint8_t* to) {
+  for_each_element(s, [&](int64_t offset, int64_t element) {
+    to[element] = static_cast<uint8_t>(bits[offset / 8] >> offset % 8 & 1);
+  });
+}
+
+}  // namespace
+
 std::shared_ptr<Storage> CpuBackend::new_storage() {
   return std::make_shared<CpuStorage>();
 }
@@ -53,8 +76,36 @@ BlockedView CpuBackend::blocked_input(const Tensor& t) {
   return {BlockedShape(t.shape), storage.buffer.as<float>()};
 }
 
+uint8_t* CpuBackend::positive_output(const Tensor& t) {
+  if (!t.defined()) return nullptr;
+  auto& storage = cpu_storage(t);
+  // A vector of bits is read as eight bytes.
+  storage.buffer = scratch(BlockedShape(t.shape).size() / 8 + 8);
+  storage.layout = CpuStorage::Layout::kBits;
+  return storage.buffer.as<uint8_t>();
+}
+
+uint8_t* CpuBackend::positive_input(const Tensor& t) {
+  if (!t.defined()) return nullptr;
+  auto& storage = cpu_storage(t);
+  if (storage.layout == CpuStorage::Layout::kPlain) {
+    const Buffer plain = std::move(storage.buffer);
+    const auto* values = plain.as<const uint8_t>();
+    uint8_t* bits = positive_output(t);
+    std::memset(bits, 0, static_cast<size_t>(storage.buffer.bytes()));
+    for_each_element(BlockedShape(t.shape), [&](int64_t offset, int64_t element) {
+      if (values[element] != 0) bits[offset / 8] |= static_cast<uint8_t>(1 << offset % 8);
+    });
+  }
+  return storage.buffer.as<uint8_t>();
+}
+
 void* CpuBackend::plain_data(const Tensor& t) {
   auto& storage = cpu_storage(t);
+  if (storage.layout == CpuStorage::Layout::kBits) {
+    const Buffer bits = std::move(storage.buffer);
+    bits_to_plain(BlockedShape(t.shape), bits.as<const uint8_t>(), plain_output<uint8_t>(t));
+  }
   if (storage.layout == CpuStorage::Layout::kBlocked) {
     const Buffer blocked = std::move(storage.buffer);
     blocked_to_plain({BlockedShape(t.shape), blocked.as<float>()}, plain_output<float>(t));
@@ -72,6 +123,8 @@ void CpuBackend::download(const Tensor& x, void* bytes) {
   const auto& storage = cpu_storage(x);
   if (storage.layout == CpuStorage::Layout::kBlocked) {
     blocked_to_plain({BlockedShape(x.shape), storage.buffer.as<float>()}, static_cast<float*>(bytes));
+  } else if (storage.layout == CpuStorage::Layout::kBits) {
+    bits_to_plain(BlockedShape(x.shape), storage.buffer.as<const uint8_t>(), static_cast<uint8_t*>(bytes));
   } else if (x.bytes() > 0) {
     std::memcpy(bytes, storage.buffer.as<void>(), static_cast<size_t>(x.bytes()));
   }

@@ -63,7 +63,12 @@ struct PackedWeight {
 
 class CpuStorage final : public Storage {
  public:
-  enum class Layout { kEmpty, kPlain, kBlocked };
+  enum class Layout {
+    kEmpty,
+    kPlain,
+    kBlocked,
+    kBits,  // one bit an element of the blocked layout, in its order
+  };
 
   Layout layout = Layout::kEmpty;
   Buffer buffer;

@@ -147,7 +147,7 @@ std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::v
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {
     call.inputs.push_back(inputs[i].defined() ? upload(device, inputs[i], spec.inputs[i].dtype) : Tensor{});
-    if (layout == InputLayout::kActivation && inputs[i].defined())
+    if (layout == InputLayout::kActivation && inputs[i].defined() && spec.inputs[i].dtype == DType::kF32)
       call.inputs.back() = as_activation(device, call.inputs.back());
   }
   const std::vector<Tensor> outputs = device.run(op, call);

@@ -19,8 +19,6 @@ constexpr int64_t kLeastBlock = 16, kLargestBlock = 128;
 constexpr int64_t kGroupChannels = 256;
 // Rows of pixels that one task computes, so that it finds most of their windows in its caches.
 constexpr int64_t kBandRows = 4;
-// Results that are larger than this are written past the caches: they would not stay there anyway.
-constexpr int64_t kStreamBytes = int64_t{16} << 20;
 
 int64_t block_channels(int64_t taps, double density) {
   const double wanted = kListLength / std::max(1e-6, static_cast<double>(taps) * density);
@@ -143,7 +141,6 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
   const int64_t wanted = channel_groups(os.blocks() * bands, out_, pool.threads());
   const int64_t group_channels = std::min(kGroupChannels, ceil_div(out_, wanted));
   const int64_t groups = ceil_div(out_, group_channels);
-  const bool stream = os.size() * static_cast<int64_t>(sizeof(float)) > kStreamBytes;
 
   // A task is one band of one block of images, for one group of output channels.
   pool.parallel_for(os.blocks() * bands * groups, [&](int64_t task) {
@@ -173,7 +170,6 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
             .out_plane = os.plane(),
             .out_row = plan_.y.out_step * os.row(),
             .out_column = plan_.x.out_step * kLanes,
-            .stream = stream,
             .scale = constant_,
             .finish = finish.at(o, first - out.data),
         });

@@ -32,11 +32,6 @@ int TilePixels() {
   return kTilePixels;
 }
 
-template <class Vector>
-HWY_INLINE void StoreResult(const SparseTileArgs& a, Vector v, float* HWY_RESTRICT to) {
-  a.stream ? hn::Stream(v, D(), to) : hn::Store(v, D(), to);
-}
-
 // Apart from the sums, so that these stay in registers.
 HWY_NOINLINE void FinishTile(const SparseTileArgs& a, int64_t channel, const float* HWY_RESTRICT sums,
                              float* HWY_RESTRICT out) {
@@ -45,8 +40,8 @@ HWY_NOINLINE void FinishTile(const SparseTileArgs& a, int64_t channel, const flo
     for (int c = 0; c < a.shape.columns; ++c) {
       for (int lane = 0; lane < 16; lane += kVectorLanes, sums += kVectorLanes) {
         const int64_t at = r * a.out_row + c * a.out_column + lane;
-        StoreResult(a, Finished(d, hn::Load(d, sums), a.finish, channel, channel * a.out_plane + at),
-                    out + at);
+        StoreFinished(d, Finished(d, hn::Load(d, sums), a.finish, channel, channel * a.out_plane + at),
+                      a.finish, out + at);
       }
     }
   }
@@ -102,17 +97,17 @@ void Tile(const SparseTileArgs& a) {
     }
     if (!a.last) {
       Unrolled<kSums>([&](int i) HWY_ATTR { hn::Store(sums[i], d, kept + i * kVectorLanes); });
-    } else if (a.finish.scale) {
+    } else if (a.finish.kind != ConvFinish::Kind::kNone) {
       Unrolled<kSums>([&](int i)
                           HWY_ATTR { hn::Store(hn::Mul(sums[i], scale), d, kept + i * kVectorLanes); });
       FinishTile(a, o, kept, out);
     } else {
       Unrolled<kSums>([&](int i) HWY_ATTR {
-        StoreResult(a, hn::Mul(sums[i], scale), out + at(i, a.out_row, a.out_column));
+        StoreFinished(d, hn::Mul(sums[i], scale), a.finish, out + at(i, a.out_row, a.out_column));
       });
     }
   }
-  if (a.last && a.stream) hwy::FlushStream();
+  if (a.last && a.finish.stream) hwy::FlushStream();
 }
 
 template <int kRows, int kColumns>

@@ -43,7 +43,6 @@ struct SparseTileArgs {
   int64_t out_plane;
   int64_t out_row;
   int64_t out_column;
-  bool stream;        // write past the caches
   float scale;        // of the sums in `out`
   ConvFinish finish;  // then; seen from the first channel and `out`
 };
