@@ -53,6 +53,36 @@ void InputTransform(const WinogradInputArgs& a) {
   }
 }
 
+// G applied to two values of an output gradient.
+HWY_INLINE void GradientPoints(Vec a, Vec b, Vec (&u)[4]) {
+  const Vec half = hn::Set(D(), 0.5f);
+  u[0] = a;
+  u[1] = hn::Mul(half, hn::Add(a, b));
+  u[2] = hn::Mul(half, hn::Sub(a, b));
+  u[3] = b;
+}
+
+void GradientTransform(const WinogradGradientArgs& a) {
+  const D d;
+  for (int64_t c = 0; c < a.channels; ++c) {
+    const float* HWY_RESTRICT in = a.in + c * a.in_plane;
+    float* HWY_RESTRICT out = a.out + c * a.out_channel;
+    for (int lane = 0; lane < 16; lane += kVectorLanes) {
+      const auto pixel = [&](int i, int j) HWY_ATTR {
+        return i < a.rows && j < a.columns ? hn::Load(d, in + i * a.in_row + j * 16 + lane) : hn::Zero(d);
+      };
+      Vec left[4], right[4];  // by row point
+      GradientPoints(pixel(0, 0), pixel(1, 0), left);
+      GradientPoints(pixel(0, 1), pixel(1, 1), right);
+      for (int i = 0; i < 4; ++i) {
+        Vec u[4];
+        GradientPoints(left[i], right[i], u);
+        for (int j = 0; j < 4; ++j) hn::Store(u[j], d, out + (4 * i + j) * a.point + lane);
+      }
+    }
+  }
+}
+
 void OutputTransform(const WinogradOutputArgs& a) {
   const D d;
   for (int64_t c = 0; c < a.channels; ++c) {
@@ -85,10 +115,14 @@ HWY_AFTER_NAMESPACE();
 namespace rst::cpu {
 
 HWY_EXPORT(InputTransform);
+HWY_EXPORT(GradientTransform);
 HWY_EXPORT(OutputTransform);
 
 void winograd_input(const WinogradInputArgs& args) {
   HWY_DYNAMIC_DISPATCH(InputTransform)(args);
+}
+void winograd_gradient(const WinogradGradientArgs& args) {
+  HWY_DYNAMIC_DISPATCH(GradientTransform)(args);
 }
 void winograd_output(const WinogradOutputArgs& args) {
   HWY_DYNAMIC_DISPATCH(OutputTransform)(args);

@@ -122,6 +122,19 @@ TEST_CASE("dense 3×3 convolutions of enough channels for Winograd agree with th
   for (const ConvCase& c : cases) check_forward_and_gradients(c, random_tensor(c.w, 2));
 }
 
+TEST_CASE("weight gradients of enough channels for Winograd agree with the reference") {
+  const std::vector<ConvCase> cases = {{{17, 97, 4, 6}, {96, 97, 3, 3}, {1, 1}},
+                                       {{33, 96, 5, 7}, {101, 96, 3, 3}, {1, 1}},
+                                       {{3, 96, 5, 4}, {96, 96, 3, 3}, {1, 0}},
+                                       {{2, 100, 2, 3}, {96, 100, 3, 3}, {1, 2}}};
+  for (const ConvCase& c : cases) {
+    const HostTensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
+    const HostTensor dy = random_tensor(reference::conv2d(x, w, c.p).shape, 3);
+    check_op("conv2d_weight_grad", {x, dy}, conv_attributes(c.p, c.w),
+             {reference::conv2d_weight_grad(x, dy, c.w, c.p)}, 1e-5);
+  }
+}
+
 constexpr double kEps = 1e-5;
 
 // Forward only: its gradients are those of batch norm and of the convolution.

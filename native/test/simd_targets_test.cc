@@ -81,6 +81,9 @@ TEST_CASE("all instruction sets with fused multiply-add give the same bits of a 
   AttributeList with_shape = geometry;
   with_shape.push_back({"shape", dims_of(w_shape)});
   check_conv_targets("conv2d_weight_grad", {x, dy}, with_shape);
+  const Shape wide{2, 96, 3, 4};
+  check_conv_targets("conv2d_weight_grad", {random_tensor(wide, 1), random_tensor(wide, 2)},
+                     {{"stride", {1}}, {"padding", {1}}, {"shape", {96, 96, 3, 3}}});
 }
 
 TEST_CASE("all instruction sets give the same bits") {
