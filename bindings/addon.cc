@@ -27,6 +27,11 @@ double number_or(const Napi::Object& options, const char* name, double fallback)
   return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : fallback;
 }
 
+bool flag_or(const Napi::Object& options, const char* name, bool fallback) {
+  const Napi::Value value = options.Get(name);
+  return value.IsBoolean() ? value.As<Napi::Boolean>().Value() : fallback;
+}
+
 DType dtype_of(const std::string& name) {
   for (DType dtype : {DType::kF32, DType::kI32, DType::kU8}) {
     if (name == dtype_name(dtype)) return dtype;
@@ -51,6 +56,7 @@ Napi::Value create_cpu_device(const Napi::CallbackInfo& info) {
     cpu::CpuOptions cpu;
     cpu.threads = static_cast<int>(number_or(options, "threads", 1));
     cpu.memory_limit = static_cast<int64_t>(number_or(options, "memoryLimit", 0));
+    cpu.sparse = flag_or(options, "sparse", true);
     auto device = std::make_shared<Device>(std::make_unique<cpu::CpuBackend>(cpu));
     info.Env().GetInstanceData<Reader>()->watch(device);
     return Napi::External<DeviceHandle>::New(info.Env(), new DeviceHandle(std::move(device)),

@@ -41,10 +41,10 @@ struct CompiledWeight final : PackedWeight {
   std::vector<std::unique_ptr<CompiledConv>> phases;
 };
 
-// The cached compiled weight if it fits, else a new one in its place.
+// The cached compiled weight if it fits, else a new one in its place; `sparse` allows the sparse kernels.
 const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllocator& allocator,
                                ThreadPool& pool, const WeightView& weight, const std::vector<ConvPlan>& plans,
-                               const ConvGeometry& geometry) {
+                               const ConvGeometry& geometry, bool sparse) {
   const auto* known = static_cast<const CompiledWeight*>(cache.get());
   if (known && known->geometry == geometry) return *known;
   auto fresh = std::make_shared<CompiledWeight>();
@@ -52,7 +52,7 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
   for (const ConvPlan& plan : plans) {
     const bool winograd = winograd_fits(weight, plan);
-    if (density < (winograd ? kSparseBelowWinograd : kSparseBelowDirect)) {
+    if (sparse && density < (winograd ? kSparseBelowWinograd : kSparseBelowDirect)) {
       fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, geometry.in, density));
     } else if (winograd) {
       fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
@@ -147,7 +147,7 @@ void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const s
   Buffer bordered;
   const BlockedView source = with_halo(in, halo, bordered);
   const ConvGeometry geometry{p.stride, p.padding, source.shape, out.shape};
-  for (const auto& phase : compiled(cache, allocator_, pool_, weight, plans, geometry).phases) {
+  for (const auto& phase : compiled(cache, allocator_, pool_, weight, plans, geometry, sparse_).phases) {
     phase->run(pool_, source, out, finish);
   }
 }

@@ -6,7 +6,7 @@
 namespace rst::cpu {
 
 CpuBackend::CpuBackend(const CpuOptions& options)
-    : allocator_(options.memory_limit), pool_(options.threads) {}
+    : allocator_(options.memory_limit), pool_(options.threads), sparse_(options.sparse) {}
 
 namespace {
 

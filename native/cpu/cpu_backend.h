@@ -16,6 +16,7 @@ enum class ElementMap { kCopy, kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad
 struct CpuOptions {
   int threads = 1;
   int64_t memory_limit = 0;  // bytes; 0 = the machine's
+  bool sparse = true;        // false: every convolution by the dense kernels
 };
 
 class CpuBackend final : public Backend {
@@ -158,6 +159,7 @@ class CpuBackend final : public Backend {
 
   CachingAllocator allocator_;
   ThreadPool pool_;
+  const bool sparse_;
 };
 
 }  // namespace rst::cpu

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "native/cpu/cpu_backend.h"
 #include "native/test/reference.h"
 
 namespace rst::test {
@@ -217,6 +218,28 @@ TEST_CASE("conv2d_batch_norm is conv2d and then batch norm, for sparse, Winograd
     check_batch_norm(c, masked(random_tensor(c.w, 2), 0.1));
     check_batch_norm(c, masked(signed_constant(random_tensor(c.w, 2)), 0.1));
     check_batch_norm(c, filled(c.w, 0));
+  }
+}
+
+TEST_CASE("a device without sparse kernels computes masked weights by the dense ones") {
+  Device dense(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{.threads = 2, .sparse = false}));
+  const std::vector<ConvCase> cases = {{{17, 32, 8, 8}, {32, 32, 3, 3}, {1, 1}},
+                                       {{17, 32, 8, 8}, {32, 32, 3, 3}, {2, 1}}};
+  for (const ConvCase& c : cases) {
+    const HostTensor w = masked(signed_constant(random_tensor(c.w, 2)), 0.2);
+    const HostTensor x = random_tensor(c.x, 1);
+    const HostTensor y = reference::conv2d(x, w, c.p);
+    const HostTensor dy = random_tensor(y.shape, 3);
+    const auto check = [&](const char* op, const std::vector<HostTensor>& inputs,
+                           const AttributeList& attributes, const HostTensor& expected) {
+      const HostTensor actual = run_op(dense, op, inputs, attributes)[0];
+      check_close(op, actual, expected, 1e-5);
+      // Other additions, and so other bits, than those of the sparse kernels.
+      CHECK(actual.values != run_op(cpu_device(2), op, inputs, attributes)[0].values);
+    };
+    check("conv2d", {x, w}, conv_attributes(c.p), y);
+    check("conv2d_input_grad", {dy, w, {}}, conv_attributes(c.p, c.x),
+          reference::conv2d_input_grad(dy, w, c.x, c.p));
   }
 }
 

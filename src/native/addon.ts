@@ -37,7 +37,7 @@ export interface MemoryStats {
 export type Attributes = Record<string, number | boolean | readonly number[]>
 
 interface Addon {
-  createCpuDevice(options: { threads: number; memoryLimit: number }): DeviceHandle
+  createCpuDevice(options: { threads: number; memoryLimit: number; sparse: boolean }): DeviceHandle
   describe(device: DeviceHandle): string
   memory(device: DeviceHandle): MemoryStats
   pending(device: DeviceHandle): number

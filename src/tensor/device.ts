@@ -8,6 +8,11 @@ export interface DeviceOptions {
   threads?: number
   /** Bytes that live tensors may take; beyond it ops fail with OutOfMemoryError. Default: the machine's memory. */
   memoryLimit?: number
+  /**
+   * 'auto': a convolution of few non-zero weights is computed by the sparse kernels. 'never': by the dense ones, for
+   * comparing the two; results then differ in the last bits. Default 'auto'.
+   */
+  sparse?: 'auto' | 'never'
 }
 
 /**
@@ -17,10 +22,11 @@ export interface DeviceOptions {
 export class Device {
   readonly kind = 'cpu'
   readonly threads: number
+  readonly sparse: 'auto' | 'never'
   /** @internal */
   readonly handle: DeviceHandle
 
-  constructor({ threads = availableParallelism(), memoryLimit = 0 }: DeviceOptions = {}) {
+  constructor({ threads = availableParallelism(), memoryLimit = 0, sparse = 'auto' }: DeviceOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
       throw new ConfigError(
         `Expected a whole number from 1 to 1024 for threads but received ${threads}.`,
@@ -33,8 +39,16 @@ export class Device {
         'memoryLimit',
       )
     }
+    if (sparse !== 'auto' && sparse !== 'never') {
+      throw new ConfigError(`Expected 'auto' or 'never' for sparse but received '${sparse}'.`, 'sparse')
+    }
     this.threads = threads
-    this.handle = addon().createCpuDevice({ threads, memoryLimit: Math.floor(memoryLimit) })
+    this.sparse = sparse
+    this.handle = addon().createCpuDevice({
+      threads,
+      memoryLimit: Math.floor(memoryLimit),
+      sparse: sparse === 'auto',
+    })
   }
 
   /** What it runs on, such as 'CPU, AVX2, 2 threads'. */
