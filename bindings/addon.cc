@@ -32,6 +32,18 @@ bool flag_or(const Napi::Object& options, const char* name, bool fallback) {
   return value.IsBoolean() ? value.As<Napi::Boolean>().Value() : fallback;
 }
 
+const char* kernel_name(ConvKernel kernel) {
+  switch (kernel) {
+    case ConvKernel::kSparse:
+      return "sparse";
+    case ConvKernel::kWinograd:
+      return "winograd";
+    case ConvKernel::kDirect:
+      break;
+  }
+  return "direct";
+}
+
 DType dtype_of(const std::string& name) {
   for (DType dtype : {DType::kF32, DType::kI32, DType::kU8}) {
     if (name == dtype_name(dtype)) return dtype;
@@ -67,6 +79,39 @@ Napi::Value create_cpu_device(const Napi::CallbackInfo& info) {
 Napi::Value describe(const Napi::CallbackInfo& info) {
   return guarded(info,
                  [&] { return Napi::String::New(info.Env(), device_of(info[0])->backend().description()); });
+}
+
+Napi::Value simd_target(const Napi::CallbackInfo& info) {
+  return guarded(info,
+                 [&] { return Napi::String::New(info.Env(), device_of(info[0])->backend().simd_target()); });
+}
+
+Napi::Value conv_cost_model(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    const ConvCostModel model = device_of(info[0])->backend().conv_cost_model();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("winograd", model.sparse_below_winograd);
+    result.Set("direct", model.sparse_below_direct);
+    return result;
+  });
+}
+
+// convKernels(device, x: number[], w: number[], {stride, padding}, density) → {forward, inputGradient}
+Napi::Value conv_kernels(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    const auto options = info[3].As<Napi::Object>();
+    Attributes attributes;
+    attributes.set("x", numbers_of(info[1]));
+    attributes.set("w", numbers_of(info[2]));
+    for (const char* name : {"stride", "padding"}) attributes.set(name, numbers_of(options.Get(name)));
+    const ConvParams params{attributes.integer("stride", 1), attributes.integer("padding")};
+    const ConvKernels kernels = device_of(info[0])->backend().conv_kernels(
+        attributes.shape("x"), attributes.shape("w"), params, info[4].ToNumber());
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("forward", kernel_name(kernels.forward));
+    result.Set("inputGradient", kernel_name(kernels.input_grad));
+    return result;
+  });
 }
 
 Napi::Value memory(const Napi::CallbackInfo& info) {
@@ -159,6 +204,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Reader(env));
   exports.Set("createCpuDevice", Napi::Function::New(env, create_cpu_device));
   exports.Set("describe", Napi::Function::New(env, describe));
+  exports.Set("simdTarget", Napi::Function::New(env, simd_target));
+  exports.Set("convCostModel", Napi::Function::New(env, conv_cost_model));
+  exports.Set("convKernels", Napi::Function::New(env, conv_kernels));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("pending", Napi::Function::New(env, pending));
   exports.Set("run", Napi::Function::New(env, run));

@@ -26,6 +26,10 @@ class CpuBackend final : public Backend {
   std::shared_ptr<Storage> new_storage() override;
   MemoryStats memory() const override;
   std::string description() const override;
+  std::string simd_target() const override;
+  ConvCostModel conv_cost_model() const override;
+  ConvKernels conv_kernels(const Shape& x, const Shape& w, const ConvParams& p,
+                           double density) const override;
   void upload(const Tensor& y, const void* bytes) override;
   void download(const Tensor& x, void* bytes) override;
 

@@ -243,6 +243,45 @@ TEST_CASE("a device without sparse kernels computes masked weights by the dense 
   }
 }
 
+TEST_CASE("the kernel follows from the share of non-zero weights and the geometry") {
+  using enum ConvKernel;
+  const cpu::CpuBackend backend({}), dense({.sparse = false});
+  const ConvCostModel model = backend.conv_cost_model();
+  CHECK(model.sparse_below_winograd > 0);
+  CHECK(model.sparse_below_direct > model.sparse_below_winograd);
+  struct KernelCase {
+    ConvCase conv;
+    double sparse_below;
+    ConvKernel forward, input_grad;  // from that share on
+  };
+  const double winograd = model.sparse_below_winograd, direct = model.sparse_below_direct;
+  const std::vector<KernelCase> cases = {
+      {{{5, 32, 8, 8}, {32, 32, 3, 3}, {1, 1}}, winograd, kWinograd, kWinograd},
+      {{{5, 32, 8, 8}, {32, 32, 3, 3}, {2, 1}}, direct, kDirect, kDirect},
+      {{{5, 32, 8, 8}, {32, 32, 1, 1}, {1, 0}}, direct, kDirect, kDirect},
+      {{{5, 3, 8, 8}, {32, 3, 3, 3}, {1, 1}}, direct, kDirect, kDirect},
+      {{{5, 32, 1, 1}, {32, 32, 3, 3}, {1, 1}}, direct, kDirect, kDirect},
+      {{{5, 32}, {32, 32}, {1, 0}}, direct, kDirect, kDirect},
+  };
+  for (const auto& [c, below, forward, input_grad] : cases) {
+    CAPTURE(c.x.to_string());
+    CAPTURE(c.w.to_string());
+    const ConvKernels few = backend.conv_kernels(c.x, c.w, c.p, below - 1e-9);
+    CHECK(few.forward == kSparse);
+    CHECK(few.input_grad == kSparse);
+    for (const ConvKernels& many :
+         {backend.conv_kernels(c.x, c.w, c.p, below), dense.conv_kernels(c.x, c.w, c.p, 0)}) {
+      CHECK(many.forward == forward);
+      CHECK(many.input_grad == input_grad);
+    }
+  }
+  // A border can leave the two directions with images of other sizes.
+  const ConvKernels wide = backend.conv_kernels({5, 32, 1, 1}, {32, 32, 3, 3}, {1, 2}, 1);
+  CHECK(wide.forward == kWinograd);
+  CHECK(wide.input_grad == kDirect);
+  CHECK_THROWS_AS(backend.conv_kernels({5, 3, 8, 8}, {32, 4, 3, 3}, {1, 1}, 1), Error);
+}
+
 TEST_CASE("a convolution with a mask of zeros gives zeros") {
   for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, filled(c.w, 0));
 }

@@ -1,7 +1,13 @@
 // Where tensors live and ops run.
 import { availableParallelism } from 'node:os'
 import { ConfigError } from '../errors.ts'
-import { addon, type DeviceHandle, type MemoryStats } from '../native/addon.ts'
+import {
+  addon,
+  type ConvKernels,
+  type DeviceHandle,
+  type MemoryStats,
+  type SparseBelow,
+} from '../native/addon.ts'
 
 export interface DeviceOptions {
   /** Threads of the CPU device, ≥ 1. Default: the cores this process may use. */
@@ -54,6 +60,29 @@ export class Device {
   /** What it runs on, such as 'CPU, AVX2, 2 threads'. */
   get description(): string {
     return addon().describe(this.handle)
+  }
+
+  /** The instruction set that kernels use, such as 'AVX2'. */
+  get simdTarget(): string {
+    return addon().simdTarget(this.handle)
+  }
+
+  /** Shares of non-zero weights below which a convolution is computed over these only; 0 with `sparse: 'never'`. */
+  get sparseBelow(): SparseBelow {
+    return addon().convCostModel(this.handle)
+  }
+
+  /**
+   * What computes a convolution of x [N, C, H, W] by a weight [K, C, R, S] of which the share `density` is not zero.
+   * @throws ShapeError
+   */
+  convKernels(
+    x: readonly number[],
+    weight: readonly number[],
+    { stride = 1, padding = 0 }: { stride?: number; padding?: number },
+    density: number,
+  ): ConvKernels {
+    return addon().convKernels(this.handle, x, weight, { stride, padding }, density)
   }
 
   memory(): MemoryStats {
