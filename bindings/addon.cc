@@ -114,6 +114,12 @@ Napi::Value conv_kernels(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value weight_compile_seconds(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    return Napi::Number::New(info.Env(), device_of(info[0])->backend().weight_compile_seconds());
+  });
+}
+
 Napi::Value memory(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     const MemoryStats stats = device_of(info[0])->backend().memory();
@@ -207,6 +213,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("simdTarget", Napi::Function::New(env, simd_target));
   exports.Set("convCostModel", Napi::Function::New(env, conv_cost_model));
   exports.Set("convKernels", Napi::Function::New(env, conv_kernels));
+  exports.Set("weightCompileSeconds", Napi::Function::New(env, weight_compile_seconds));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("pending", Napi::Function::New(env, pending));
   exports.Set("run", Napi::Function::New(env, run));

@@ -2,6 +2,7 @@
 // it; the weight gradient is always dense.
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -99,6 +100,10 @@ ConvKernels CpuBackend::conv_kernels(const Shape& x, const Shape& w, const ConvP
   return kernels;
 }
 
+double CpuBackend::weight_compile_seconds() const {
+  return static_cast<double>(weight_compile_nanoseconds_) * 1e-9;
+}
+
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) {
   const KernelShape k(w.shape);
   const BlockedView in = blocked_input(x);
@@ -176,10 +181,12 @@ void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const s
   Buffer bordered;
   const BlockedView source = with_halo(in, halo, bordered);
   const ConvGeometry geometry{p.stride, p.padding, source.shape, out.shape};
-  for (const auto& phase :
-       compiled(cache, allocator_, pool_, weight, plans, geometry, conv_cost_model()).phases) {
-    phase->run(pool_, source, out, finish);
-  }
+  const auto started = std::chrono::steady_clock::now();
+  const CompiledWeight& ready =
+      compiled(cache, allocator_, pool_, weight, plans, geometry, conv_cost_model());
+  const std::chrono::nanoseconds spent = std::chrono::steady_clock::now() - started;
+  weight_compile_nanoseconds_ += spent.count();
+  for (const auto& phase : ready.phases) phase->run(pool_, source, out, finish);
 }
 
 void CpuBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw,

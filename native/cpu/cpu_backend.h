@@ -1,6 +1,7 @@
 // The CPU backend: every op of the contract on batch-blocked activations. One file a family holds the bodies.
 #pragma once
 
+#include <atomic>
 #include <vector>
 
 #include "native/core/thread_pool.h"
@@ -30,6 +31,7 @@ class CpuBackend final : public Backend {
   ConvCostModel conv_cost_model() const override;
   ConvKernels conv_kernels(const Shape& x, const Shape& w, const ConvParams& p,
                            double density) const override;
+  double weight_compile_seconds() const override;
   void upload(const Tensor& y, const void* bytes) override;
   void download(const Tensor& x, void* bytes) override;
 
@@ -164,6 +166,7 @@ class CpuBackend final : public Backend {
   CachingAllocator allocator_;
   ThreadPool pool_;
   const bool sparse_;
+  std::atomic<int64_t> weight_compile_nanoseconds_{0};
 };
 
 }  // namespace rst::cpu

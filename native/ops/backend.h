@@ -43,6 +43,8 @@ class Backend : public ConvOps,
   // What computes y and dx of a convolution (conv2d) by a weight with this share of non-zero elements.
   virtual ConvKernels conv_kernels(const Shape& x, const Shape& w, const ConvParams& p,
                                    double density) const = 0;
+  // Seconds spent so far on bringing weights into the forms that kernels read.
+  virtual double weight_compile_seconds() const = 0;
 
   // Row-major bytes in and out; called on the stream worker.
   virtual void upload(const Tensor& y, const void* bytes) = 0;

@@ -282,6 +282,18 @@ TEST_CASE("the kernel follows from the share of non-zero weights and the geometr
   CHECK_THROWS_AS(backend.conv_kernels({5, 3, 8, 8}, {32, 4, 3, 3}, {1, 1}, 1), Error);
 }
 
+TEST_CASE("compiling a weight is timed, once for each direction") {
+  Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
+  const HostTensor x = random_tensor({2, 3, 4, 4}, 1), w = random_tensor({5, 3, 3, 3}, 2);
+  CHECK(device.backend().weight_compile_seconds() == 0);
+  run_op(device, "conv2d", {x, w}, conv_attributes({1, 1}));
+  const double forward = device.backend().weight_compile_seconds();
+  CHECK(forward > 0);
+  run_op(device, "conv2d_input_grad", {random_tensor({2, 5, 4, 4}, 3), w, {}},
+         conv_attributes({1, 1}, x.shape));
+  CHECK(device.backend().weight_compile_seconds() > forward);
+}
+
 TEST_CASE("a convolution with a mask of zeros gives zeros") {
   for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, filled(c.w, 0));
 }

@@ -64,6 +64,7 @@ interface Addon {
     options: { stride: number; padding: number },
     density: number,
   ): ConvKernels
+  weightCompileSeconds(device: DeviceHandle): number
   memory(device: DeviceHandle): MemoryStats
   pending(device: DeviceHandle): number
   run(
@@ -150,6 +151,7 @@ function translated(native: Addon): Addon {
     simdTarget: wrap(native.simdTarget),
     convCostModel: wrap(native.convCostModel),
     convKernels: wrap(native.convKernels),
+    weightCompileSeconds: wrap(native.weightCompileSeconds),
     memory: wrap(native.memory),
     pending: wrap(native.pending),
     run: wrap(native.run),

@@ -85,6 +85,14 @@ export class Device {
     return addon().convKernels(this.handle, x, weight, { stride, padding }, density)
   }
 
+  /**
+   * Seconds spent so far on bringing weights into the forms that kernels read, masks into lists of kept weights among
+   * them: once for each new weight and direction.
+   */
+  get weightCompileSeconds(): number {
+    return addon().weightCompileSeconds(this.handle)
+  }
+
   memory(): MemoryStats {
     return addon().memory(this.handle)
   }
