@@ -34,6 +34,8 @@ export interface BarChart {
   xLabel: string
   /** Logarithmic, for values that differ by orders of magnitude; else from 0. */
   log: boolean
+  /** A bar's value as text. */
+  format(value: number): string
   bars: readonly Bar[]
 }
 
@@ -93,7 +95,7 @@ export function lineChart({ title, xLabel, yLabel, series }: LineChart): Panel {
 }
 
 /** Horizontal bars with their values, and a whisker from the lowest to the highest repetition. */
-export function barChart({ title, xLabel, log, bars }: BarChart): Panel {
+export function barChart({ title, xLabel, log, format, bars }: BarChart): Panel {
   const [barHeight, gap] = [18, 6]
   const [width, height] = [680, 80 + bars.length * (barHeight + gap)]
   const [left, right, top, bottom] = [190, 560, 36, height - 42]
@@ -116,7 +118,7 @@ export function barChart({ title, xLabel, log, bars }: BarChart): Panel {
         text(left - 6, middle + 4, label, { anchor: 'end', ...small }),
         element('rect', { x: left, y, width: Math.max(1, x.at(value) - left), height: barHeight, fill }),
         element('line', { x1: x.at(low), x2: x.at(high), y1: middle, y2: middle, stroke: '#000000' }),
-        text(x.at(high) + 6, middle + 4, String(Number(value.toPrecision(3))), small),
+        text(x.at(high) + 6, middle + 4, format(value), small),
       ].join('')
     }),
     text((left + right) / 2, height - 8, xLabel, { anchor: 'middle', ...small }),

@@ -2,6 +2,7 @@
 import { type Bar, barChart, figure, lineChart, type Panel, type Series } from './chart.ts'
 import { type BenchRow, ours } from './row.ts'
 import { median } from './statistics.ts'
+import { formatSeconds } from './table.ts'
 
 const ratioLabel = 'remaining ratio'
 
@@ -36,16 +37,12 @@ function inferencePanels(rows: readonly BenchRow[]): Panel[] {
       title: `Forward pass of ${rows[0]!.arch}`,
       xLabel: ratioLabel,
       yLabel: 'milliseconds',
-      series: seriesBy(
-        rows,
-        row => `batch ${row.batch}`,
-        row => 1000 * row.median!,
-      ),
+      series: seriesBy(rows, row => `batch ${row.batch}`, milliseconds),
     }),
   ]
 }
 
-/** Dense-equivalent speed against the ratio; the weight gradient has one ratio only. */
+/** Dense-equivalent speed, or the time of compiling, against the ratio; the weight gradient has one ratio only. */
 function layerPanels(rows: readonly BenchRow[]): Panel[] {
   const panels: Panel[] = []
   for (const [work, group] of groupBy(rows, row => row.work)) {
@@ -56,7 +53,10 @@ function layerPanels(rows: readonly BenchRow[]): Panel[] {
         const speeds = row.seconds.map(value => (row.gflops! * row.median!) / value)
         return bar(row.layer!, speeds, true)
       })
-      panels.push(barChart({ title, xLabel: yLabel, log: false, bars }))
+      panels.push(barChart({ title, xLabel: yLabel, log: false, format: value => value.toFixed(0), bars }))
+    } else if (work === 'weight-compile') {
+      const series = seriesBy(group, row => row.layer!, milliseconds)
+      panels.push(lineChart({ title, xLabel: ratioLabel, yLabel: 'milliseconds', series }))
     } else {
       const series = seriesBy(
         group,
@@ -80,7 +80,7 @@ function peerPanels(rows: readonly BenchRow[]): Panel[] {
       ),
     )
     bars.sort((a, b) => b.value - a.value)
-    return barChart({ title, xLabel: 'seconds, logarithmic', log: true, bars })
+    return barChart({ title, xLabel: 'seconds, logarithmic', log: true, format: formatSeconds, bars })
   })
 }
 
@@ -103,6 +103,7 @@ function seriesBy(
 }
 
 const seconds = (row: BenchRow) => row.median!
+const milliseconds = (row: BenchRow) => 1000 * row.median!
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>()

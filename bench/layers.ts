@@ -48,7 +48,19 @@ export async function benchLayers(
   const device = new Device({ threads })
   for (const shape of shapes) {
     const layer = new Layer(shape, batch, device)
-    const runs: { work: LayerWork; ratio: number }[] = [
+    const row = {
+      group: 'layers',
+      arch,
+      layer: layerName(shape),
+      batch,
+      threads,
+      implementation: ours,
+    } as const
+    for (const ratio of ratios) {
+      const seconds = await layer.compileSeconds(ratio, repeat)
+      report({ ...row, work: 'weight-compile', ratio, seconds, median: median(seconds) })
+    }
+    const runs: { work: Exclude<LayerWork, 'weight-compile'>; ratio: number }[] = [
       ...ratios.map(ratio => ({ work: 'forward' as const, ratio })),
       ...ratios.map(ratio => ({ work: 'input-gradient' as const, ratio })),
       { work: 'weight-gradient', ratio: 1 },
@@ -58,19 +70,7 @@ export async function benchLayers(
       const enqueue = () => layer.run(work, weight).dispose()
       const seconds = await measure(queued(device, enqueue), repeat)
       const middle = median(seconds)
-      report({
-        group: 'layers',
-        work,
-        arch,
-        layer: layerName(shape),
-        ratio,
-        batch,
-        threads,
-        implementation: ours,
-        seconds,
-        median: middle,
-        gflops: layer.operations / middle / 1e9,
-      })
+      report({ ...row, work, ratio, seconds, median: middle, gflops: layer.operations / middle / 1e9 })
     }
     layer.dispose()
   }
@@ -129,12 +129,29 @@ class Layer {
     })
   }
 
-  run(work: LayerWork, weight: Tensor): Tensor {
+  /** Of fresh weights, for both directions, by the device's own clock; the first one is not counted. */
+  async compileSeconds(ratio: number, repeat: number): Promise<number[]> {
+    const seconds: number[] = []
+    while (seconds.length <= repeat) {
+      using weight = this.weight(ratio)
+      const before = this.#device.weightCompileSeconds
+      this.run('forward', weight).dispose()
+      this.run('input-gradient', weight).dispose()
+      await this.#device.synchronize()
+      seconds.push(this.#device.weightCompileSeconds - before)
+    }
+    return seconds.slice(1)
+  }
+
+  run(work: Exclude<LayerWork, 'weight-compile'>, weight: Tensor): Tensor {
     switch (work) {
       case 'forward':
         return runOp1('conv2d', [this.#x, weight], this.#options)
       case 'input-gradient':
-        return runOp1('conv2d_input_grad', [this.#dy, weight], { ...this.#options, shape: this.#x.shape })
+        return runOp1('conv2d_input_grad', [this.#dy, weight, null], {
+          ...this.#options,
+          shape: this.#x.shape,
+        })
       case 'weight-gradient':
         return runOp1('conv2d_weight_grad', [this.#x, this.#dy], {
           ...this.#options,

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { scope } from '../src/tensor/scope.ts'
+import { type PeakBytes, workMemory } from './memory.ts'
 import { checkAgreement } from './peers/agreement.ts'
 import { type Comparison, comparisons, installHint, peerCommand } from './peers/catalogue.ts'
 import { writeModelFile } from './peers/model-file.ts'
 import { type CheckedValues, PeerProcess } from './peers/peer-process.ts'
-import { type BenchRow, ours } from './row.ts'
+import { type BenchRow, ours, type Work } from './row.ts'
 import { median, speedup } from './statistics.ts'
 import type { BenchOptions } from './steps.ts'
 import { iterationsFor, type Task, time } from './stopwatch.ts'
@@ -33,13 +34,35 @@ export async function benchPeers(options: PeersOptions, report: (row: BenchRow) 
   const chosen = comparisons.filter(
     ({ peer, work }) => options.peers.includes(peer) && options.works.includes(work),
   )
+  const memories = new Memories(options.threads)
   const folder = await mkdtemp(join(tmpdir(), 'rst-bench-'))
   try {
     for (const comparison of chosen) {
-      for (const row of await compare(comparison, options, join(folder, 'model.safetensors'))) report(row)
+      const rows = await compare(comparison, options, join(folder, 'model.safetensors'))
+      for (const row of rows) {
+        const isOurs = row.implementation === ours
+        report(isOurs ? { ...row, peakBytes: await memories.of(comparison.work, row) } : row)
+      }
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Our peak memory, measured once for each work, ratio and batch. */
+class Memories {
+  readonly #threads: number
+  readonly #known = new Map<string, PeakBytes>()
+
+  constructor(threads: number) {
+    this.#threads = threads
+  }
+
+  async of(work: Work, { ratio, batch }: { ratio: number; batch: number }): Promise<PeakBytes> {
+    const key = `${work} ${ratio} ${batch}`
+    const peak = this.#known.get(key) ?? (await workMemory(work, { ratio, batch, threads: this.#threads }))
+    this.#known.set(key, peak)
+    return peak
   }
 }
 
@@ -98,7 +121,8 @@ async function startPeer(comparison: Comparison, modelFile: string, threads: num
   try {
     return await PeerProcess.start(peerCommand(comparison, modelFile, threads))
   } catch (error) {
-    throw new Error(`${(error as Error).message} To measure it, ${installHint(comparison.peer)}.`)
+    const reason = (error as Error).message.replace(/[.!]?$/, '.')
+    throw new Error(`${reason} To measure it, ${installHint(comparison.peer)}.`)
   }
 }
 

@@ -6,8 +6,8 @@ export type Group = (typeof groups)[number]
 export const works = ['pgd-step', 'search-step', 'train-step', 'forward', 'input-gradient'] as const
 /** Work on the whole network; `input-gradient` is a forward pass and the loss gradient to the images. */
 export type Work = (typeof works)[number]
-/** Work on one convolution. */
-export type LayerWork = 'forward' | 'input-gradient' | 'weight-gradient'
+/** Work on one convolution; `weight-compile` brings a weight into the forms of forward pass and input gradient. */
+export type LayerWork = 'forward' | 'input-gradient' | 'weight-gradient' | 'weight-compile'
 
 export const ours = 'rst-native'
 
@@ -30,7 +30,9 @@ export interface BenchRow {
   layer?: string
   /** Of group `layers`: dense-equivalent 10⁹ operations a second, two for each weight and output pixel. */
   gflops?: number
-  /** Largest memory during the work, in bytes: the device's live tensors, and the whole process. */
+  /** Of group `steps`: share of the time that goes to compiling weights for the kernels, median over the steps. */
+  compileShare?: number
+  /** Largest memory of a process that does this work only, in bytes: our device's live tensors, and all. */
   peakBytes?: { device?: number; process?: number }
   /** Of our rows in group `peers`: the peer that ran in turn with them. */
   peer?: string

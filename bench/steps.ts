@@ -1,8 +1,10 @@
 // Whole steps of resnet18-cifar: one of PGD-20, one of the PGD-7 search, one of dense adversarial training.
-import { peakMemory, resetPeakMemory } from './memory.ts'
+
+import type { Device } from '../src/tensor/device.ts'
+import { workMemory } from './memory.ts'
 import { type BenchRow, ours, type Work } from './row.ts'
 import { median } from './statistics.ts'
-import { measure } from './stopwatch.ts'
+import { measure, type Task } from './stopwatch.ts'
 import { createTask } from './tasks.ts'
 import { arch, Workbench } from './workbench.ts'
 
@@ -23,12 +25,12 @@ export async function benchSteps(
   const runs: { work: Work; ratio: number }[] = ratios.flatMap(ratio => masked.map(work => ({ work, ratio })))
   if (works.includes('train-step')) runs.push({ work: 'train-step', ratio: 1 })
   for (const { work, ratio } of runs) {
-    // A device of its own, so that the memory is that of this work.
-    resetPeakMemory()
     const bench = await Workbench.open({ batch, threads })
     const task = createTask(work, bench, await bench.network(ratio), ratio)
-    const seconds = await measure(task, repeat)
-    const peakBytes = { device: bench.device.memory().peak, process: peakMemory() }
+    const shares: number[] = []
+    const seconds = await measure(withCompileShares(task, bench.device, shares), repeat)
+    task.dispose()
+    bench.dispose()
     report({
       group: 'steps',
       work,
@@ -39,9 +41,21 @@ export async function benchSteps(
       implementation: ours,
       seconds,
       median: median(seconds),
-      peakBytes,
+      compileShare: median(shares),
+      peakBytes: await workMemory(work, { ratio, batch, threads }),
     })
-    task.dispose()
-    bench.dispose()
+  }
+}
+
+/** The same task, noting for each run the share of its time in which the device compiled weights. */
+function withCompileShares(task: Task, device: Device, shares: number[]): Pick<Task, 'run'> {
+  return {
+    async run(iterations) {
+      const before = device.weightCompileSeconds
+      const started = performance.now()
+      await task.run(iterations)
+      const seconds = (performance.now() - started) / 1000
+      shares.push((device.weightCompileSeconds - before) / seconds)
+    },
   }
 }

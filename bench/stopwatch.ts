@@ -25,7 +25,7 @@ export function iterationsFor(seconds: number): number {
 }
 
 /** Warms up, then times `repeat` repetitions. */
-export async function measure(task: Task, repeat: number): Promise<number[]> {
+export async function measure(task: Pick<Task, 'run'>, repeat: number): Promise<number[]> {
   await task.run(1)
   const first = await time(task, 1)
   const iterations = iterationsFor(first)

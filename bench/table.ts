@@ -53,7 +53,12 @@ const columns: readonly Column[] = [
   { title: 'median', cell: formatMedian, right: true },
   { title: 'min – max', cell: spread, right: true },
   { title: 'GFLOP/s', cell: row => row.gflops?.toFixed(0) ?? '', right: true },
-  { title: 'device peak', cell: row => mebibytes(row.peakBytes?.device), right: true },
+  {
+    title: 'compiling',
+    cell: ({ compileShare }) => (compileShare === undefined ? '' : `${(100 * compileShare).toFixed(2)} %`),
+    right: true,
+  },
+  { title: 'tensors peak', cell: row => mebibytes(row.peakBytes?.device), right: true },
   { title: 'process peak', cell: row => mebibytes(row.peakBytes?.process), right: true },
   { title: 'faster than', cell: row => row.peer ?? '' },
   { title: 'times', cell: row => row.speedup?.median.toFixed(2) ?? '', right: true },

@@ -27,6 +27,23 @@ double number_or(const Napi::Object& options, const char* name, double fallback)
   return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : fallback;
 }
 
+bool flag_or(const Napi::Object& options, const char* name, bool fallback) {
+  const Napi::Value value = options.Get(name);
+  return value.IsBoolean() ? value.As<Napi::Boolean>().Value() : fallback;
+}
+
+const char* kernel_name(ConvKernel kernel) {
+  switch (kernel) {
+    case ConvKernel::kSparse:
+      return "sparse";
+    case ConvKernel::kWinograd:
+      return "winograd";
+    case ConvKernel::kDirect:
+      break;
+  }
+  return "direct";
+}
+
 DType dtype_of(const std::string& name) {
   for (DType dtype : {DType::kF32, DType::kI32, DType::kU8}) {
     if (name == dtype_name(dtype)) return dtype;
@@ -51,6 +68,7 @@ Napi::Value create_cpu_device(const Napi::CallbackInfo& info) {
     cpu::CpuOptions cpu;
     cpu.threads = static_cast<int>(number_or(options, "threads", 1));
     cpu.memory_limit = static_cast<int64_t>(number_or(options, "memoryLimit", 0));
+    cpu.sparse = flag_or(options, "sparse", true);
     auto device = std::make_shared<Device>(std::make_unique<cpu::CpuBackend>(cpu));
     info.Env().GetInstanceData<Reader>()->watch(device);
     return Napi::External<DeviceHandle>::New(info.Env(), new DeviceHandle(std::move(device)),
@@ -61,6 +79,45 @@ Napi::Value create_cpu_device(const Napi::CallbackInfo& info) {
 Napi::Value describe(const Napi::CallbackInfo& info) {
   return guarded(info,
                  [&] { return Napi::String::New(info.Env(), device_of(info[0])->backend().description()); });
+}
+
+Napi::Value simd_target(const Napi::CallbackInfo& info) {
+  return guarded(info,
+                 [&] { return Napi::String::New(info.Env(), device_of(info[0])->backend().simd_target()); });
+}
+
+Napi::Value conv_cost_model(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    const ConvCostModel model = device_of(info[0])->backend().conv_cost_model();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("winograd", model.sparse_below_winograd);
+    result.Set("direct", model.sparse_below_direct);
+    return result;
+  });
+}
+
+// convKernels(device, x: number[], w: number[], {stride, padding}, density) → {forward, inputGradient}
+Napi::Value conv_kernels(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    const auto options = info[3].As<Napi::Object>();
+    Attributes attributes;
+    attributes.set("x", numbers_of(info[1]));
+    attributes.set("w", numbers_of(info[2]));
+    for (const char* name : {"stride", "padding"}) attributes.set(name, numbers_of(options.Get(name)));
+    const ConvParams params{attributes.integer("stride", 1), attributes.integer("padding")};
+    const ConvKernels kernels = device_of(info[0])->backend().conv_kernels(
+        attributes.shape("x"), attributes.shape("w"), params, info[4].ToNumber());
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("forward", kernel_name(kernels.forward));
+    result.Set("inputGradient", kernel_name(kernels.input_grad));
+    return result;
+  });
+}
+
+Napi::Value weight_compile_seconds(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    return Napi::Number::New(info.Env(), device_of(info[0])->backend().weight_compile_seconds());
+  });
 }
 
 Napi::Value memory(const Napi::CallbackInfo& info) {
@@ -153,6 +210,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Reader(env));
   exports.Set("createCpuDevice", Napi::Function::New(env, create_cpu_device));
   exports.Set("describe", Napi::Function::New(env, describe));
+  exports.Set("simdTarget", Napi::Function::New(env, simd_target));
+  exports.Set("convCostModel", Napi::Function::New(env, conv_cost_model));
+  exports.Set("convKernels", Napi::Function::New(env, conv_kernels));
+  exports.Set("weightCompileSeconds", Napi::Function::New(env, weight_compile_seconds));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("pending", Napi::Function::New(env, pending));
   exports.Set("run", Napi::Function::New(env, run));

@@ -6,7 +6,7 @@ export type { InnerAttack } from './attacks/inner-attack.ts'
 export type { Norm, ThreatModel } from './attacks/threat-model.ts'
 export type { Dataset, DatasetInfo, Split } from './data/dataset.ts'
 export { datasets } from './data/datasets.ts'
-export { type DoctorReport, doctor } from './doctor.ts'
+export { type DoctorReport, doctor, type MaskedArchitecture } from './doctor.ts'
 export * from './errors.ts'
 export {
   type AttackReport,

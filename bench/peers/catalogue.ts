@@ -34,7 +34,7 @@ export const comparisons: readonly Comparison[] = [
   ...compare(['tfjs-cpu'], 'input-gradient', [1]),
   ...compare(evalVariants, 'pgd-step', ['full']),
   ...compare(['pytorch-official', 'pytorch-tuned'], 'search-step', ['full']),
-  ...compare(['pytorch-plain', 'pytorch-tuned'], 'train-step', ['full'], 'dense'),
+  ...compare(['pytorch-plain', 'pytorch-tuned', 'pytorch-compile'], 'train-step', ['full'], 'dense'),
 ]
 
 export const peerNames: readonly string[] = [...new Set(comparisons.map(({ peer }) => peer))]

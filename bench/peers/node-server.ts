@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { packageRoot } from '../../src/native/addon.ts'
+import { peakMemory } from '../memory.ts'
 import { time } from '../stopwatch.ts'
 import { readModelFile } from './model-file.ts'
 import { openOnnxRuntime } from './onnxruntime.ts'
@@ -21,7 +22,7 @@ for await (const line of createInterface(process.stdin)) {
   const [command, count] = line.split(' ')
   if (command === 'run') console.log(`seconds ${await time({ run: repeat }, Number(count))}`)
   if (command === 'check') console.log(`check ${JSON.stringify(await checkedValues())}`)
-  if (command === 'memory') console.log(`memory ${process.resourceUsage().maxRSS * 1024}`)
+  if (command === 'memory') console.log(`memory ${peakMemory()}`)
 }
 
 async function open(): Promise<PeerTask> {

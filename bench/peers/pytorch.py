@@ -23,6 +23,7 @@ search-step  one step of the search in train mode: PGD-7 with batch statistics, 
 train-step   one step of dense adversarial training: PGD-7 with batch statistics, then SGD on the weights.
   pytorch-plain     the attack differentiates the input only
   pytorch-tuned     the same in channels_last
+  pytorch-compile   the same through torch.compile
 
 Needs torch (written with 2.13, CPU).
 """
@@ -175,13 +176,16 @@ class TunedSearchStep(TrainingStep):
 
 
 class DenseTrainingStep(TrainingStep):
-    def __init__(self, model, channels_last):
+    def __init__(self, model, channels_last, compiled=False):
         super().__init__(model, channels_last)
         self.weights = []
         for conv in self.network.convolutions():
             conv.fixed = nn.Parameter(conv.weight)
             self.weights.append(conv.fixed)
         self.optimizer = torch.optim.SGD(self.weights, **SGD)
+        self.compiled = compiled
+        if compiled:
+            self.network = torch.compile(self.network)
 
     def attack_inputs(self, steps):
         """The weights need no gradient while the images are attacked."""
@@ -194,6 +198,14 @@ class DenseTrainingStep(TrainingStep):
 
     def warm_up(self):
         self.attack_inputs(1)
+        if not self.compiled:
+            return
+        # A whole step, so that all of it is compiled; then the weights as they were.
+        weights = [weight.detach().clone() for weight in self.weights]
+        self.run()
+        with torch.no_grad():
+            for weight, before in zip(self.weights, weights):
+                weight.copy_(before)
 
     def run(self):
         adversarial = self.attack_inputs(ATTACK_STEPS)
@@ -217,6 +229,7 @@ WORKS = {
     "train-step": {
         "pytorch-plain": lambda model: DenseTrainingStep(model, channels_last=False),
         "pytorch-tuned": lambda model: DenseTrainingStep(model, channels_last=True),
+        "pytorch-compile": lambda model: DenseTrainingStep(model, channels_last=True, compiled=True),
     },
 }
 
@@ -232,6 +245,14 @@ def timed(task, repetitions):
 
 
 def peak_memory():
+    try:
+        # Not ru_maxrss, which on Linux starts at the peak of the process that started this one.
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

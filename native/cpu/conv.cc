@@ -2,6 +2,7 @@
 // it; the weight gradient is always dense.
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <memory>
 #include <vector>
@@ -21,6 +22,15 @@ namespace {
 // (docs/performance.md). The same on all machines, because the choice decides the order of additions, and so
 // the last bits of a result.
 constexpr double kSparseBelowWinograd = 0.3, kSparseBelowDirect = 0.4;
+
+ConvKernel choose_kernel(const ConvCostModel& model, const WeightView& weight, const ConvPlan& plan,
+                         double density) {
+  const bool winograd = winograd_fits(weight, plan);
+  if (density < (winograd ? model.sparse_below_winograd : model.sparse_below_direct)) {
+    return ConvKernel::kSparse;
+  }
+  return winograd ? ConvKernel::kWinograd : ConvKernel::kDirect;
+}
 
 // What a compiled weight is good for.
 struct ConvGeometry {
@@ -43,20 +53,23 @@ struct CompiledWeight final : PackedWeight {
 // The cached compiled weight if it fits, else a new one in its place.
 const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllocator& allocator,
                                ThreadPool& pool, const WeightView& weight, const std::vector<ConvPlan>& plans,
-                               const ConvGeometry& geometry) {
+                               const ConvGeometry& geometry, const ConvCostModel& model) {
   const auto* known = static_cast<const CompiledWeight*>(cache.get());
   if (known && known->geometry == geometry) return *known;
   auto fresh = std::make_shared<CompiledWeight>();
   fresh->geometry = geometry;
   const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
   for (const ConvPlan& plan : plans) {
-    const bool winograd = winograd_fits(weight, plan);
-    if (density < (winograd ? kSparseBelowWinograd : kSparseBelowDirect)) {
-      fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, geometry.in, density));
-    } else if (winograd) {
-      fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
-    } else {
-      fresh->phases.push_back(compile_dense(allocator, pool, weight, plan));
+    switch (choose_kernel(model, weight, plan, density)) {
+      case ConvKernel::kSparse:
+        fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, geometry.in, density));
+        break;
+      case ConvKernel::kWinograd:
+        fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
+        break;
+      case ConvKernel::kDirect:
+        fresh->phases.push_back(compile_dense(allocator, pool, weight, plan));
+        break;
     }
   }
   cache = fresh;
@@ -68,6 +81,27 @@ double inverse_deviation(float variance, const BatchNormParams& norm) {
 }
 
 }  // namespace
+
+ConvCostModel CpuBackend::conv_cost_model() const {
+  return sparse_ ? ConvCostModel{kSparseBelowWinograd, kSparseBelowDirect} : ConvCostModel{};
+}
+
+ConvKernels CpuBackend::conv_kernels(const Shape& x, const Shape& w, const ConvParams& p,
+                                     double density) const {
+  const KernelShape k(w);
+  const BlockedShape y(conv2d_shape(x, w, p));
+  const ConvCostModel model = conv_cost_model();
+  ConvKernels kernels{choose_kernel(model, forward_view(nullptr, k), forward_plan(y, k, p), density), {}};
+  // All phases of an input gradient agree: Winograd is for stride 1, which has one.
+  for (const ConvPlan& plan : backward_plans(BlockedShape(x), k, p)) {
+    kernels.input_grad = choose_kernel(model, backward_view(nullptr, k), plan, density);
+  }
+  return kernels;
+}
+
+double CpuBackend::weight_compile_seconds() const {
+  return static_cast<double>(weight_compile_nanoseconds_) * 1e-9;
+}
 
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) {
   const KernelShape k(w.shape);
@@ -146,9 +180,12 @@ void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const s
   Buffer bordered;
   const BlockedView source = with_halo(in, halo, bordered);
   const ConvGeometry geometry{p.stride, p.padding, source.shape, out.shape};
-  for (const auto& phase : compiled(cache, allocator_, pool_, weight, plans, geometry).phases) {
-    phase->run(pool_, source, out, finish);
-  }
+  const auto started = std::chrono::steady_clock::now();
+  const CompiledWeight& ready =
+      compiled(cache, allocator_, pool_, weight, plans, geometry, conv_cost_model());
+  const std::chrono::nanoseconds spent = std::chrono::steady_clock::now() - started;
+  weight_compile_nanoseconds_ += spent.count();
+  for (const auto& phase : ready.phases) phase->run(pool_, source, out, finish);
 }
 
 void CpuBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw,

@@ -6,7 +6,7 @@
 namespace rst::cpu {
 
 CpuBackend::CpuBackend(const CpuOptions& options)
-    : allocator_(options.memory_limit), pool_(options.threads) {}
+    : allocator_(options.memory_limit), pool_(options.threads), sparse_(options.sparse) {}
 
 namespace {
 
@@ -38,12 +38,16 @@ MemoryStats CpuBackend::memory() const {
   return allocator_.stats();
 }
 
-std::string CpuBackend::description() const {
+std::string CpuBackend::simd_target() const {
   // The lowest set bit of the supported targets is the best one.
   const auto supported = hwy::SupportedTargets();
   const auto best = supported & -supported;
-  return std::string("CPU, ") + hwy::TargetName(static_cast<uint32_t>(best)) + ", " +
-         std::to_string(pool_.threads()) + (pool_.threads() == 1 ? " thread" : " threads");
+  return hwy::TargetName(static_cast<uint32_t>(best));
+}
+
+std::string CpuBackend::description() const {
+  return "CPU, " + simd_target() + ", " + std::to_string(pool_.threads()) +
+         (pool_.threads() == 1 ? " thread" : " threads");
 }
 
 bool CpuBackend::is_blocked(const Tensor& t) {

@@ -1,6 +1,7 @@
 // The CPU backend: every op of the contract on batch-blocked activations. One file a family holds the bodies.
 #pragma once
 
+#include <atomic>
 #include <vector>
 
 #include "native/core/thread_pool.h"
@@ -16,6 +17,7 @@ enum class ElementMap { kCopy, kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad
 struct CpuOptions {
   int threads = 1;
   int64_t memory_limit = 0;  // bytes; 0 = the machine's
+  bool sparse = true;        // false: every convolution by the dense kernels
 };
 
 class CpuBackend final : public Backend {
@@ -25,6 +27,11 @@ class CpuBackend final : public Backend {
   std::shared_ptr<Storage> new_storage() override;
   MemoryStats memory() const override;
   std::string description() const override;
+  std::string simd_target() const override;
+  ConvCostModel conv_cost_model() const override;
+  ConvKernels conv_kernels(const Shape& x, const Shape& w, const ConvParams& p,
+                           double density) const override;
+  double weight_compile_seconds() const override;
   void upload(const Tensor& y, const void* bytes) override;
   void download(const Tensor& x, void* bytes) override;
 
@@ -158,6 +165,8 @@ class CpuBackend final : public Backend {
 
   CachingAllocator allocator_;
   ThreadPool pool_;
+  const bool sparse_;
+  std::atomic<int64_t> weight_compile_nanoseconds_{0};
 };
 
 }  // namespace rst::cpu

@@ -33,10 +33,18 @@ class Backend : public ConvOps,
                 public OptimOps,
                 public DataOps {
  public:
-  // Any thread may call these three.
+  // Any thread may call these.
   virtual std::shared_ptr<Storage> new_storage() = 0;
   virtual MemoryStats memory() const = 0;
   virtual std::string description() const = 0;
+  // The instruction set that kernels use.
+  virtual std::string simd_target() const = 0;
+  virtual ConvCostModel conv_cost_model() const = 0;
+  // What computes y and dx of a convolution (conv2d) by a weight with this share of non-zero elements.
+  virtual ConvKernels conv_kernels(const Shape& x, const Shape& w, const ConvParams& p,
+                                   double density) const = 0;
+  // Seconds spent so far on bringing weights into the forms that kernels read.
+  virtual double weight_compile_seconds() const = 0;
 
   // Row-major bytes in and out; called on the stream worker.
   virtual void upload(const Tensor& y, const void* bytes) = 0;

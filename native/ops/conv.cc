@@ -10,11 +10,11 @@ ConvParams conv_params(const OpCall& call) {
 }
 
 // [N, C, H, W] with w [K, C, R, S], or [N, C] with w [K, C].
-void check_pair(const char* op, const char* input, const Tensor& t, const Tensor& w) {
-  if ((t.shape.rank() != 2 && t.shape.rank() != 4) || w.shape.rank() != t.shape.rank()) {
+void check_pair(const char* op, const char* input, const Shape& t, const Shape& w) {
+  if ((t.rank() != 2 && t.rank() != 4) || w.rank() != t.rank()) {
     throw_shape(std::string(op) + " expects '" + input +
-                "' and 'w' both of rank 4 or both of rank 2 but received " + t.shape.to_string() + " and " +
-                w.shape.to_string() + ".");
+                "' and 'w' both of rank 4 or both of rank 2 but received " + t.to_string() + " and " +
+                w.to_string() + ".");
   }
 }
 
@@ -42,7 +42,7 @@ Shape conv_output(const char* op, const Shape& x, const Shape& w, const ConvPara
 
 // Of an input gradient: the attribute `shape`, against dy, w and an addend.
 Shape input_shape(const char* op, const OpCall& c) {
-  check_pair(op, "dy", c[0], c[1]);
+  check_pair(op, "dy", c[0].shape, c[1].shape);
   const Shape x = c.attributes.shape("shape");
   if (x.rank() != c[1].shape.rank()) throw_shape(std::string(op) + " expects 'shape' of the rank of 'w'.");
   expect_shape(op, "dy", c[0], conv_output(op, x, c[1].shape, conv_params(c)));
@@ -52,21 +52,25 @@ Shape input_shape(const char* op, const OpCall& c) {
 
 }  // namespace
 
+Shape conv2d_shape(const Shape& x, const Shape& w, const ConvParams& p) {
+  check_pair("conv2d", "x", x, w);
+  return conv_output("conv2d", x, w, p);
+}
+
 std::vector<OpSpec> conv_ops() {
   return {
       {"conv2d",
        {{"x"}, {"w"}},
        {"stride", "padding"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         check_pair("conv2d", "x", c[0], c[1]);
-         return {{{conv_output("conv2d", c[0].shape, c[1].shape, conv_params(c))}}};
+         return {{{conv2d_shape(c[0].shape, c[1].shape, conv_params(c))}}};
        },
        [](Backend& b, const OpCall& c, auto out) { b.conv2d(c[0], c[1], out[0], conv_params(c)); }},
       {"conv2d_batch_norm",
        {{"x"}, {"w"}, {"running_mean"}, {"running_var"}, {"residual", DType::kF32, true}},
        {"stride", "padding", "eps", "relu", "positive"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         check_pair("conv2d_batch_norm", "x", c[0], c[1]);
+         check_pair("conv2d_batch_norm", "x", c[0].shape, c[1].shape);
          const Shape y = conv_output("conv2d_batch_norm", c[0].shape, c[1].shape, conv_params(c));
          expect_shape("conv2d_batch_norm", "running_mean", c[2], {y[1]});
          expect_shape("conv2d_batch_norm", "running_var", c[3], {y[1]});

@@ -11,6 +11,22 @@ struct ConvParams {
   int64_t padding = 0;
 };
 
+// The shape of y; throws Error(kShape) where x and w do not fit (see conv2d).
+Shape conv2d_shape(const Shape& x, const Shape& w, const ConvParams& p);
+
+// How a convolution is computed: over the non-zero weights, by Winograd's F(2×2, 3×3), or over all weights.
+enum class ConvKernel { kSparse, kWinograd, kDirect };
+
+// The shares of non-zero weights below which a convolution is computed over these only.
+struct ConvCostModel {
+  double sparse_below_winograd = 0;  // where Winograd is the other choice
+  double sparse_below_direct = 0;    // where it is not
+};
+
+struct ConvKernels {
+  ConvKernel forward, input_grad;
+};
+
 class ConvOps {
  public:
   virtual ~ConvOps() = default;

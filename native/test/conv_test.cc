@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "native/cpu/cpu_backend.h"
 #include "native/test/reference.h"
 
 namespace rst::test {
@@ -231,6 +232,79 @@ TEST_CASE("conv2d_batch_norm is conv2d and then batch norm, for sparse, Winograd
     check_batch_norm(c, masked(signed_constant(random_tensor(c.w, 2)), 0.1));
     check_batch_norm(c, filled(c.w, 0));
   }
+}
+
+TEST_CASE("a device without sparse kernels computes masked weights by the dense ones") {
+  Device dense(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{.threads = 2, .sparse = false}));
+  const std::vector<ConvCase> cases = {{{17, 32, 8, 8}, {32, 32, 3, 3}, {1, 1}},
+                                       {{17, 32, 8, 8}, {32, 32, 3, 3}, {2, 1}}};
+  for (const ConvCase& c : cases) {
+    const HostTensor w = masked(signed_constant(random_tensor(c.w, 2)), 0.2);
+    const HostTensor x = random_tensor(c.x, 1);
+    const HostTensor y = reference::conv2d(x, w, c.p);
+    const HostTensor dy = random_tensor(y.shape, 3);
+    const auto check = [&](const char* op, const std::vector<HostTensor>& inputs,
+                           const AttributeList& attributes, const HostTensor& expected) {
+      const HostTensor actual = run_op(dense, op, inputs, attributes)[0];
+      check_close(op, actual, expected, 1e-5);
+      // Other additions, and so other bits, than those of the sparse kernels.
+      CHECK(actual.values != run_op(cpu_device(2), op, inputs, attributes)[0].values);
+    };
+    check("conv2d", {x, w}, conv_attributes(c.p), y);
+    check("conv2d_input_grad", {dy, w, {}}, conv_attributes(c.p, c.x),
+          reference::conv2d_input_grad(dy, w, c.x, c.p));
+  }
+}
+
+TEST_CASE("the kernel follows from the share of non-zero weights and the geometry") {
+  using enum ConvKernel;
+  const cpu::CpuBackend backend({}), dense({.sparse = false});
+  const ConvCostModel model = backend.conv_cost_model();
+  CHECK(model.sparse_below_winograd > 0);
+  CHECK(model.sparse_below_direct > model.sparse_below_winograd);
+  struct KernelCase {
+    ConvCase conv;
+    double sparse_below;
+    ConvKernel forward, input_grad;  // from that share on
+  };
+  const double winograd = model.sparse_below_winograd, direct = model.sparse_below_direct;
+  const std::vector<KernelCase> cases = {
+      {{{5, 32, 8, 8}, {32, 32, 3, 3}, {1, 1}}, winograd, kWinograd, kWinograd},
+      {{{5, 32, 8, 8}, {32, 32, 3, 3}, {2, 1}}, direct, kDirect, kDirect},
+      {{{5, 32, 8, 8}, {32, 32, 1, 1}, {1, 0}}, direct, kDirect, kDirect},
+      {{{5, 3, 8, 8}, {32, 3, 3, 3}, {1, 1}}, direct, kDirect, kDirect},
+      {{{5, 32, 1, 1}, {32, 32, 3, 3}, {1, 1}}, direct, kDirect, kDirect},
+      {{{5, 32}, {32, 32}, {1, 0}}, direct, kDirect, kDirect},
+  };
+  for (const auto& [c, below, forward, input_grad] : cases) {
+    CAPTURE(c.x.to_string());
+    CAPTURE(c.w.to_string());
+    const ConvKernels few = backend.conv_kernels(c.x, c.w, c.p, below - 1e-9);
+    CHECK(few.forward == kSparse);
+    CHECK(few.input_grad == kSparse);
+    for (const ConvKernels& many :
+         {backend.conv_kernels(c.x, c.w, c.p, below), dense.conv_kernels(c.x, c.w, c.p, 0)}) {
+      CHECK(many.forward == forward);
+      CHECK(many.input_grad == input_grad);
+    }
+  }
+  // A border can leave the two directions with images of other sizes.
+  const ConvKernels wide = backend.conv_kernels({5, 32, 1, 1}, {32, 32, 3, 3}, {1, 2}, 1);
+  CHECK(wide.forward == kWinograd);
+  CHECK(wide.input_grad == kDirect);
+  CHECK_THROWS_AS(backend.conv_kernels({5, 3, 8, 8}, {32, 4, 3, 3}, {1, 1}, 1), Error);
+}
+
+TEST_CASE("compiling a weight is timed, once for each direction") {
+  Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
+  const HostTensor x = random_tensor({2, 3, 4, 4}, 1), w = random_tensor({5, 3, 3, 3}, 2);
+  CHECK(device.backend().weight_compile_seconds() == 0);
+  run_op(device, "conv2d", {x, w}, conv_attributes({1, 1}));
+  const double forward = device.backend().weight_compile_seconds();
+  CHECK(forward > 0);
+  run_op(device, "conv2d_input_grad", {random_tensor({2, 5, 4, 4}, 3), w, {}},
+         conv_attributes({1, 1}, x.shape));
+  CHECK(device.backend().weight_compile_seconds() > forward);
 }
 
 TEST_CASE("a convolution with a mask of zeros gives zeros") {

@@ -3,7 +3,7 @@ import type { Attack } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import type { Split } from '../data/dataset.ts'
-import type { DoctorReport } from '../doctor.ts'
+import type { DoctorReport, MaskedArchitecture } from '../doctor.ts'
 import type { EvaluateOptions, Evaluation } from '../evaluation/evaluate.ts'
 import type { SearchOptions, TrainingOptions } from '../search/options.ts'
 import type { TicketMetadata } from '../tickets/ticket-data.ts'
@@ -51,5 +51,5 @@ export interface Library {
   /** The ticket of an untrained random mask, of the same options as a search. */
   randomTicket(options: SearchOptions): Promise<Ticket>
   evaluate(model: Classifier, split: Split, options: EvaluateOptions): Promise<Evaluation>
-  doctor(): Promise<DoctorReport>
+  doctor(options?: { layersOf?: string | MaskedArchitecture }): Promise<DoctorReport>
 }

@@ -76,6 +76,10 @@ export interface MaskOptions {
   scoreSeed?: number
 }
 
+export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
+    NetworkOptions & Pick<MaskOptions, 'ratio' | 'pattern'>
+  >
+
 export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   ticket?: string
   dataset?: string
@@ -127,33 +131,29 @@ export function addDeviceOptions(command: Command): Command {
 
 export function addNetworkOptions(command: Command): Command {
   return command
-    .addOption(
-      option(
-        '--arch <name>',
-        'preact-resnet18, resnet18-cifar, wide-resnet-34-10, conv2, conv4, conv6, …',
-        parseText,
-        'preact-resnet18',
-      ),
-    )
-    .addOption(
-      option('--width <factor>', "multiplier of every layer's channels", numberFrom(0, 64, 'above'), 1),
-    )
-    .addOption(option('--dataset <name>', datasetNames.join(', '), oneOf(datasetNames), 'cifar10'))
+    .addOption(archOption().default('preact-resnet18'))
+    .addOption(widthOption().default(1))
+    .addOption(datasetOption().default('cifar10'))
 }
+
+const archOption = () =>
+  option(
+    '--arch <name>',
+    'preact-resnet18, resnet18-cifar, wide-resnet-34-10, conv2, conv4, conv6, …',
+    parseText,
+  )
+const widthOption = () =>
+  option('--width <factor>', "multiplier of every layer's channels", numberFrom(0, 64, 'above'))
+const datasetOption = () => option('--dataset <name>', datasetNames.join(', '), oneOf(datasetNames))
+const ratioOption = () =>
+  option('--ratio <share>', 'share of weights kept in each layer, above 0 to 1', parseRatio)
+const patternOption = () =>
+  option('--pattern <name>', `what is kept or dropped together: ${patterns.join(', ')}`, oneOf(patterns))
 
 export function addMaskOptions(command: Command): Command {
   return command
-    .addOption(
-      option('--ratio <share>', 'share of weights kept in each layer, above 0 to 1', parseRatio, 0.05),
-    )
-    .addOption(
-      option(
-        '--pattern <name>',
-        `what is kept or dropped together: ${patterns.join(', ')}`,
-        oneOf(patterns),
-        'element',
-      ),
-    )
+    .addOption(ratioOption().default(0.05))
+    .addOption(patternOption().default('element'))
     .addOption(
       option('--init <name>', initialisations.join(', '), oneOf(initialisations), 'signed-kaiming-constant'),
     )
@@ -236,6 +236,14 @@ export function addTrainingOptions(command: Command): Command {
 
 export function addTicketOption(command: Command): Command {
   return command.addOption(option('--ticket <file>', 'ticket file (required)', parseText))
+}
+
+/** Whose layers doctor shows: those of --ticket, or of --arch and the others. */
+export function addLayersOptions(command: Command): Command {
+  command.addOption(option('--ticket <file>', 'show how the layers of this ticket are computed', parseText))
+  for (const made of [archOption(), widthOption(), datasetOption(), ratioOption(), patternOption()])
+    command.addOption(made)
+  return command
 }
 
 export function addWeightsOption(command: Command): Command {

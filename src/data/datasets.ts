@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ConfigError, DatasetError } from '../errors.ts'
 import { didYouMean } from '../nearest-name.ts'
 import { type CatalogueEntry, catalogue } from './catalogue.ts'
-import type { Dataset } from './dataset.ts'
+import type { Dataset, DatasetInfo } from './dataset.ts'
 
 export interface DatasetOptions {
   /** The folder of the data files. Default: the usual places, as `list()` names them. */
@@ -24,6 +24,7 @@ export const datasets = {
   open,
   list,
   locate,
+  info,
 }
 
 /**
@@ -41,6 +42,11 @@ async function open(name: string, dir?: string): Promise<Dataset> {
     })
   }
   return { ...(await entry.read(folder)), info: entry.info }
+}
+
+/** What is known of the data set called `name` without its files. @throws ConfigError when there is none of that name */
+function info(name: string): DatasetInfo {
+  return find(name).info
 }
 
 /** All data sets: name, title, the files they need, where they are looked for and how to get them. */

@@ -34,11 +34,37 @@ export interface MemoryStats {
   readonly limit: number
 }
 
+/** How a convolution is computed: over the non-zero weights, by Winograd's F(2×2, 3×3), or over all weights. */
+export type ConvKernel = 'sparse' | 'winograd' | 'direct'
+
+/** Shares of non-zero weights below which a convolution is computed over these only. */
+export interface SparseBelow {
+  /** Where Winograd is the other choice. */
+  readonly winograd: number
+  /** Where it is not. */
+  readonly direct: number
+}
+
+export interface ConvKernels {
+  readonly forward: ConvKernel
+  readonly inputGradient: ConvKernel
+}
+
 export type Attributes = Record<string, number | boolean | readonly number[]>
 
 interface Addon {
-  createCpuDevice(options: { threads: number; memoryLimit: number }): DeviceHandle
+  createCpuDevice(options: { threads: number; memoryLimit: number; sparse: boolean }): DeviceHandle
   describe(device: DeviceHandle): string
+  simdTarget(device: DeviceHandle): string
+  convCostModel(device: DeviceHandle): SparseBelow
+  convKernels(
+    device: DeviceHandle,
+    x: readonly number[],
+    w: readonly number[],
+    options: { stride: number; padding: number },
+    density: number,
+  ): ConvKernels
+  weightCompileSeconds(device: DeviceHandle): number
   memory(device: DeviceHandle): MemoryStats
   pending(device: DeviceHandle): number
   run(
@@ -122,6 +148,10 @@ function translated(native: Addon): Addon {
   return {
     createCpuDevice: wrap(native.createCpuDevice),
     describe: wrap(native.describe),
+    simdTarget: wrap(native.simdTarget),
+    convCostModel: wrap(native.convCostModel),
+    convKernels: wrap(native.convKernels),
+    weightCompileSeconds: wrap(native.weightCompileSeconds),
     memory: wrap(native.memory),
     pending: wrap(native.pending),
     run: wrap(native.run),

@@ -1,6 +1,7 @@
 export { BatchNorm2d } from './batch-norm2d.ts'
 export { chain } from './chain.ts'
 export { type Initialisation, initialisations } from './initialisation.ts'
+export { type LayerKernels, layerKernels } from './layer-kernels.ts'
 export { MaskedConv2d } from './masked-conv2d.ts'
 export { type Architecture, type Layer, type LayerBuilder, Network, type NetworkOptions } from './network.ts'
 export { keepCount, maskShape, type Pattern, patterns } from './pattern.ts'

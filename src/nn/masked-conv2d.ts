@@ -25,6 +25,7 @@ export class MaskedConv2d {
   #scores: Tensor | null = null
   #mask: Tensor<'u8'> | null = null
   #effective: Tensor | null = null
+  #inputShape: readonly number[] | null = null
 
   constructor(spec: ConvSpec) {
     this.spec = spec
@@ -58,6 +59,11 @@ export class MaskedConv2d {
     this.#mask = mask
   }
 
+  /** Of the last input, [N, C, H, W]; null before the first. */
+  get inputShape(): readonly number[] | null {
+    return this.#inputShape
+  }
+
   /** Draws the mask of the largest |scores| anew. */
   updateMask(remainingRatio: number): void {
     if (!this.#scores) throw new Error(`The layer ${this.spec.name} has no scores.`)
@@ -71,11 +77,13 @@ export class MaskedConv2d {
 
   /** x [N, C, H, W] → [N, K, …] */
   forward(x: Tensor): Tensor {
+    this.#inputShape = x.shape
     return ops.conv2d(x, this.#effectiveWeight(), this.spec)
   }
 
   /** The same, normalised by a batch norm in eval mode, in one pass. */
   forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
+    this.#inputShape = x.shape
     const { runningMean, runningVar } = norm
     const { stride, padding } = this.spec
     return ops.convBatchNorm(x, this.#effectiveWeight(), runningMean, runningVar, {

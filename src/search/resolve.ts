@@ -6,6 +6,7 @@ import { holdOut, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import type { NetworkOptions } from '../nn/network.ts'
+import { type Pattern, patterns } from '../nn/pattern.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
 import type { TrainingOptions } from './options.ts'
 import { checkSchedule, defaultSchedule, type Schedule } from './schedule.ts'
@@ -124,8 +125,25 @@ export function checkSeed(name: string, seed: number): number {
   return checkNumber(name, seed, 0, Number.MAX_SAFE_INTEGER, true)
 }
 
+/** @throws ConfigError */
+export function checkMask(remainingRatio: number, pattern: Pattern): void {
+  if (!(remainingRatio > 0 && remainingRatio <= 1)) {
+    throw new ConfigError(
+      `Expected a remainingRatio above 0 and up to 1 (0.05 keeps 5 %) but received ${remainingRatio}.`,
+      'remainingRatio',
+    )
+  }
+  checkOneOf('pattern', pattern, patterns)
+}
+
+export function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): void {
+  if (!allowed.includes(value)) {
+    throw new ConfigError(`Expected one of ${allowed.join(', ')} for ${name} but received '${value}'.`, name)
+  }
+}
+
 /** The network options that a data set and a device imply. */
-export function networkOptions(data: Dataset, width: number, device: Device): NetworkOptions {
+export function networkOptions(data: Pick<Dataset, 'info'>, width: number, device: Device): NetworkOptions {
   const { classes, channels, height, width: imageWidth, mean, std } = data.info
   return { classes, inChannels: channels, imageSize: [height, imageWidth], width, mean, std, device }
 }

@@ -1,10 +1,7 @@
 // The search of a robust scratch ticket (paper, Sec. 3): adversarial training of a mask over frozen random weights.
-
-import { ConfigError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import { type Initialisation, initialisations } from '../nn/initialisation.ts'
 import type { Network } from '../nn/network.ts'
-import { type Pattern, patterns } from '../nn/pattern.ts'
 import { scope } from '../tensor/scope.ts'
 import { Ticket } from '../tickets/ticket.ts'
 import { type TicketMetadata, ticketFormat } from '../tickets/ticket-data.ts'
@@ -12,7 +9,9 @@ import { version } from '../version.ts'
 import { ImageSource } from './image-source.ts'
 import type { SearchOptions } from './options.ts'
 import {
+  checkMask,
   checkNumber,
+  checkOneOf,
   checkSeed,
   networkOptions,
   type ResolvedTraining,
@@ -93,13 +92,7 @@ function scratchNetwork(training: ResolvedTraining, metadata: TicketMetadata): N
 
 function ticketMetadata(options: SearchOptions, training: ResolvedTraining): TicketMetadata {
   const { remainingRatio, pattern = 'element', init = 'signed-kaiming-constant' } = options
-  if (!(remainingRatio > 0 && remainingRatio <= 1)) {
-    throw new ConfigError(
-      `Expected a remainingRatio above 0 and up to 1 (0.05 keeps 5 %) but received ${remainingRatio}.`,
-      'remainingRatio',
-    )
-  }
-  checkOneOf<Pattern>('pattern', pattern, patterns)
+  checkMask(remainingRatio, pattern)
   checkOneOf<Initialisation>('init', init, initialisations)
   checkNumber('width', training.width, 1e-3, 64)
   const { info } = training.data
@@ -120,11 +113,5 @@ function ticketMetadata(options: SearchOptions, training: ResolvedTraining): Tic
     recipe: { search: 'rst', ...recipeOf(training) },
     accuracies: {},
     libraryVersion: version,
-  }
-}
-
-function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): void {
-  if (!allowed.includes(value)) {
-    throw new ConfigError(`Expected one of ${allowed.join(', ')} for ${name} but received '${value}'.`, name)
   }
 }

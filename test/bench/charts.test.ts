@@ -22,6 +22,7 @@ const everyGroup: BenchRow[] = [
   row({ ratio: 1, median: 5 }),
   row({ work: 'train-step', ratio: 1 }),
   row({ group: 'layers', work: 'forward', layer: '3×3 64@32²', gflops: 400 }),
+  row({ group: 'layers', work: 'weight-compile', layer: '1×1/2 64→128@32²', median: 0.002 }),
   row({ group: 'layers', work: 'weight-gradient', layer: '3×3 64@32²', gflops: 90 }),
   row({ group: 'inference', work: 'forward', batch: 1 }),
   row({ group: 'peers', peer: 'a<b>&"c"', speedup: { median: 2, low: 1, high: 3 } }),
@@ -66,7 +67,10 @@ describe('SVG', () => {
       'seconds, logarithmic',
       'batch 1',
       '3×3 64@32²',
+      'Convolutions: weight compile',
+      '1×1/2 64→128@32²',
       'rst-native, ratio 0.1',
+      '2.00 s',
     ]
     for (const label of labels) expect(svg).toContain(label)
     expect(svg).not.toContain('tfjs-cpu')

@@ -50,6 +50,12 @@ describe('rowTable', () => {
     const table = rowTable([{ ...row, peer: 'tfjs-node', speedup: { median: 2, low: 1.5, high: 2.25 } }])
     expect(table).toContain('2.00 ms  1.00 ms – 3.00 ms  tfjs-node     2.00  1.50 – 2.25')
   })
+  it('shows what a step compiles and keeps in memory', () => {
+    const peakBytes = { device: 545 * 2 ** 20, process: 879 * 2 ** 20 }
+    const table = rowTable([{ ...row, group: 'steps', work: 'search-step', compileShare: 0.0164, peakBytes }])
+    expect(table).toMatch(/compiling +tensors peak +process peak/)
+    expect(table).toMatch(/1\.64 % +545 MiB +879 MiB/)
+  })
   it('leaves out columns that are empty throughout', () => {
     expect(rowTable([row])).not.toMatch(/layer|GFLOP|peak|faster/)
   })

@@ -130,7 +130,35 @@ describe('rst doctor', () => {
     expect(jsonOf(await rst(['doctor', '--json']))).toMatchObject({
       device: 'CPU, AVX2, 2 threads',
       datasets: [{ name: 'mnist', dir: null }, {}],
+      sparseBelow: { winograd: 0.25, direct: 0.5 },
     })
+    expect(ran.stdout).toMatch(/SIMD target +AVX2\n/)
+    expect(ran.stdout).toMatch(/below 25\.0 % non-zero .* below 50\.0 %; the same on every machine/)
+    expect(ran.stdout).not.toContain('conv1')
+  })
+
+  it('shows the kernels of an architecture and of a ticket', async () => {
+    const asked = ['doctor', '--arch', 'conv4', '--width', '0.5', '--dataset', 'mnist', '--ratio', '0.05']
+    const ran = await rst(asked)
+    expect(ran.calls.doctor).toEqual([
+      { arch: 'conv4', width: 0.5, dataset: 'mnist', remainingRatio: 0.05, pattern: undefined },
+    ])
+    expect(ran.stdout).toMatch(/conv1 +3×3 +3 → 64 +2 +32×30 +5\.0 % +sparse +direct\n/)
+    const ticket = await rst(['doctor', '--ticket', 'a.safetensors', '--json'])
+    expect(ticket.calls.doctor).toEqual(['a.safetensors'])
+    expect(jsonOf(ticket).layers).toMatchObject([{ name: 'conv1', forward: 'sparse' }])
+  })
+
+  it.each([
+    [['--ratio', '0.1'], '--ratio needs --arch'],
+    [['--ticket', 'a', '--pattern', 'row'], '--pattern needs --arch'],
+    [['--arch', 'conv4'], '--arch needs --ratio'],
+    [['--arch', 'conv4', '--ratio', '1', '--ticket', 'a'], 'received both'],
+    [['--arch', 'conv5', '--ratio', '1'], "received 'conv5'"],
+  ])('refuses %j', async (options, message) => {
+    const ran = await rst(['doctor', ...options])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(message)
   })
 })
 

@@ -97,6 +97,11 @@ export async function rst(
     }
   }
   const attack = (name: string) => (options: Loose) => ({ name, norm: 'linf', ...options, settings: options })
+  const layersOf = (source: unknown) => {
+    called('doctor', source)
+    const conv = { name: 'conv1', weightShape: [64, 3, 3, 3], stride: 2, inputSize: [32, 30], density: 0.05 }
+    return [{ ...conv, forward: 'sparse', inputGradient: 'direct' }]
+  }
   const fake: Loose = {
     models: {
       canonicalName(arch: string) {
@@ -134,17 +139,20 @@ export async function rst(
         })),
       }
     },
-    doctor: async () => ({
+    doctor: async (options: Loose) => ({
       version: '0.1.0',
       node: 'v20',
       platform: 'linux-x64',
       device: 'CPU, AVX2, 2 threads',
+      simdTarget: 'AVX2',
+      sparseBelow: { winograd: 0.25, direct: 0.5 },
       memory: 2 ** 33,
       addon: '/addon.node',
       datasets: [
         { name: 'mnist', dir: null },
         { name: 'cifar10', dir: 'data/cifar10' },
       ],
+      ...(options.layersOf !== undefined && { layers: layersOf(options.layersOf) }),
     }),
   }
   Object.assign(fake, library)

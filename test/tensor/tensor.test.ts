@@ -196,7 +196,7 @@ describe('running out of memory', () => {
 })
 
 describe('devices', () => {
-  it('refuse threads and memory limits that cannot be', () => {
+  it('refuse options that cannot be', () => {
     for (const threads of [0, -1, 1.5, 5000, Number.NaN]) {
       expect(() => new Device({ threads })).toThrow(
         expect.objectContaining({ name: 'ConfigError', option: 'threads' }),
@@ -205,6 +205,8 @@ describe('devices', () => {
     for (const memoryLimit of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => new Device({ memoryLimit })).toThrow(expect.objectContaining({ option: 'memoryLimit' }))
     }
+    const sparse = 'always' as 'auto'
+    expect(() => new Device({ sparse })).toThrow(expect.objectContaining({ option: 'sparse' }))
   })
 
   it('are found by name', () => {

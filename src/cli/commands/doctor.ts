@@ -1,33 +1,92 @@
 // rst doctor
 import { Command } from 'commander'
-import { addOutputOptions, type OutputOptions } from '../options.ts'
+import type { MaskedArchitecture } from '../../doctor.ts'
+import { ConfigError } from '../../errors.ts'
+import type { LayerKernels } from '../../nn/layer-kernels.ts'
+import { formatPercent, formatTable } from '../format.ts'
+import type { Library } from '../library.ts'
+import { addLayersOptions, addOutputOptions, type LayersOptions } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 
 export function doctorCommand(context: Context): Command {
   const command = new Command('doctor')
-    .summary('show devices, libraries and data sets')
+    .summary('show devices, libraries, data sets and the choice of kernels')
     .description(
-      'Show what rst runs on: versions, device with SIMD and threads, memory, native addon and data sets.',
+      'Show what rst runs on: versions, device with SIMD and threads, memory, native addon and data sets. With --arch or --ticket, also which kernels compute each convolution: sparse (over the non-zero weights), winograd or direct (over all), on images of --dataset (default: cifar10).',
     )
-    .addHelpText('after', '\nExample:\n  $ rst doctor --json')
-  return addOutputOptions(command).action(runCommand<OutputOptions>(context, doctor))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ rst doctor --json\n  $ rst doctor --arch resnet18-cifar --ratio 0.05',
+    )
+  for (const add of [addLayersOptions, addOutputOptions]) add(command)
+  return command.action(runCommand<LayersOptions>(context, doctor))
 }
 
-async function doctor(_: OutputOptions, { terminal, loadLibrary }: Session): Promise<void> {
+async function doctor(options: LayersOptions, { terminal, loadLibrary }: Session): Promise<void> {
   const library = await loadLibrary()
-  const report = await library.doctor()
+  const report = await library.doctor({ layersOf: layersOf(options, library) })
+  const { winograd, direct } = report.sparseBelow
   const rows = [
     ['rst-native', report.version],
     ['Node.js', report.node],
     ['platform', report.platform],
     ['device', report.device],
+    ['SIMD target', report.simdTarget],
     ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
     ['addon', report.addon],
+    [
+      'sparse kernels',
+      `below ${formatPercent(winograd)} non-zero weights where Winograd applies, else below ${formatPercent(direct)}; the same on every machine, so that all give the same bits`,
+    ],
     ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data fetch ${name}`]),
   ]
   const width = Math.max(...rows.map(([label]) => label.length))
   terminal.result(
-    rows.map(([label, value]) => `${label.padEnd(width)}   ${value}`),
+    [
+      ...rows.map(([label, value]) => `${label.padEnd(width)}   ${value}`),
+      ...(report.layers ? ['', ...layerTable(report.layers)] : []),
+    ],
     report,
   )
+}
+
+/** @throws ConfigError for options that do not go together */
+function layersOf(
+  { ticket, arch, width, dataset, ratio, pattern }: LayersOptions,
+  { models }: Library,
+): string | MaskedArchitecture | undefined {
+  const stray = Object.entries({ width, dataset, ratio, pattern }).find(([, value]) => value !== undefined)
+  if (arch === undefined && stray) {
+    throw new ConfigError(`--${stray[0]} needs --arch: name the architecture whose layers to show.`, stray[0])
+  }
+  if (arch === undefined) return ticket
+  if (ticket !== undefined) {
+    throw new ConfigError('Expected --ticket or --arch but received both: leave one out.', 'ticket')
+  }
+  if (ratio === undefined) {
+    throw new ConfigError(
+      '--arch needs --ratio: give the share of weights kept, 1 for a dense network.',
+      'ratio',
+    )
+  }
+  return { arch: models.canonicalName(arch), width, dataset, remainingRatio: ratio, pattern }
+}
+
+function layerTable(layers: readonly LayerKernels[]): string[] {
+  return formatTable([
+    ['layer', 'kernel', 'channels', 'stride', 'input', 'non-zero', 'forward', 'input gradient'],
+    ...layers.map(({ name, weightShape, stride, inputSize, density, forward, inputGradient }) => {
+      const [outputs, inputs, rows, columns] = weightShape
+      return [
+        name,
+        `${rows}×${columns}`,
+        `${inputs} → ${outputs}`,
+        `${stride}`,
+        inputSize.join('×'),
+        formatPercent(density),
+        forward,
+        inputGradient,
+      ]
+    }),
+  ])
 }
