@@ -11,6 +11,7 @@
 #include "native/cpu/conv_plan.h"
 #include "native/cpu/cpu_backend.h"
 #include "native/cpu/dense_conv.h"
+#include "native/cpu/sparse/planar_conv.h"
 #include "native/cpu/sparse/sparse_conv.h"
 #include "native/cpu/winograd_conv.h"
 
@@ -24,16 +25,23 @@ constexpr double kSparseBelowWinograd = 0.3, kSparseBelowDirect = 0.4;
 
 // What a compiled weight is good for.
 struct ConvGeometry {
+  struct Side {
+    int64_t h, w, halo;
+    bool operator==(const Side&) const = default;
+  };
   int64_t stride, padding;
-  BlockedShape in, out;
+  Side in, out;
 
-  bool operator==(const ConvGeometry& g) const {
-    const auto same = [](const BlockedShape& a, const BlockedShape& b) {
-      return a.h == b.h && a.w == b.w && a.halo == b.halo;
-    };
-    return stride == g.stride && padding == g.padding && same(in, g.in) && same(out, g.out);
-  }
+  ConvGeometry() = default;
+  ConvGeometry(const ConvParams& p, const ImageShape& x, const ImageShape& y)
+      : stride(p.stride), padding(p.padding), in{x.h, x.w, x.halo}, out{y.h, y.w, y.halo} {}
+  bool operator==(const ConvGeometry&) const = default;
 };
+
+// Whether the sparse kernels serve a weight of that density.
+bool takes_sparse(const WeightView& weight, const ConvPlan& plan, double density) {
+  return density < (winograd_fits(weight, plan) ? kSparseBelowWinograd : kSparseBelowDirect);
+}
 
 struct CompiledWeight final : PackedWeight {
   ConvGeometry geometry;
@@ -43,17 +51,16 @@ struct CompiledWeight final : PackedWeight {
 // The cached compiled weight if it fits, else a new one in its place.
 const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllocator& allocator,
                                ThreadPool& pool, const WeightView& weight, const std::vector<ConvPlan>& plans,
-                               const ConvGeometry& geometry) {
+                               const BlockedShape& in, const ConvGeometry& geometry) {
   const auto* known = static_cast<const CompiledWeight*>(cache.get());
   if (known && known->geometry == geometry) return *known;
   auto fresh = std::make_shared<CompiledWeight>();
   fresh->geometry = geometry;
   const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
   for (const ConvPlan& plan : plans) {
-    const bool winograd = winograd_fits(weight, plan);
-    if (density < (winograd ? kSparseBelowWinograd : kSparseBelowDirect)) {
-      fresh->phases.push_back(compile_sparse(pool, weight, plan, geometry.in, density));
-    } else if (winograd) {
+    if (takes_sparse(weight, plan, density)) {
+      fresh->phases.push_back(compile_sparse(pool, weight, plan, in, density));
+    } else if (winograd_fits(weight, plan)) {
       fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
     } else {
       fresh->phases.push_back(compile_dense(allocator, pool, weight, plan));
@@ -63,34 +70,69 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   return *fresh;
 }
 
+struct PlanarWeight final : PackedWeight {
+  ConvGeometry geometry;
+  std::unique_ptr<PlanarConv> conv;  // null where the dense kernels serve
+};
+
+// The same for planar memory.
+const PlanarConv* compiled_planar(std::shared_ptr<PackedWeight>& cache, ThreadPool& pool,
+                                  const WeightView& weight, const KernelShape& kernel, const PlanarShape& in,
+                                  const PlanarShape& out, const ConvParams& p) {
+  const ConvGeometry geometry(p, in, out);
+  const auto* known = static_cast<const PlanarWeight*>(cache.get());
+  if (known && known->geometry == geometry) return known->conv.get();
+  auto fresh = std::make_shared<PlanarWeight>();
+  fresh->geometry = geometry;
+  const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
+  const ConvPlan plan = forward_plan(out, kernel, p);
+  if (takes_sparse(weight, plan, density))
+    fresh->conv = std::make_unique<PlanarConv>(pool, weight, plan, p, in, out, density);
+  cache = fresh;
+  return fresh->conv.get();
+}
+
 }  // namespace
 
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) {
-  const KernelShape k(w.shape);
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
-  const std::vector<ConvPlan> plans = {forward_plan(out.shape, k, p)};
-  run_conv(in, out, plans, cpu_storage(w).packed_forward, forward_view(plain_input(w), k), p, {});
+  run_forward(x, w, {}, y, p, {});
 }
 
 void CpuBackend::conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tensor& running_mean,
                                    const Tensor& running_var, const Tensor& residual, const Tensor& y,
                                    const ConvParams& p, const BatchNormParams& norm) {
-  const KernelShape k(w.shape);
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
+  const int64_t channels = w.shape[0];
   const float* mean = plain_input(running_mean);
   const float* variance = plain_input(running_var);
-  std::vector<float> scale, shift;
-  for (int64_t c = 0; c < k.out; ++c) {
+  const Buffer folded = scratch(2 * channels * static_cast<int64_t>(sizeof(float)));
+  float* scale = folded.as<float>();
+  float* shift = scale + channels;
+  for (int64_t c = 0; c < channels; ++c) {
     const double factor = 1 / std::sqrt(static_cast<double>(variance[c]) + norm.eps);
-    scale.push_back(static_cast<float>(factor));
-    shift.push_back(static_cast<float>(-mean[c] * factor));
+    scale[c] = static_cast<float>(factor);
+    shift[c] = static_cast<float>(-mean[c] * factor);
   }
-  const ConvFinish finish{scale.data(), shift.data(),
-                          residual.defined() ? blocked_input(residual).data : nullptr, norm.relu};
-  run_conv(in, out, {forward_plan(out.shape, k, p)}, cpu_storage(w).packed_forward,
-           forward_view(plain_input(w), k), p, finish);
+  run_forward(x, w, residual, y, p, {scale, shift, nullptr, norm.relu});
+}
+
+void CpuBackend::run_forward(const Tensor& x, const Tensor& w, const Tensor& residual, const Tensor& y,
+                             const ConvParams& p, ConvFinish finish) {
+  const KernelShape k(w.shape);
+  const WeightView weight = forward_view(plain_input(w), k);
+  if (x.shape[0] <= kPlanarImages) {
+    const PlanarConv* planar = compiled_planar(cpu_storage(w).packed_planar, pool_, weight, k,
+                                               PlanarShape(x.shape), PlanarShape(y.shape), p);
+    if (planar) {
+      const PlanarView in = planar_input(x);
+      if (residual.defined()) finish.residual = planar_input(residual).data;
+      planar->run(allocator_, pool_, in, planar_output(y), finish);
+      return;
+    }
+  }
+  const BlockedView in = blocked_input(x);
+  if (residual.defined()) finish.residual = blocked_input(residual).data;
+  const BlockedView out = blocked_output(y);
+  run_conv(in, out, {forward_plan(out.shape, k, p)}, cpu_storage(w).packed_forward, weight, p, finish);
 }
 
 void CpuBackend::conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p) {
@@ -108,8 +150,8 @@ void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const s
   for (const ConvPlan& plan : plans) halo = std::max(halo, plan.halo(in.shape));
   Buffer bordered;
   const BlockedView source = with_halo(in, halo, bordered);
-  const ConvGeometry geometry{p.stride, p.padding, source.shape, out.shape};
-  for (const auto& phase : compiled(cache, allocator_, pool_, weight, plans, geometry).phases) {
+  const ConvGeometry geometry(p, source.shape, out.shape);
+  for (const auto& phase : compiled(cache, allocator_, pool_, weight, plans, source.shape, geometry).phases) {
     phase->run(pool_, source, out, finish);
   }
 }

@@ -130,16 +130,16 @@ struct ChannelNumbers {
   float operator[](int64_t c) const { return data ? data[c] : otherwise; }
 };
 
-// Calls plane(p) for the plane of channel c in each block.
-template <class Plane>
-void for_each_block(const BlockedShape& s, int64_t c, const Plane& plane) {
-  for (int64_t b = 0; b < s.blocks(); ++b) plane(b * s.c + c);
+// Calls plane(p) for the plane of channel c in each block or image.
+template <class Geometry, class Plane>
+void for_each_block(const Geometry& s, int64_t c, const Plane& plane) {
+  for (int64_t p = c; p < s.planes(); p += s.c) plane(p);
 }
 
 // Calls task(c) for each channel. A channel is one task, so that its second pass finds it in the cache.
-template <class Task>
-void parallel_channels(ThreadPool& pool, const BlockedShape& s, const Task& task) {
-  const int64_t floats = std::max<int64_t>(1, s.blocks() * s.plane());
+template <class Geometry, class Task>
+void parallel_channels(ThreadPool& pool, const Geometry& s, const Task& task) {
+  const int64_t floats = std::max<int64_t>(1, s.planes() / std::max<int64_t>(1, s.c) * s.plane());
   pool.parallel_ranges(s.c, std::max<int64_t>(1, kTaskFloats / floats), [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) task(c);
   });
@@ -168,7 +168,8 @@ double images_pixels(const BlockedShape& s) {
   return static_cast<double>(s.n * s.h * s.w);
 }
 
-void forward_channel(const BlockedView& y, int64_t c, const NormForward& f, bool relu) {
+template <class View>
+void forward_channel(const View& y, int64_t c, const NormForward& f, bool relu) {
   for_each_block(y.shape, c, [&](int64_t p) {
     HWY_DYNAMIC_DISPATCH(forward_plane)(plane_rows(y.shape, p, p + 1), f, relu);
     clear_padded_lanes(y, p, p + 1);
@@ -261,12 +262,12 @@ void CpuBackend::batch_norm_eval(const Tensor& x, const Tensor& running_mean, co
   const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
   const float* means = plain_input(running_mean);
   const float* variances = plain_input(running_var);
-  const BlockedView in = blocked_input(x);
-  const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
-  const BlockedView out = blocked_output(y);
-  parallel_channels(pool_, in.shape, [&](int64_t c) {
-    const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
-    forward_channel(out, c, {in.data, added, out.data, means[c], scale, betas[c]}, p.relu);
+  with_views(x, y, [&](const auto& in, const auto& out) {
+    const float* added = residual.defined() ? input_like(out, residual).data : nullptr;
+    parallel_channels(pool_, in.shape, [&](int64_t c) {
+      const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
+      forward_channel(out, c, {in.data, added, out.data, means[c], scale, betas[c]}, p.relu);
+    });
   });
 }
 
