@@ -173,13 +173,15 @@ Buffer CpuBackend::bordered_buffer(const PlanarShape& shape) {
 
 void CpuBackend::convert(const BlockedView& from, const PlanarView& to) {
   const BlockedShape& s = from.shape;
-  pool_.parallel_for(s.planes(), [&](int64_t p) {
-    const int64_t b = p / s.c, ch = p % s.c;
-    for (int64_t y = 0; y < s.h; ++y) {
-      const float* row = from.at(b, ch, y, 0);
-      for (int lane = 0; lane < s.lanes(b); ++lane) {
-        float* out = to.at(b * kLanes + lane, ch, y, 0);
-        for (int64_t x = 0; x < s.w; ++x) out[x] = row[x * kLanes + lane];
+  pool_.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t b = p / s.c, ch = p % s.c;
+      for (int64_t y = 0; y < s.h; ++y) {
+        const float* row = from.at(b, ch, y, 0);
+        for (int lane = 0; lane < s.lanes(b); ++lane) {
+          float* out = to.at(b * kLanes + lane, ch, y, 0);
+          for (int64_t x = 0; x < s.w; ++x) out[x] = row[x * kLanes + lane];
+        }
       }
     }
   });
@@ -187,15 +189,17 @@ void CpuBackend::convert(const BlockedView& from, const PlanarView& to) {
 
 void CpuBackend::convert(const PlanarView& from, const BlockedView& to) {
   const BlockedShape& s = to.shape;
-  pool_.parallel_for(s.planes(), [&](int64_t p) {
-    const int64_t b = p / s.c, ch = p % s.c;
-    const int lanes = s.lanes(b);
-    for (int64_t y = 0; y < s.h; ++y) {
-      float* row = to.at(b, ch, y, 0);
-      if (lanes < kLanes) std::memset(row, 0, static_cast<size_t>(s.w * kLanes) * sizeof(float));
-      for (int lane = 0; lane < lanes; ++lane) {
-        const float* in = from.at(b * kLanes + lane, ch, y, 0);
-        for (int64_t x = 0; x < s.w; ++x) row[x * kLanes + lane] = in[x];
+  pool_.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t b = p / s.c, ch = p % s.c;
+      const int lanes = s.lanes(b);
+      for (int64_t y = 0; y < s.h; ++y) {
+        float* row = to.at(b, ch, y, 0);
+        if (lanes < kLanes) std::memset(row, 0, static_cast<size_t>(s.w * kLanes) * sizeof(float));
+        for (int lane = 0; lane < lanes; ++lane) {
+          const float* in = from.at(b * kLanes + lane, ch, y, 0);
+          for (int64_t x = 0; x < s.w; ++x) row[x * kLanes + lane] = in[x];
+        }
       }
     }
   });
