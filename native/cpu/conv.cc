@@ -11,6 +11,7 @@
 #include "native/cpu/conv_plan.h"
 #include "native/cpu/cpu_backend.h"
 #include "native/cpu/dense_conv.h"
+#include "native/cpu/rows.h"
 #include "native/cpu/sparse/planar_conv.h"
 #include "native/cpu/sparse/sparse_conv.h"
 #include "native/cpu/winograd_conv.h"
@@ -59,7 +60,7 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
   for (const ConvPlan& plan : plans) {
     if (takes_sparse(weight, plan, density)) {
-      fresh->phases.push_back(compile_sparse(pool, weight, plan, in, density));
+      fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, in, density));
     } else if (winograd_fits(weight, plan)) {
       fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
     } else {
@@ -92,6 +93,10 @@ const PlanarConv* compiled_planar(std::shared_ptr<PackedWeight>& cache, ThreadPo
   return fresh->conv.get();
 }
 
+double inverse_deviation(float variance, const BatchNormParams& norm) {
+  return 1 / std::sqrt(static_cast<double>(variance) + norm.eps);
+}
+
 }  // namespace
 
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) {
@@ -100,7 +105,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const
 
 void CpuBackend::conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tensor& running_mean,
                                    const Tensor& running_var, const Tensor& residual, const Tensor& y,
-                                   const ConvParams& p, const BatchNormParams& norm) {
+                                   const Tensor& positive, const ConvParams& p, const BatchNormParams& norm) {
   const int64_t channels = w.shape[0];
   const float* mean = plain_input(running_mean);
   const float* variance = plain_input(running_var);
@@ -108,44 +113,78 @@ void CpuBackend::conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tenso
   float* scale = folded.as<float>();
   float* shift = scale + channels;
   for (int64_t c = 0; c < channels; ++c) {
-    const double factor = 1 / std::sqrt(static_cast<double>(variance[c]) + norm.eps);
+    const double factor = inverse_deviation(variance[c], norm);
     scale[c] = static_cast<float>(factor);
     shift[c] = static_cast<float>(-mean[c] * factor);
   }
-  run_forward(x, w, residual, y, p, {scale, shift, nullptr, norm.relu});
+  run_forward(x, w, residual, y, p,
+              {.kind = ConvFinish::Kind::kForward,
+               .scale = scale,
+               .shift = shift,
+               .relu = norm.relu,
+               .positive = positive_output(positive)});
 }
 
 void CpuBackend::run_forward(const Tensor& x, const Tensor& w, const Tensor& residual, const Tensor& y,
                              const ConvParams& p, ConvFinish finish) {
   const KernelShape k(w.shape);
   const WeightView weight = forward_view(plain_input(w), k);
-  if (x.shape[0] <= kPlanarImages) {
+  if (x.shape[0] <= kPlanarImages && !finish.positive) {
     const PlanarConv* planar = compiled_planar(cpu_storage(w).packed_planar, pool_, weight, k,
                                                PlanarShape(x.shape), PlanarShape(y.shape), p);
     if (planar) {
       const PlanarView in = planar_input(x);
-      if (residual.defined()) finish.residual = planar_input(residual).data;
+      if (residual.defined()) finish.addend = planar_input(residual).data;
       planar->run(allocator_, pool_, in, planar_output(y), finish);
       return;
     }
   }
   const BlockedView in = blocked_input(x);
-  if (residual.defined()) finish.residual = blocked_input(residual).data;
+  if (residual.defined()) finish.addend = blocked_input(residual).data;
   const BlockedView out = blocked_output(y);
   run_conv(in, out, {forward_plan(out.shape, k, p)}, cpu_storage(w).packed_forward, weight, p, finish);
 }
 
-void CpuBackend::conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p) {
+void CpuBackend::conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& addend, const Tensor& dx,
+                                   const ConvParams& p) {
+  ConvFinish finish;
+  if (addend.defined()) {
+    finish.kind = ConvFinish::Kind::kBackward;
+    finish.addend = blocked_input(addend).data;
+  }
+  input_grad(dy, w, dx, p, finish);
+}
+
+void CpuBackend::conv2d_input_grad_batch_norm(const Tensor& dy, const Tensor& w, const Tensor& addend,
+                                              const Tensor& positive, const Tensor& running_var,
+                                              const Tensor& d_maps, const Tensor& d_sum, const ConvParams& p,
+                                              const BatchNormParams& norm) {
+  const float* variance = plain_input(running_var);
+  std::vector<float> scale;
+  for (int64_t c = 0; c < running_var.shape[0]; ++c) {
+    scale.push_back(static_cast<float>(inverse_deviation(variance[c], norm)));
+  }
+  const ConvFinish finish{.kind = ConvFinish::Kind::kBackward,
+                          .scale = scale.data(),
+                          .addend = addend.defined() ? blocked_input(addend).data : nullptr,
+                          .positive = positive_input(positive),
+                          .gradient = d_sum.defined() ? blocked_output(d_sum).data : nullptr};
+  input_grad(dy, w, d_maps, p, finish);
+}
+
+void CpuBackend::input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p,
+                            const ConvFinish& finish) {
   const KernelShape k(w.shape);
   const BlockedView in = blocked_input(dy);
   const BlockedView out = blocked_output(dx);
   run_conv(in, out, backward_plans(out.shape, k, p), cpu_storage(w).packed_backward,
-           backward_view(plain_input(w), k), p, {});
+           backward_view(plain_input(w), k), p, finish);
 }
 
 void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
                           std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p,
-                          const ConvFinish& finish) {
+                          ConvFinish finish) {
+  finish.stream = out.shape.size() * static_cast<int64_t>(sizeof(float)) > kStreamBytes;
   int64_t halo = 0;
   for (const ConvPlan& plan : plans) halo = std::max(halo, plan.halo(in.shape));
   Buffer bordered;

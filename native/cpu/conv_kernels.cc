@@ -2,6 +2,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/conv_kernels.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -49,7 +50,7 @@ HWY_NOINLINE void FinishTile(const ConvTileArgs& a) {
     for (int64_t pixel : a.out_pixels) {
       for (int lane = 0; lane < 16; lane += kVectorLanes) {
         const int64_t at = k * a.out_plane + pixel + lane;
-        hn::Store(Finished(d, hn::Load(d, a.out + at), a.finish, k, at), d, a.out + at);
+        StoreFinished(d, Finished(d, hn::Load(d, a.out + at), a.finish, k, at), a.finish, a.out + at);
       }
     }
   }
@@ -119,7 +120,9 @@ void ConvChannels(const ConvTileArgs& a) {
 
 void ConvTileEntry(const ConvTileArgs& a) {
   ConvChannels<kTileChannels>(a);
-  if (a.finish.scale) FinishTile(a);
+  if (a.finish.kind == ConvFinish::Kind::kNone) return;
+  FinishTile(a);
+  if (a.finish.stream) hwy::FlushStream();
 }
 
 template <int kOut, int kIn>

@@ -11,6 +11,29 @@ namespace rst::cpu {
 CpuBackend::CpuBackend(const CpuOptions& options)
     : allocator_(options.memory_limit), pool_(options.threads) {}
 
+namespace {
+
+// Calls visit(offset in blocked memory, index in plain memory) for each element.
+template <class Visit>
+void for_each_element(const BlockedShape& s, const Visit& visit) {
+  int64_t element = 0;
+  for (int64_t n = 0; n < s.n; ++n) {
+    for (int64_t c = 0; c < s.c; ++c) {
+      for (int64_t y = 0; y < s.h; ++y) {
+        for (int64_t x = 0; x < s.w; ++x) visit(s.offset(n / kLanes, c, y, x) + n % kLanes, element++);
+      }
+    }
+  }
+}
+
+void bits_to_plain(const BlockedShape& s, const uint8_t* bits, uint8_t* to) {
+  for_each_element(s, [&](int64_t offset, int64_t element) {
+    to[element] = static_cast<uint8_t>(bits[offset / 8] >> offset % 8 & 1);
+  });
+}
+
+}  // namespace
+
 std::shared_ptr<Storage> CpuBackend::new_storage() {
   return std::make_shared<CpuStorage>();
 }
@@ -92,8 +115,36 @@ PlanarView CpuBackend::planar_input(const Tensor& t) {
   return planar_view(Layout::kPlanar, t.shape, storage.buffer.as<void>());
 }
 
+uint8_t* CpuBackend::positive_output(const Tensor& t) {
+  if (!t.defined()) return nullptr;
+  auto& storage = cpu_storage(t);
+  // A vector of bits is read as eight bytes.
+  storage.buffer = scratch(BlockedShape(t.shape).size() / 8 + 8);
+  storage.layout = CpuStorage::Layout::kBits;
+  return storage.buffer.as<uint8_t>();
+}
+
+uint8_t* CpuBackend::positive_input(const Tensor& t) {
+  if (!t.defined()) return nullptr;
+  auto& storage = cpu_storage(t);
+  if (storage.layout == CpuStorage::Layout::kPlain) {
+    const Buffer plain = std::move(storage.buffer);
+    const auto* values = plain.as<const uint8_t>();
+    uint8_t* bits = positive_output(t);
+    std::memset(bits, 0, static_cast<size_t>(storage.buffer.bytes()));
+    for_each_element(BlockedShape(t.shape), [&](int64_t offset, int64_t element) {
+      if (values[element] != 0) bits[offset / 8] |= static_cast<uint8_t>(1 << offset % 8);
+    });
+  }
+  return storage.buffer.as<uint8_t>();
+}
+
 void* CpuBackend::plain_data(const Tensor& t) {
   auto& storage = cpu_storage(t);
+  if (storage.layout == Layout::kBits) {
+    const Buffer bits = std::move(storage.buffer);
+    bits_to_plain(BlockedShape(t.shape), bits.as<const uint8_t>(), plain_output<uint8_t>(t));
+  }
   if (storage.layout != Layout::kPlain) {
     const Layout layout = storage.layout;
     const Buffer from = std::move(storage.buffer);
@@ -110,7 +161,9 @@ void CpuBackend::upload(const Tensor& y, const void* bytes) {
 
 void CpuBackend::download(const Tensor& x, void* bytes) {
   const auto& storage = cpu_storage(x);
-  if (storage.layout != Layout::kPlain) {
+  if (storage.layout == Layout::kBits) {
+    bits_to_plain(BlockedShape(x.shape), storage.buffer.as<const uint8_t>(), static_cast<uint8_t*>(bytes));
+  } else if (storage.layout != Layout::kPlain) {
     convert(storage.layout, storage.buffer, x.shape, planar_view(Layout::kPlain, x.shape, bytes));
   } else if (x.bytes() > 0) {
     std::memcpy(bytes, storage.buffer.as<void>(), static_cast<size_t>(x.bytes()));

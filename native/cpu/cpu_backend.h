@@ -31,22 +31,29 @@ class CpuBackend final : public Backend {
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) override;
   void conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tensor& running_mean,
                          const Tensor& running_var, const Tensor& residual, const Tensor& y,
-                         const ConvParams& p, const BatchNormParams& norm) override;
-  void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p) override;
+                         const Tensor& positive, const ConvParams& p, const BatchNormParams& norm) override;
+  void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& addend, const Tensor& dx,
+                         const ConvParams& p) override;
+  void conv2d_input_grad_batch_norm(const Tensor& dy, const Tensor& w, const Tensor& addend,
+                                    const Tensor& positive, const Tensor& running_var, const Tensor& d_maps,
+                                    const Tensor& d_sum, const ConvParams& p,
+                                    const BatchNormParams& norm) override;
   void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const ConvParams& p) override;
 
   void batch_norm_train(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                         const Tensor& residual, const Tensor& gamma, const Tensor& beta, const Tensor& y,
-                        const Tensor& mean, const Tensor& inv_std, const BatchNormParams& p) override;
-  void batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& mean,
+                        const Tensor& mean, const Tensor& inv_std, const Tensor& positive,
+                        const BatchNormParams& p) override;
+  void batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& positive, const Tensor& mean,
                              const Tensor& inv_std, const Tensor& gamma, const Tensor& dx,
                              const Tensor& d_residual, const Tensor& d_gamma, const Tensor& d_beta,
                              const BatchNormParams& p) override;
   void batch_norm_eval(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                        const Tensor& residual, const Tensor& gamma, const Tensor& beta, const Tensor& y,
-                       const BatchNormParams& p) override;
-  void batch_norm_eval_grad(const Tensor& dy, const Tensor& y, const Tensor& running_var, const Tensor& gamma,
-                            const Tensor& dx, const Tensor& d_residual, const BatchNormParams& p) override;
+                       const Tensor& positive, const BatchNormParams& p) override;
+  void batch_norm_eval_grad(const Tensor& dy, const Tensor& positive, const Tensor& running_var,
+                            const Tensor& gamma, const Tensor& dx, const Tensor& d_residual,
+                            const BatchNormParams& p) override;
 
   void max_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) override;
   void max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor& dx, const PoolParams& p) override;
@@ -127,6 +134,9 @@ class CpuBackend final : public Backend {
     return static_cast<T*>(plain_data(t));
   }
   void* plain_data(const Tensor& t);
+  // The bits of a u8 tensor that says which activations are positive; null where it is undefined.
+  uint8_t* positive_output(const Tensor& t);
+  uint8_t* positive_input(const Tensor& t);
   static bool is_blocked(const Tensor& t);
   static bool is_planar(const Tensor& t);
   // Whether work on activations x goes over planar memory, else over blocked: as they lie, and small batches
@@ -148,11 +158,14 @@ class CpuBackend final : public Backend {
   PlanarView input_like(const PlanarView&, const Tensor& t) { return planar_input(t); }
   // A view of x with a border of at least `halo` pixels: x itself, or a copy kept alive in `storage`.
   BlockedView with_halo(const BlockedView& x, int64_t halo, Buffer& storage);
+  void input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p,
+                  const ConvFinish& finish);
   // Forward pass or input gradient, by the weight as compiled in `cache` (conv.cc).
   void run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
                 std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p,
-                const ConvFinish& finish);
-  // A forward convolution in the layout that suits batch and weight; sets the finish's residual.
+                ConvFinish finish);
+  // A forward convolution in the layout that suits batch and weight; the residual becomes the finish's
+  // addend.
   void run_forward(const Tensor& x, const Tensor& w, const Tensor& residual, const Tensor& y,
                    const ConvParams& p, ConvFinish finish);
   Buffer bordered_buffer(const BlockedShape& shape);

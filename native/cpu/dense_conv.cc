@@ -63,18 +63,7 @@ void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& 
     }
   }
   const int64_t pixel_count = plan_.pixels();
-  // No tap of a strided kernel reaches these pixels; only input gradients have such plans, and they have no
-  // finish.
-  if (taps == 0) {
-    pool.parallel_for(os.blocks() * os.c, [&](int64_t p) {
-      for (int64_t offset : out_pixels) {
-        std::memset(out.data + p * os.plane() + offset, 0, kLanes * sizeof(float));
-      }
-    });
-    return;
-  }
-
-  const int64_t chunk = std::clamp<int64_t>(kPanelBytes / (tile * taps * 4), 1, is.c);
+  const int64_t chunk = std::clamp<int64_t>(kPanelBytes / (tile * std::max<int64_t>(1, taps) * 4), 1, is.c);
   const int64_t row_bytes = chunk * is.row() * plan_.y.in_step * static_cast<int64_t>(sizeof(float));
   const int64_t strip_rows =
       std::max<int64_t>(1, kStripBytes / row_bytes - static_cast<int64_t>(plan_.y.taps.size()) + 1);

@@ -104,7 +104,13 @@ struct PackedWeight {
 
 class CpuStorage final : public Storage {
  public:
-  enum class Layout { kEmpty, kPlain, kBlocked, kPlanar };
+  enum class Layout {
+    kEmpty,
+    kPlain,
+    kBlocked,
+    kPlanar,
+    kBits,  // one bit an element of the blocked layout, in its order
+  };
 
   // To be called when the elements change.
   void forget_packed() {

@@ -6,31 +6,36 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/norm.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "native/cpu/positive-inl.h"
 #include "native/cpu/rows-inl.h"
 
 #ifndef RST_CPU_NORM_ONCE_
 #define RST_CPU_NORM_ONCE_
 namespace rst::cpu {
 
-// One channel's part of y = relu?((x − mean)·scale + beta + residual?).
+// One channel's part of y = relu?((x − mean)·scale + beta + residual?), positive = y > 0.
 struct NormForward {
   const float* x;
   const float* residual;  // may be null
   float* y;
+  uint8_t* positive;  // bits; may be null
+  bool relu, stream;
   float mean, scale, beta;
 };
 
 // One channel's part of dx = scale·(g − g_mean − (x − mean)·slope), d_residual = g, with
-// g = dy·[y > 0] or dy.
+// g = dy·[positive] or dy.
 struct NormBackward {
   const float* dy;
-  const float* y;  // null without ReLU
-  const float* x;  // null with running statistics: dx = scale·g
+  const uint8_t* positive;  // null without ReLU
+  const float* x;           // null with running statistics: dx = scale·g
   float* dx;
   float* d_residual;  // may be null
+  bool stream;
   float mean, scale, g_mean, slope;
 };
 
@@ -50,33 +55,61 @@ void plane_moments(const Rows& rows, const float* HWY_RESTRICT x, float shift, d
   });
 }
 
-template <bool kRelu, bool kResidual>
-HWY_INLINE void forward_rows(const Rows& rows, const NormForward& f) {
-  const float* HWY_RESTRICT x = f.x;
-  const float* HWY_RESTRICT residual = f.residual;
-  const float mean = f.mean, scale = f.scale, beta = f.beta;
-  map_rows(rows, f.y, [=](int64_t i) HWY_ATTR {
-    float v = (x[i] - mean) * scale + beta;
-    if (kResidual) v += residual[i];
-    return kRelu && v <= 0 ? 0 : v;  // a NaN stays
+using Activations = hn::CappedTag<float, kLanes>;
+using ActivationVec = hn::Vec<Activations>;
+
+// Calls visit(i) for each vector of all runs, whose length is a multiple of kLanes.
+template <class Visit>
+HWY_INLINE void for_each_vector(const Rows& rows, const Visit& visit) {
+  for_each_row(rows, [&](int64_t start) HWY_ATTR {
+    for (int64_t i = start; i < start + rows.length; i += static_cast<int64_t>(hn::Lanes(Activations())))
+      visit(i);
   });
 }
 
-void forward_plane(const Rows& rows, const NormForward& f, bool relu) {
-  if (f.residual) {
-    relu ? forward_rows<true, true>(rows, f) : forward_rows<false, true>(rows, f);
-  } else {
-    relu ? forward_rows<true, false>(rows, f) : forward_rows<false, false>(rows, f);
-  }
+template <bool kStream>
+HWY_INLINE void store(ActivationVec v, float* HWY_RESTRICT to) {
+  kStream ? hn::Stream(v, Activations(), to) : hn::Store(v, Activations(), to);
 }
 
-template <bool kRelu>
-HWY_INLINE void backward_sums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
+template <bool kStream>
+void forward_rows(const Rows& rows, const NormForward& f) {
+  const Activations d;
+  const auto mean = hn::Set(d, f.mean), scale = hn::Set(d, f.scale), beta = hn::Set(d, f.beta);
+  for_each_vector(rows, [&](int64_t i) HWY_ATTR {
+    ActivationVec v = hn::Add(hn::Mul(hn::Sub(hn::Load(d, f.x + i), mean), scale), beta);
+    if (f.residual) v = hn::Add(v, hn::Load(d, f.residual + i));
+    if (f.relu) v = hn::IfThenZeroElse(hn::Le(v, hn::Zero(d)), v);  // a NaN stays
+    if (f.positive) StorePositive(d, hn::Gt(v, hn::Zero(d)), f.positive, i);
+    store<kStream>(v, f.y + i);
+  });
+  if (kStream) hwy::FlushStream();
+}
+
+void forward_plane(const Rows& rows, const NormForward& f) {
+  f.stream ? forward_rows<true>(rows, f) : forward_rows<false>(rows, f);
+}
+
+// Over runs of any length; leaves `positive` alone.
+void planar_forward(const Rows& rows, const NormForward& f) {
+  const float* HWY_RESTRICT x = f.x;
+  const float* HWY_RESTRICT residual = f.residual;
+  const float mean = f.mean, scale = f.scale, beta = f.beta;
+  const bool relu = f.relu;
+  map_rows(rows, f.y, [=](int64_t i) HWY_ATTR {
+    float v = (x[i] - mean) * scale + beta;
+    if (residual) v += residual[i];
+    return relu && v <= 0 ? 0 : v;  // a NaN stays
+  });
+}
+
+// Adds Σg to the first sixteen totals and Σg·(x − mean) to the other sixteen.
+void backward_plane_sums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
   const Floats f;
   const DoubleVec mean = hn::Set(Doubles(), n.mean);
   sum_rows<2>(rows, totals, [&](int64_t i, DoubleVec* sums) HWY_ATTR {
     FloatVec g = hn::LoadU(f, n.dy + i);
-    if (kRelu) g = hn::IfThenElseZero(hn::Gt(hn::LoadU(f, n.y + i), hn::Zero(f)), g);
+    if (n.positive) g = hn::IfThenElseZero(LoadPositive(f, n.positive, i), g);
     const DoubleVec wide = to_double(g);
     const DoubleVec x = hn::Sub(to_double(hn::LoadU(f, n.x + i)), mean);
     sums[0] = hn::Add(sums[0], wide);
@@ -84,31 +117,23 @@ HWY_INLINE void backward_sums(const Rows& rows, const NormBackward& n, double* H
   });
 }
 
-// Adds Σg to the first sixteen totals and Σg·(x − mean) to the other sixteen.
-void backward_plane_sums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
-  n.y ? backward_sums<true>(rows, n, totals) : backward_sums<false>(rows, n, totals);
-}
-
-template <bool kRelu, bool kTrain>
-HWY_INLINE void backward_rows(const Rows& rows, const NormBackward& n) {
-  const float* HWY_RESTRICT dy = n.dy;
-  const float* HWY_RESTRICT y = n.y;
-  const float* HWY_RESTRICT x = n.x;
-  const float mean = n.mean, scale = n.scale, g_mean = n.g_mean, slope = n.slope;
-  map_rows(rows, n.dx, [=](int64_t i) HWY_ATTR {
-    const float g = !kRelu || y[i] > 0 ? dy[i] : 0;
-    return kTrain ? scale * (g - g_mean - (x[i] - mean) * slope) : scale * g;
+template <bool kStream>
+void backward_rows(const Rows& rows, const NormBackward& n) {
+  const Activations d;
+  const auto mean = hn::Set(d, n.mean), scale = hn::Set(d, n.scale), g_mean = hn::Set(d, n.g_mean),
+             slope = hn::Set(d, n.slope);
+  for_each_vector(rows, [&](int64_t i) HWY_ATTR {
+    ActivationVec g = hn::Load(d, n.dy + i);
+    if (n.positive) g = hn::IfThenElseZero(LoadPositive(d, n.positive, i), g);
+    if (n.d_residual) store<kStream>(g, n.d_residual + i);
+    if (n.x) g = hn::Sub(hn::Sub(g, g_mean), hn::Mul(hn::Sub(hn::Load(d, n.x + i), mean), slope));
+    store<kStream>(hn::Mul(scale, g), n.dx + i);
   });
-  if (!n.d_residual) return;
-  map_rows(rows, n.d_residual, [=](int64_t i) HWY_ATTR { return !kRelu || y[i] > 0 ? dy[i] : 0; });
+  if (kStream) hwy::FlushStream();
 }
 
 void backward_plane(const Rows& rows, const NormBackward& n) {
-  if (n.x) {
-    n.y ? backward_rows<true, true>(rows, n) : backward_rows<false, true>(rows, n);
-  } else {
-    n.y ? backward_rows<true, false>(rows, n) : backward_rows<false, false>(rows, n);
-  }
+  n.stream ? backward_rows<true>(rows, n) : backward_rows<false>(rows, n);
 }
 
 }  // namespace rst::cpu::HWY_NAMESPACE
@@ -120,6 +145,7 @@ namespace {
 
 HWY_EXPORT(plane_moments);
 HWY_EXPORT(forward_plane);
+HWY_EXPORT(planar_forward);
 HWY_EXPORT(backward_plane_sums);
 HWY_EXPORT(backward_plane);
 
@@ -168,10 +194,21 @@ double images_pixels(const BlockedShape& s) {
   return static_cast<double>(s.n * s.h * s.w);
 }
 
-template <class View>
-void forward_channel(const View& y, int64_t c, const NormForward& f, bool relu) {
+// Whether what is written should go past the caches.
+template <class Geometry>
+bool streams(const Geometry& s) {
+  return s.size() * static_cast<int64_t>(sizeof(float)) > kStreamBytes;
+}
+
+void forward_channel(const PlanarView& y, int64_t c, const NormForward& f) {
   for_each_block(y.shape, c, [&](int64_t p) {
-    HWY_DYNAMIC_DISPATCH(forward_plane)(plane_rows(y.shape, p, p + 1), f, relu);
+    HWY_DYNAMIC_DISPATCH(planar_forward)(plane_rows(y.shape, p, p + 1), f);
+  });
+}
+
+void forward_channel(const BlockedView& y, int64_t c, const NormForward& f) {
+  for_each_block(y.shape, c, [&](int64_t p) {
+    HWY_DYNAMIC_DISPATCH(forward_plane)(plane_rows(y.shape, p, p + 1), f);
     clear_padded_lanes(y, p, p + 1);
   });
 }
@@ -189,7 +226,7 @@ void backward_channel(const BlockedView& dx, int64_t c, const NormBackward& n) {
 void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                                   const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                                   const Tensor& y, const Tensor& mean, const Tensor& inv_std,
-                                  const BatchNormParams& p) {
+                                  const Tensor& positive, const BatchNormParams& p) {
   const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
   const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
   float* means = plain_output(mean);
@@ -199,6 +236,7 @@ void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, c
   const BlockedView in = blocked_input(x);
   const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
   const BlockedView out = blocked_output(y);
+  uint8_t* bits = positive_output(positive);
   const BlockedShape& s = in.shape;
   const double n = images_pixels(s);
   // One element has no unbiased variance; its biased one, zero, is the sensible stand-in.
@@ -219,14 +257,16 @@ void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, c
     running_means[c] =
         static_cast<float>((1 - momentum) * running_means[c] + momentum * (shift + difference));
     running_vars[c] = static_cast<float>((1 - momentum) * running_vars[c] + momentum * variance * unbiased);
-    forward_channel(out, c, {in.data, added, out.data, means[c], inv_stds[c] * gammas[c], betas[c]}, p.relu);
+    forward_channel(
+        out, c,
+        {in.data, added, out.data, bits, p.relu, streams(s), means[c], inv_stds[c] * gammas[c], betas[c]});
   });
 }
 
-void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& mean,
-                                       const Tensor& inv_std, const Tensor& gamma, const Tensor& dx,
-                                       const Tensor& d_residual, const Tensor& d_gamma, const Tensor& d_beta,
-                                       const BatchNormParams& p) {
+void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& positive,
+                                       const Tensor& mean, const Tensor& inv_std, const Tensor& gamma,
+                                       const Tensor& dx, const Tensor& d_residual, const Tensor& d_gamma,
+                                       const Tensor& d_beta, const BatchNormParams& p) {
   const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
   const float* means = plain_input(mean);
   const float* inv_stds = plain_input(inv_std);
@@ -234,14 +274,15 @@ void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const 
   float* d_betas = d_beta.defined() ? plain_output(d_beta) : nullptr;
   const BlockedView out_grad = blocked_input(dy);
   const BlockedView in = blocked_input(x);
-  const float* out = p.relu ? blocked_input(y).data : nullptr;
+  const uint8_t* bits = p.relu ? positive_input(positive) : nullptr;
   const BlockedView in_grad = blocked_output(dx);
   float* residual_grad = d_residual.defined() ? blocked_output(d_residual).data : nullptr;
   const BlockedShape& s = in.shape;
   const double n = images_pixels(s);
 
   parallel_channels(pool_, s, [&](int64_t c) {
-    NormBackward channel{out_grad.data, out, in.data, in_grad.data, residual_grad, means[c], 0, 0, 0};
+    NormBackward channel{
+        out_grad.data, bits, in.data, in_grad.data, residual_grad, streams(s), means[c], 0, 0, 0};
     const TwoSums sums = sum_channel(s, c, [&](const Rows& rows, double* totals) {
       HWY_DYNAMIC_DISPATCH(backward_plane_sums)(rows, channel, totals);
     });
@@ -257,32 +298,44 @@ void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const 
 
 void CpuBackend::batch_norm_eval(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
                                  const Tensor& residual, const Tensor& gamma, const Tensor& beta,
-                                 const Tensor& y, const BatchNormParams& p) {
+                                 const Tensor& y, const Tensor& positive, const BatchNormParams& p) {
   const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
   const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
   const float* means = plain_input(running_mean);
   const float* variances = plain_input(running_var);
-  with_views(x, y, [&](const auto& in, const auto& out) {
-    const float* added = residual.defined() ? input_like(out, residual).data : nullptr;
+  uint8_t* bits = positive_output(positive);
+  const auto run = [&](const auto& in, const float* added, const auto& out) {
     parallel_channels(pool_, in.shape, [&](int64_t c) {
       const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
-      forward_channel(out, c, {in.data, added, out.data, means[c], scale, betas[c]}, p.relu);
+      forward_channel(out, c,
+                      {in.data, added, out.data, bits, p.relu, streams(in.shape), means[c], scale, betas[c]});
     });
-  });
+  };
+  if (goes_planar(x) && !bits) {
+    const PlanarView in = planar_input(x);
+    const float* added = residual.defined() ? planar_input(residual).data : nullptr;
+    run(in, added, planar_output(y));
+  } else {
+    const BlockedView in = blocked_input(x);
+    const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
+    run(in, added, blocked_output(y));
+  }
 }
 
-void CpuBackend::batch_norm_eval_grad(const Tensor& dy, const Tensor& y, const Tensor& running_var,
+void CpuBackend::batch_norm_eval_grad(const Tensor& dy, const Tensor& positive, const Tensor& running_var,
                                       const Tensor& gamma, const Tensor& dx, const Tensor& d_residual,
                                       const BatchNormParams& p) {
   const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
   const float* variances = plain_input(running_var);
   const float* out_grad = blocked_input(dy).data;
-  const float* out = p.relu ? blocked_input(y).data : nullptr;
+  const uint8_t* bits = p.relu ? positive_input(positive) : nullptr;
   const BlockedView in_grad = blocked_output(dx);
   float* residual_grad = d_residual.defined() ? blocked_output(d_residual).data : nullptr;
   parallel_channels(pool_, in_grad.shape, [&](int64_t c) {
     const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
-    backward_channel(in_grad, c, {out_grad, out, nullptr, in_grad.data, residual_grad, 0, scale, 0, 0});
+    backward_channel(
+        in_grad, c,
+        {out_grad, bits, nullptr, in_grad.data, residual_grad, streams(in_grad.shape), 0, scale, 0, 0});
   });
 }
 

@@ -10,6 +10,9 @@ namespace rst::cpu {
 // Floats that one task should at least work on.
 constexpr int64_t kTaskFloats = 16384;
 
+// Tensors that are larger than this are written past the caches: they would not stay there anyway.
+constexpr int64_t kStreamBytes = int64_t{16} << 20;
+
 // planes × rows runs of `length` floats. Tensors of the same shape and layout share it.
 struct Rows {
   int64_t offset = 0;  // of the first run

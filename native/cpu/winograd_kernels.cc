@@ -2,6 +2,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/winograd_kernels.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -69,11 +70,12 @@ void OutputTransform(const WinogradOutputArgs& a) {
         OutputPoints(row, y);
         for (int j = 0; j < a.columns; ++j) {
           const int64_t at = c * a.out_plane + i * a.out_row + j * 16 + lane;
-          hn::Store(Finished(d, y[j], a.finish, c, at), d, a.out + at);
+          StoreFinished(d, Finished(d, y[j], a.finish, c, at), a.finish, a.out + at);
         }
       }
     }
   }
+  if (a.finish.stream) hwy::FlushStream();
 }
 
 }  // namespace rst::cpu::HWY_NAMESPACE

@@ -40,6 +40,16 @@ Shape conv_output(const char* op, const Shape& x, const Shape& w, const ConvPara
   return {x[0], w[0], output_size(op, x[2], w[2], p), output_size(op, x[3], w[3], p)};
 }
 
+// Of an input gradient: the attribute `shape`, against dy, w and an addend.
+Shape input_shape(const char* op, const OpCall& c) {
+  check_pair(op, "dy", c[0], c[1]);
+  const Shape x = c.attributes.shape("shape");
+  if (x.rank() != c[1].shape.rank()) throw_shape(std::string(op) + " expects 'shape' of the rank of 'w'.");
+  expect_shape(op, "dy", c[0], conv_output(op, x, c[1].shape, conv_params(c)));
+  if (c[2].defined()) expect_shape(op, "addend", c[2], x);
+  return x;
+}
+
 }  // namespace
 
 std::vector<OpSpec> conv_ops() {
@@ -54,7 +64,7 @@ std::vector<OpSpec> conv_ops() {
        [](Backend& b, const OpCall& c, auto out) { b.conv2d(c[0], c[1], out[0], conv_params(c)); }},
       {"conv2d_batch_norm",
        {{"x"}, {"w"}, {"running_mean"}, {"running_var"}, {"residual", DType::kF32, true}},
-       {"stride", "padding", "eps", "relu"},
+       {"stride", "padding", "eps", "relu", "positive"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          check_pair("conv2d_batch_norm", "x", c[0], c[1]);
          const Shape y = conv_output("conv2d_batch_norm", c[0].shape, c[1].shape, conv_params(c));
@@ -62,26 +72,36 @@ std::vector<OpSpec> conv_ops() {
          expect_shape("conv2d_batch_norm", "running_var", c[3], {y[1]});
          if (c[4].defined()) expect_shape("conv2d_batch_norm", "residual", c[4], y);
          norm_params(c.attributes);
-         return {{{y}}};
+         return {{{y}}, positive_output(c.attributes, y)};
        },
        [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], conv_params(c), norm_params(c.attributes));
+         b.conv2d_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1], conv_params(c),
+                             norm_params(c.attributes));
        }},
-      // `shape` is x's.
       {"conv2d_input_grad",
-       {{"dy"}, {"w"}},
+       {{"dy"}, {"w"}, {"addend", DType::kF32, true}},
        {"stride", "padding", "shape"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         check_pair("conv2d_input_grad", "dy", c[0], c[1]);
-         const Shape x = c.attributes.shape("shape");
-         if (x.rank() != c[1].shape.rank())
-           throw_shape("conv2d_input_grad expects 'shape' of the rank of 'w'.");
-         expect_shape("conv2d_input_grad", "dy", c[0],
-                      conv_output("conv2d_input_grad", x, c[1].shape, conv_params(c)));
-         return {{{x}}};
+         return {{{input_shape("conv2d_input_grad", c)}}};
        },
        [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_input_grad(c[0], c[1], out[0], conv_params(c));
+         b.conv2d_input_grad(c[0], c[1], c[2], out[0], conv_params(c));
+       }},
+      // `sum` asks for d_sum.
+      {"conv2d_input_grad_batch_norm",
+       {{"dy"}, {"w"}, {"addend", DType::kF32, true}, {"positive", DType::kU8, true}, {"running_var"}},
+       {"stride", "padding", "shape", "eps", "sum"},
+       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+         constexpr const char* kOp = "conv2d_input_grad_batch_norm";
+         const Shape x = input_shape(kOp, c);
+         if (c[3].defined()) expect_shape(kOp, "positive", c[3], x);
+         expect_shape(kOp, "running_var", c[4], {x[1]});
+         norm_params(c.attributes);
+         return {{{x}}, c.attributes.flag("sum") ? std::optional(TensorDesc{x}) : std::nullopt};
+       },
+       [](Backend& b, const OpCall& c, auto out) {
+         b.conv2d_input_grad_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1], conv_params(c),
+                                        norm_params(c.attributes));
        }},
       // `shape` is w's.
       {"conv2d_weight_grad",

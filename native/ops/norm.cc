@@ -8,11 +8,15 @@ BatchNormParams norm_params(const Attributes& a) {
   BatchNormParams p;
   if (a.has("eps")) p.eps = static_cast<float>(a.number("eps"));
   if (a.has("momentum")) p.momentum = static_cast<float>(a.number("momentum"));
-  p.relu = a.flag("relu");
+  if (a.has("relu")) p.relu = a.flag("relu");
   if (!(p.eps >= 0)) {
     throw_argument("Batch norm expects an eps of at least 0 but received " + std::to_string(p.eps) + ".");
   }
   return p;
+}
+
+std::optional<TensorDesc> positive_output(const Attributes& a, const Shape& shape) {
+  return a.flag("positive") ? std::optional(TensorDesc{shape, DType::kU8}) : std::nullopt;
 }
 
 namespace {
@@ -40,12 +44,11 @@ void check_forward(const char* op, const OpCall& c) {
   norm_params(c.attributes);
 }
 
-// The ReLU's gradient is read from the output.
-void check_relu_output(const char* op, const OpCall& c, const Tensor& y) {
-  if (c.attributes.flag("relu") && !y.defined()) {
-    throw_argument(std::string(op) + " with relu expects the forward output 'y' but received none.");
+void check_positive(const char* op, const OpCall& c, const Tensor& positive) {
+  if (c.attributes.flag("relu") && !positive.defined()) {
+    throw_argument(std::string(op) + " with relu expects 'positive' of the forward pass but received none.");
   }
-  expect_if_given(op, "y", y, c[0].shape);
+  expect_if_given(op, "positive", positive, c[0].shape);
 }
 
 std::optional<TensorDesc> when(bool wanted, const Shape& shape) {
@@ -61,7 +64,7 @@ OpSpec train_row() {
            {"residual", DType::kF32, true},
            {"gamma", DType::kF32, true},
            {"beta", DType::kF32, true}},
-          {"eps", "momentum", "relu"},
+          {"eps", "momentum", "relu", "positive"},
           [](const OpCall& c) -> Outputs {
             check_forward(kOp, c);
             if (c[0].elements() == 0) {
@@ -70,10 +73,10 @@ OpSpec train_row() {
                           c[0].shape.to_string() + ".");
             }
             const TensorDesc channels{{c[0].shape[1]}};
-            return {{{c[0].shape}}, channels, channels};
+            return {{{c[0].shape}}, channels, channels, positive_output(c.attributes, c[0].shape)};
           },
           [](Backend& b, const OpCall& c, auto out) {
-            b.batch_norm_train(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2],
+            b.batch_norm_train(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2], out[3],
                                norm_params(c.attributes));
           }};
 }
@@ -81,26 +84,27 @@ OpSpec train_row() {
 // `residual` and `affine` ask for the gradients to the residual and to gamma and beta.
 OpSpec train_grad_row() {
   constexpr const char* kOp = "batch_norm_train_grad";
-  return {kOp,
-          {{"dy"}, {"x"}, {"y", DType::kF32, true}, {"mean"}, {"inv_std"}, {"gamma", DType::kF32, true}},
-          {"relu", "residual", "affine"},
-          [](const OpCall& c) -> Outputs {
-            const Shape channels = channel_shape(kOp, "dy", c[0]);
-            expect_shape(kOp, "x", c[1], c[0].shape);
-            check_relu_output(kOp, c, c[2]);
-            expect_shape(kOp, "mean", c[3], channels);
-            expect_shape(kOp, "inv_std", c[4], channels);
-            expect_if_given(kOp, "gamma", c[5], channels);
-            const bool affine = c.attributes.flag("affine");
-            return {{{c[0].shape}},
-                    when(c.attributes.flag("residual"), c[0].shape),
-                    when(affine, channels),
-                    when(affine, channels)};
-          },
-          [](Backend& b, const OpCall& c, auto out) {
-            b.batch_norm_train_grad(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2], out[3],
-                                    norm_params(c.attributes));
-          }};
+  return {
+      kOp,
+      {{"dy"}, {"x"}, {"positive", DType::kU8, true}, {"mean"}, {"inv_std"}, {"gamma", DType::kF32, true}},
+      {"relu", "residual", "affine"},
+      [](const OpCall& c) -> Outputs {
+        const Shape channels = channel_shape(kOp, "dy", c[0]);
+        expect_shape(kOp, "x", c[1], c[0].shape);
+        check_positive(kOp, c, c[2]);
+        expect_shape(kOp, "mean", c[3], channels);
+        expect_shape(kOp, "inv_std", c[4], channels);
+        expect_if_given(kOp, "gamma", c[5], channels);
+        const bool affine = c.attributes.flag("affine");
+        return {{{c[0].shape}},
+                when(c.attributes.flag("residual"), c[0].shape),
+                when(affine, channels),
+                when(affine, channels)};
+      },
+      [](Backend& b, const OpCall& c, auto out) {
+        b.batch_norm_train_grad(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2], out[3],
+                                norm_params(c.attributes));
+      }};
 }
 
 OpSpec eval_row() {
@@ -112,24 +116,24 @@ OpSpec eval_row() {
            {"residual", DType::kF32, true},
            {"gamma", DType::kF32, true},
            {"beta", DType::kF32, true}},
-          {"eps", "relu"},
+          {"eps", "relu", "positive"},
           [](const OpCall& c) -> Outputs {
             check_forward(kOp, c);
-            return {{{c[0].shape}}};
+            return {{{c[0].shape}}, positive_output(c.attributes, c[0].shape)};
           },
           [](Backend& b, const OpCall& c, auto out) {
-            b.batch_norm_eval(c[0], c[1], c[2], c[3], c[4], c[5], out[0], norm_params(c.attributes));
+            b.batch_norm_eval(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], norm_params(c.attributes));
           }};
 }
 
 OpSpec eval_grad_row() {
   constexpr const char* kOp = "batch_norm_eval_grad";
   return {kOp,
-          {{"dy"}, {"y", DType::kF32, true}, {"running_var"}, {"gamma", DType::kF32, true}},
+          {{"dy"}, {"positive", DType::kU8, true}, {"running_var"}, {"gamma", DType::kF32, true}},
           {"eps", "relu", "residual"},
           [](const OpCall& c) -> Outputs {
             const Shape channels = channel_shape(kOp, "dy", c[0]);
-            check_relu_output(kOp, c, c[1]);
+            check_positive(kOp, c, c[1]);
             expect_shape(kOp, "running_var", c[2], channels);
             expect_if_given(kOp, "gamma", c[3], channels);
             norm_params(c.attributes);

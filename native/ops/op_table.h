@@ -73,8 +73,10 @@ std::vector<std::optional<TensorDesc>> check_call(const OpSpec& spec, const OpCa
 void expect_rank(const char* op, const char* input, const Tensor& t, int low, int high);
 void expect_shape(const char* op, const char* input, const Tensor& t, const Shape& expected);
 
-// With the eps and momentum that the attributes have; throws for an eps below 0.
+// With the eps, momentum and relu that the attributes have; throws for an eps below 0.
 BatchNormParams norm_params(const Attributes& attributes);
+// The output of which results of that shape are positive, where the attribute `positive` asks for it.
+std::optional<TensorDesc> positive_output(const Attributes& attributes, const Shape& shape);
 
 // The rows of each family.
 std::vector<OpSpec> attack_ops();

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "native/test/reference.h"
 
 namespace rst::test {
@@ -78,8 +80,8 @@ void check_forward_and_gradients(const ConvCase& c, const HostTensor& w) {
   const HostTensor y = reference::conv2d(x, w, c.p);
   const HostTensor dy = random_tensor(y.shape, 3);
   check_op("conv2d", {x, w}, conv_attributes(c.p), {y}, 1e-5);
-  check_op("conv2d_input_grad", {dy, w}, conv_attributes(c.p, c.x),
-           {reference::conv2d_input_grad(dy, w, c.x, c.p)}, 1e-5);
+  const HostTensor dx = reference::conv2d_input_grad(dy, w, c.x, c.p);
+  check_op("conv2d_input_grad", {dy, w, {}}, conv_attributes(c.p, c.x), {dx}, 1e-5);
   check_op("conv2d_weight_grad", {x, dy}, conv_attributes(c.p, c.w),
            {reference::conv2d_weight_grad(x, dy, c.w, c.p)}, 1e-5);
 }
@@ -120,9 +122,10 @@ TEST_CASE("dense 3×3 convolutions of enough channels for Winograd agree with th
   for (const ConvCase& c : cases) check_forward_and_gradients(c, random_tensor(c.w, 2));
 }
 
+constexpr double kEps = 1e-5;
+
 // Forward only: its gradients are those of batch norm and of the convolution.
 void check_batch_norm(const ConvCase& c, const HostTensor& w) {
-  constexpr double kEps = 1e-5;
   const HostTensor x = random_tensor(c.x, 1);
   const HostTensor convolved = reference::conv2d(x, w, c.p);
   const Shape channels{convolved.shape[1]};
@@ -132,9 +135,75 @@ void check_batch_norm(const ConvCase& c, const HostTensor& w) {
       AttributeList attributes = conv_attributes(c.p);
       attributes.push_back({"eps", {kEps}});
       attributes.push_back({"relu", {relu ? 1.0 : 0.0}});
-      check_op("conv2d_batch_norm", {x, w, mean, variance, residual}, attributes,
-               {reference::batch_norm(convolved, {mean, variance}, residual, {}, {}, kEps, relu)}, 1e-5);
+      attributes.push_back({"positive", {1}});
+      const HostTensor y = reference::batch_norm(convolved, {mean, variance}, residual, {}, {}, kEps, relu);
+      check_op("conv2d_batch_norm", {x, w, mean, variance, residual}, attributes, {y, reference::positive(y)},
+               1e-5);
     }
+  }
+}
+
+// The input gradient plus an addend, alone and carried on through the ReLU and batch norm before.
+void check_input_gradients(const ConvCase& c, const HostTensor& w) {
+  const HostTensor dy = random_tensor(reference::conv2d(filled(c.x, 0), w, c.p).shape, 3);
+  const HostTensor positive = random_integers(c.x, 4, 2), variance = random_tensor({c.x[1]}, 6, 0.5, 2);
+  const HostTensor dx = reference::conv2d_input_grad(dy, w, c.x, c.p);
+  const auto add = [](double a, double b) { return a + b; };
+  for (const HostTensor& addend : {HostTensor{}, random_tensor(c.x, 7)}) {
+    const HostTensor sum = addend.defined() ? reference::map(dx, addend, add) : dx;
+    check_op("conv2d_input_grad", {dy, w, addend}, conv_attributes(c.p, c.x), {sum}, 1e-5);
+    for (bool relu : {false, true}) {
+      const HostTensor d_sum =
+          relu ? reference::map(sum, positive, [](double g, double p) { return g * p; }) : sum;
+      const HostTensor d_maps = reference::map_channels(d_sum, [&](double g, int64_t channel) {
+        return g / std::sqrt(variance.values[static_cast<size_t>(channel)] + kEps);
+      });
+      for (bool wants_sum : {false, true}) {
+        AttributeList attributes = conv_attributes(c.p, c.x);
+        attributes.push_back({"eps", {kEps}});
+        attributes.push_back({"sum", {wants_sum ? 1.0 : 0.0}});
+        check_op("conv2d_input_grad_batch_norm", {dy, w, addend, relu ? positive : HostTensor{}, variance},
+                 attributes, {d_maps, wants_sum ? d_sum : HostTensor{}}, 1e-5);
+      }
+    }
+  }
+}
+
+TEST_CASE("input gradients take in an addend, and the ReLU and batch norm before") {
+  const std::vector<ConvCase> cases = {{{17, 18, 8, 4}, {20, 18, 3, 3}, {1, 1}},
+                                       {{3, 18, 7, 5}, {21, 18, 3, 3}, {1, 1}},
+                                       {{2, 3, 9, 19}, {4, 3, 7, 7}, {2, 3}},
+                                       {{17, 6, 8, 6}, {5, 6, 1, 1}, {2, 0}},
+                                       {{18, 9}, {5, 9}, {}}};
+  for (const ConvCase& c : cases) {
+    check_input_gradients(c, random_tensor(c.w, 2));
+    check_input_gradients(c, masked(signed_constant(random_tensor(c.w, 2)), 0.1));
+  }
+}
+
+// Samples first … first + count − 1.
+HostTensor slice_samples(const HostTensor& x, int64_t first, int64_t count) {
+  const int64_t size = x.shape.elements() / x.shape[0];
+  std::vector<int64_t> dims(x.shape.dims().begin(), x.shape.dims().end());
+  dims[0] = count;
+  const auto begin = x.values.begin() + first * size;
+  return {Shape(dims), {begin, begin + count * size}};
+}
+
+TEST_CASE("results larger than the caches are right too") {
+  const ConvCase c{{33, 40, 64, 64}, {40, 40, 3, 3}, {1, 1}};
+  const HostTensor x = random_tensor(c.x, 1), mean = random_tensor({40}, 5);
+  const HostTensor variance = random_tensor({40}, 6, 0.5, 2);
+  const AttributeList attributes{
+      {"stride", {1}}, {"padding", {1}}, {"eps", {kEps}}, {"relu", {1}}, {"positive", {1}}};
+  for (const double ratio : {0.02, 0.5}) {
+    const HostTensor w = masked(signed_constant(random_tensor(c.w, 2)), ratio);
+    // One image computed with many others and alone, where the result is small.
+    const auto many = run_op("conv2d_batch_norm", {x, w, mean, variance, x}, attributes);
+    const HostTensor last = slice_samples(x, 32, 1);
+    const auto one = run_op("conv2d_batch_norm", {last, w, mean, variance, last}, attributes);
+    CHECK(slice_samples(many[0], 32, 1).values == one[0].values);
+    CHECK(slice_samples(many[1], 32, 1).values == one[1].values);
   }
 }
 

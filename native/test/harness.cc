@@ -161,7 +161,7 @@ std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::v
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {
     call.inputs.push_back(inputs[i].defined() ? upload(device, inputs[i], spec.inputs[i].dtype) : Tensor{});
-    if (layout != InputLayout::kUploaded && inputs[i].defined())
+    if (layout != InputLayout::kUploaded && inputs[i].defined() && spec.inputs[i].dtype == DType::kF32)
       call.inputs.back() = as_activation(device, call.inputs.back(), layout);
   }
   const std::vector<Tensor> outputs = device.run(op, call);

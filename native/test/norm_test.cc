@@ -62,12 +62,13 @@ TEST_CASE("batch_norm_train agrees with the reference and moves the running stat
     const auto blend = [](double running, double value) { return 0.75 * running + 0.25 * value; };
     const HostTensor unbiased =
         reference::map(batch.variance, [&](double v) { return v * n / std::max(1.0, n - 1); });
-    check_op("batch_norm_train", {in.x, in.running_mean, in.running_var, in.residual, in.gamma, in.beta},
-             {{"eps", {kEps}}, {"momentum", {0.25}}, {"relu", {flag(c.relu)}}},
-             {reference::batch_norm(in.x, batch, in.residual, in.gamma, in.beta, kEps, c.relu), batch.mean,
-              inv_std(batch.variance), reference::map(in.running_mean, batch.mean, blend),
-              reference::map(in.running_var, unbiased, blend)},
-             1e-5);
+    const HostTensor y = reference::batch_norm(in.x, batch, in.residual, in.gamma, in.beta, kEps, c.relu);
+    check_op(
+        "batch_norm_train", {in.x, in.running_mean, in.running_var, in.residual, in.gamma, in.beta},
+        {{"eps", {kEps}}, {"momentum", {0.25}}, {"relu", {flag(c.relu)}}, {"positive", {1}}},
+        {y, batch.mean, inv_std(batch.variance), reference::positive(y),
+         reference::map(in.running_mean, batch.mean, blend), reference::map(in.running_var, unbiased, blend)},
+        1e-5);
   }
 }
 
@@ -86,7 +87,8 @@ TEST_CASE("batch_norm_train_grad agrees with central differences") {
     for (const InputLayout layout : layouts_of({dy})) {
       const auto gradients = run_op(
           "batch_norm_train_grad",
-          {dy, in.x, c.relu ? forward(inputs) : HostTensor{}, batch.mean, inv_std(batch.variance), in.gamma},
+          {dy, in.x, c.relu ? reference::positive(forward(inputs)) : HostTensor{}, batch.mean,
+           inv_std(batch.variance), in.gamma},
           {{"relu", {flag(c.relu)}}, {"residual", {flag(c.residual)}}, {"affine", {flag(c.affine)}}}, layout);
       REQUIRE(gradients.size() == 4);
       check_gradient("batch_norm_train to x", forward, inputs, 0, dy, gradients[0]);
@@ -104,10 +106,10 @@ TEST_CASE("batch_norm_train_grad agrees with central differences") {
 TEST_CASE("batch_norm_eval agrees with the reference") {
   for (const NormCase& c : norm_cases()) {
     const NormInputs in(c);
+    const HostTensor y = reference::batch_norm(in.x, {in.running_mean, in.running_var}, in.residual, in.gamma,
+                                               in.beta, kEps, c.relu);
     check_op("batch_norm_eval", {in.x, in.running_mean, in.running_var, in.residual, in.gamma, in.beta},
-             {{"eps", {kEps}}, {"relu", {flag(c.relu)}}},
-             {reference::batch_norm(in.x, {in.running_mean, in.running_var}, in.residual, in.gamma, in.beta,
-                                    kEps, c.relu)},
+             {{"eps", {kEps}}, {"relu", {flag(c.relu)}}, {"positive", {1}}}, {y, reference::positive(y)},
              1e-5);
   }
 }
@@ -121,9 +123,10 @@ TEST_CASE("batch_norm_eval_grad agrees with central differences") {
     };
     const std::vector<HostTensor> inputs{in.x, in.residual};
     const HostTensor dy = random_tensor(c.shape, 7);
-    const auto gradients = run_op(
-        "batch_norm_eval_grad", {dy, c.relu ? forward(inputs) : HostTensor{}, in.running_var, in.gamma},
-        {{"eps", {kEps}}, {"relu", {flag(c.relu)}}, {"residual", {flag(c.residual)}}});
+    const auto gradients =
+        run_op("batch_norm_eval_grad",
+               {dy, c.relu ? reference::positive(forward(inputs)) : HostTensor{}, in.running_var, in.gamma},
+               {{"eps", {kEps}}, {"relu", {flag(c.relu)}}, {"residual", {flag(c.residual)}}});
     REQUIRE(gradients.size() == 2);
     check_gradient("batch_norm_eval to x", forward, inputs, 0, dy, gradients[0]);
     CHECK(gradients[1].defined() == c.residual);
@@ -137,7 +140,7 @@ TEST_CASE("batch_norm_train keeps its digits where the mean is large") {
   const auto batch = reference::channel_statistics(x);
   const HostTensor running = filled({2}, 0);
   const auto actual = run_op("batch_norm_train", {x, running, running, {}, {}, {}},
-                             {{"eps", {kEps}}, {"momentum", {1}}, {"relu", {0}}});
+                             {{"eps", {kEps}}, {"momentum", {1}}, {"relu", {0}}, {"positive", {0}}});
   check_close("y", actual[0], reference::batch_norm(x, batch, {}, {}, {}, kEps, false), 1e-4);
   check_close("mean", actual[1], batch.mean, 1e-6);
   check_close("inv_std", actual[2], inv_std(batch.variance), 1e-6);
@@ -149,7 +152,7 @@ TEST_CASE("batch_norm_train passes a NaN and an infinity on") {
     x.values[0] = bad;
     const HostTensor running = filled({2}, 0);
     const auto actual = run_op("batch_norm_train", {x, running, running, {}, {}, {}},
-                               {{"eps", {kEps}}, {"momentum", {0.1}}, {"relu", {1}}});
+                               {{"eps", {kEps}}, {"momentum", {0.1}}, {"relu", {1}}, {"positive", {0}}});
     CHECK(std::isnan(actual[0].values[0]));
     CHECK(std::isfinite(actual[0].values[4]));  // the other channel
   }
@@ -157,16 +160,17 @@ TEST_CASE("batch_norm_train passes a NaN and an infinity on") {
 
 TEST_CASE("batch norm refuses wrong calls") {
   const HostTensor x = random_tensor({3, 2, 2, 2}, 1), two = filled({2}, 1), three = filled({3}, 1);
-  const AttributeList eval{{"eps", {kEps}}, {"relu", {0}}};
+  const AttributeList eval{{"eps", {kEps}}, {"relu", {0}}, {"positive", {0}}};
   check_throws(ErrorCode::kShape, "batch_norm_eval", {x, three, two, {}, {}, {}}, eval);
   check_throws(ErrorCode::kShape, "batch_norm_eval", {x, two, two, two, {}, {}}, eval);
   check_throws(ErrorCode::kArgument, "batch_norm_eval", {x, two, two, {}, {}, {}},
-               {{"eps", {-1}}, {"relu", {0}}});
-  check_throws(ErrorCode::kArgument, "batch_norm_eval", {x, two, two, {}, {}, {}}, {{"relu", {0}}});
+               {{"eps", {-1}}, {"relu", {0}}, {"positive", {0}}});
+  check_throws(ErrorCode::kArgument, "batch_norm_eval", {x, two, two, {}, {}, {}},
+               {{"relu", {0}}, {"positive", {0}}});
   check_throws(ErrorCode::kArgument, "batch_norm_eval_grad", {x, {}, two, {}},
                {{"eps", {kEps}}, {"relu", {1}}, {"residual", {0}}});
   check_throws(ErrorCode::kShape, "batch_norm_train", {filled({0, 2}, 0), two, two, {}, {}, {}},
-               {{"eps", {kEps}}, {"momentum", {0.1}}, {"relu", {0}}});
+               {{"eps", {kEps}}, {"momentum", {0.1}}, {"relu", {0}}, {"positive", {0}}});
 }
 
 }  // namespace

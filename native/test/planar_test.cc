@@ -100,7 +100,7 @@ TEST_CASE("convolutions of a few images give the bits of a batch") {
     const HostTensor y = run_op("conv2d", {x, w}, attributes)[0];
     const Shape channels{c.w[0]};
     const HostTensor mean = random_tensor(channels, 5), variance = random_tensor(channels, 6, 0.5, 2);
-    attributes.insert(attributes.end(), {{"eps", {1e-5}}, {"relu", {1}}});
+    attributes.insert(attributes.end(), {{"eps", {1e-5}}, {"relu", {1}}, {"positive", {0}}});
     for (const HostTensor& residual : {HostTensor{}, random_tensor(y.shape, 7)}) {
       check_batch_sizes("conv2d_batch_norm", {x, w, mean, variance, residual},
                         {true, false, false, false, true}, attributes, {1, 3, 8});
@@ -126,7 +126,7 @@ TEST_CASE("ops between convolutions give the bits of a batch") {
     check("copy", {x}, {true}, {});
     for (const HostTensor& residual : {HostTensor{}, z}) {
       check("batch_norm_eval", {x, mean, positive, residual, positive, mean},
-            {true, false, false, true, false, false}, {{"eps", {1e-5}}, {"relu", {1}}});
+            {true, false, false, true, false, false}, {{"eps", {1e-5}}, {"relu", {1}}, {"positive", {0}}});
     }
     check("global_avg_pool", {x}, {true}, {});
     for (const auto& [kernel, stride, padding] : {std::array{1, 1, 0}, {2, 2, 0}, {3, 2, 1}, {3, 1, 1}}) {

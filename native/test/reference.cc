@@ -144,6 +144,10 @@ HostTensor batch_norm(const HostTensor& x, const ChannelStatistics& statistics, 
   return relu ? map(y, [](double v) { return std::max(v, 0.0); }) : y;
 }
 
+HostTensor positive(const HostTensor& y) {
+  return map(y, [](double v) { return v > 0 ? 1.0 : 0.0; });
+}
+
 HostTensor max_pool2d(const HostTensor& x, const PoolParams& p) {
   return pool(x, p, [](const auto& window) { return *std::max_element(window.begin(), window.end()); });
 }

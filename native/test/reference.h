@@ -23,6 +23,9 @@ ChannelStatistics channel_statistics(const HostTensor& x);
 HostTensor batch_norm(const HostTensor& x, const ChannelStatistics& statistics, const HostTensor& residual,
                       const HostTensor& gamma, const HostTensor& beta, double eps, bool relu);
 
+// 1 where y > 0, else 0.
+HostTensor positive(const HostTensor& y);
+
 HostTensor max_pool2d(const HostTensor& x, const PoolParams& p);
 HostTensor avg_pool2d(const HostTensor& x, const PoolParams& p);
 HostTensor global_avg_pool(const HostTensor& x);

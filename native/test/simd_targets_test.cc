@@ -73,7 +73,12 @@ TEST_CASE("all instruction sets with fused multiply-add give the same bits of a 
       check_conv_targets("conv2d", {wide, w}, {{"stride", {1}}, {"padding", {1}}});
       AttributeList with_shape = geometry;
       with_shape.push_back({"shape", dims_of(x_shape)});
-      check_conv_targets("conv2d_input_grad", {dy, w}, with_shape);
+      check_conv_targets("conv2d_input_grad", {dy, w, {}}, with_shape);
+      with_shape.push_back({"eps", {1e-5}});
+      with_shape.push_back({"sum", {1}});
+      check_conv_targets("conv2d_input_grad_batch_norm",
+                         {dy, w, x, random_integers(x_shape, 5, 2), random_tensor({67}, 6, 0.5, 2)},
+                         with_shape);
     }
   }
   AttributeList with_shape = geometry;
@@ -116,15 +121,16 @@ TEST_CASE("all instruction sets give the same bits") {
 void check_activation_targets(int64_t images) {
   const Shape shape{images, 5, 7, 6};
   const HostTensor x = random_tensor(shape, 1), y = random_tensor(shape, 2), dy = random_tensor(shape, 3);
+  const HostTensor positive_y = random_integers(shape, 6, 2);
   const HostTensor mean = random_tensor({5}, 4), positive = random_tensor({5}, 5, 0.5, 2);
   const AttributeList window{{"kernel", {3}}, {"stride", {2}}, {"padding", {1}}};
   check_all_targets("batch_norm_train", {x, mean, positive, y, positive, mean},
-                    {{"eps", {1e-5}}, {"momentum", {0.1}}, {"relu", {1}}});
-  check_all_targets("batch_norm_train_grad", {dy, x, y, mean, positive, positive},
+                    {{"eps", {1e-5}}, {"momentum", {0.1}}, {"relu", {1}}, {"positive", {1}}});
+  check_all_targets("batch_norm_train_grad", {dy, x, positive_y, mean, positive, positive},
                     {{"relu", {1}}, {"residual", {1}}, {"affine", {1}}});
   check_all_targets("batch_norm_eval", {x, mean, positive, y, positive, mean},
-                    {{"eps", {1e-5}}, {"relu", {1}}});
-  check_all_targets("batch_norm_eval_grad", {dy, y, positive, {}},
+                    {{"eps", {1e-5}}, {"relu", {1}}, {"positive", {1}}});
+  check_all_targets("batch_norm_eval_grad", {dy, positive_y, positive, {}},
                     {{"eps", {1e-5}}, {"relu", {1}}, {"residual", {0}}});
   check_all_targets("normalize", {x}, {{"mean", mean.values}, {"std", positive.values}});
   check_all_targets("mul", {x, y}, {});

@@ -1,8 +1,12 @@
 // Reverse-mode differentiation: ops record themselves on the current tape, gradients are asked for explicitly.
 import { ShapeError } from '../errors.ts'
+import type { ConvInputGradient } from './conv-gradient.ts'
 import { runOp } from './run.ts'
 import { ownedByScope, scope } from './scope.ts'
 import { Tensor } from './tensor.ts'
+
+/** A gradient, or the convolution that will give it. */
+export type Gradient = Tensor | ConvInputGradient
 
 /**
  * From the gradients of a node's outputs (null where nothing depends on one) to those of its inputs. `wanted` says
@@ -11,36 +15,73 @@ import { Tensor } from './tensor.ts'
 export type Backward = (
   outputGradients: readonly (Tensor | null)[],
   wanted: readonly boolean[],
-) => (Tensor | null)[]
+) => (Gradient | null)[]
+
+/** The same for a node that takes the gradient of its outputs in either form. */
+export type FusingBackward = (
+  outputGradients: readonly (Gradient | null)[],
+  wanted: readonly boolean[],
+) => (Gradient | null)[]
 
 interface Node {
   inputs: readonly (Tensor | null)[]
   outputs: readonly Tensor[]
-  backward: Backward
+  backward: FusingBackward
+  fuses: boolean
 }
 
 interface Tape {
   nodes: Node[]
   tracked: Set<Tensor>
+  /** What a backward function will read. */
+  saved: Set<Tensor>
 }
 
 let current: Tape | null = null
+
+/** @internal Whether a gradient to the tensor is asked for, directly or through what it depends on. */
+export function isTracked(tensor: Tensor | null | undefined): boolean {
+  return tensor ? (current?.tracked.has(tensor) ?? false) : false
+}
+
+interface RecordOptions {
+  /** The tensors that `backward` reads. Default: all inputs and outputs. */
+  saves?: readonly (Tensor | null)[]
+}
+
+export const savesNothing: RecordOptions = { saves: [] }
 
 /** @internal Called by each differentiable op: kept only if an input leads to a tensor being differentiated. */
 export function record(
   inputs: readonly (Tensor | null)[],
   outputs: readonly Tensor[],
   backward: Backward,
+  options: RecordOptions = {},
 ): void {
-  const tape = current
-  if (!tape || !inputs.some(input => input && tape.tracked.has(input))) return
-  tape.nodes.push({ inputs, outputs, backward })
-  for (const output of outputs) tape.tracked.add(output)
+  push({ inputs, outputs, backward: backward as FusingBackward, fuses: false }, options)
 }
 
-/** Disposes an intermediate value unless a tape may still need it: for forward passes that keep memory low. */
+/** @internal The same for an op that can take the gradient of its outputs as a convolution still to be run. */
+export function recordFusing(
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly Tensor[],
+  backward: FusingBackward,
+  options: RecordOptions = {},
+): void {
+  push({ inputs, outputs, backward, fuses: true }, options)
+}
+
+function push(node: Node, { saves = [...node.inputs, ...node.outputs] }: RecordOptions): void {
+  const tape = current
+  if (!tape || !node.inputs.some(input => input && tape.tracked.has(input))) return
+  tape.nodes.push(node)
+  for (const output of node.outputs) tape.tracked.add(output)
+  for (const tensor of saves) if (tensor) tape.saved.add(tensor)
+}
+
+/** Disposes an intermediate value that only a backward pass may still need, unless one does: to keep memory low. */
 export function release(tensor: Tensor): void {
-  if (!current) tensor.dispose()
+  if (!current || (!current.saved.has(tensor) && ownedByScope(tensor))) tensor.dispose()
 }
 
 /**
@@ -57,7 +98,7 @@ export function grad<T extends Tensor | { loss: Tensor }>(
   wrt: readonly Tensor[],
 ): { value: T; gradients: Tensor[] } {
   return scope(() => {
-    const tape: Tape = { nodes: [], tracked: new Set(wrt) }
+    const tape: Tape = { nodes: [], tracked: new Set(wrt), saved: new Set() }
     const outer = current
     current = tape
     let value: T
@@ -75,10 +116,34 @@ export function grad<T extends Tensor | { loss: Tensor }>(
 }
 
 function backpropagate(tape: Tape, loss: Tensor, wrt: readonly Tensor[], kept: Set<Tensor>): Tensor[] {
-  const gradients = new Map<Tensor, Tensor>([[loss, filled(loss, 1)]])
+  const gradients = new Map<Tensor, Gradient>([[loss, filled(loss, 1)]])
   const targets = new Set(wrt)
+  let spent: Tensor[] = []
+  /** Runs what is still to be run. */
+  const tensorOf = (gradient: Gradient): Tensor => {
+    if (isTensor(gradient)) return gradient
+    spent.push(...gradient.operands)
+    return gradient.run()
+  }
+  const sum = (a: Gradient, b: Gradient): Gradient => {
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      if (!isTensor(one) && one.operands.length === 1) {
+        one.add(tensorOf(other))
+        return one
+      }
+    }
+    const [x, y] = [tensorOf(a), tensorOf(b)]
+    spent.push(x, y)
+    return runOp(x.device, 'add', [x, y], {})[0] as Tensor
+  }
   for (let node = tape.nodes.pop(); node; node = tape.nodes.pop()) {
-    const spent: Tensor[] = []
+    for (const output of node.outputs) {
+      const gradient = gradients.get(output)
+      if (gradient && (!node.fuses || targets.has(output))) gradients.set(output, tensorOf(gradient))
+    }
     const outputGradients = node.outputs.map(output => gradients.get(output) ?? null)
     if (outputGradients.some(gradient => gradient !== null)) {
       const wanted = node.inputs.map(input => input !== null && tape.tracked.has(input))
@@ -87,11 +152,7 @@ function backpropagate(tape: Tape, loss: Tensor, wrt: readonly Tensor[], kept: S
         const gradient = inputGradients[i]
         if (!input || !gradient || !wanted[i]) return
         const known = gradients.get(input)
-        if (known) spent.push(known, gradient)
-        gradients.set(
-          input,
-          known ? (runOp(input.device, 'add', [known, gradient], {})[0] as Tensor) : gradient,
-        )
+        gradients.set(input, known ? sum(known, gradient) : gradient)
       })
     }
     // Whatever used these outputs came later on the tape and is done.
@@ -99,16 +160,31 @@ function backpropagate(tape: Tape, loss: Tensor, wrt: readonly Tensor[], kept: S
       const gradient = gradients.get(output)
       if (gradient && !targets.has(output)) {
         gradients.delete(output)
-        spent.push(gradient)
+        spent.push(...(isTensor(gradient) ? [gradient] : gradient.operands))
       }
-      if (!kept.has(output) && ownedByScope(output)) output.dispose()
+      if (kept.has(output) || !ownedByScope(output)) continue
+      for (const [input, waiting] of gradients) {
+        if (!isTensor(waiting) && waiting.convolvesWith(output)) gradients.set(input, tensorOf(waiting))
+      }
+      output.dispose()
     }
-    // An addition hands one gradient to both its inputs, so another entry may still hold it.
-    const live = new Set(gradients.values())
+    // A gradient may go to several inputs, and be an operand of one that is still to be run.
+    const live = new Set([...gradients.values()].flatMap(g => (isTensor(g) ? [g] : g.operands)))
     for (const gradient of spent) if (!live.has(gradient)) gradient.dispose()
+    spent = spent.filter(gradient => live.has(gradient))
   }
-  return wrt.map(target => gradients.get(target) ?? filled(target, 0))
+  const results = wrt.map(target => {
+    const gradient = gradients.get(target)
+    const result = gradient ? tensorOf(gradient) : filled(target, 0)
+    if (gradient) gradients.set(target, result)
+    return result
+  })
+  const returned = new Set(results)
+  for (const gradient of spent) if (!returned.has(gradient)) gradient.dispose()
+  return results
 }
+
+const isTensor = (gradient: Gradient): gradient is Tensor => gradient instanceof Tensor
 
 function filled(like: Tensor, value: number): Tensor {
   return runOp(like.device, 'fill', [], { shape: like.shape, value })[0] as Tensor

@@ -10,13 +10,13 @@ namespace {
 // Input channels that are computed in one go: so many that about kListLength kept weights of each output
 // channel hide loading and storing the partial sums, but few enough that their window stays in the inner
 // caches.
-constexpr double kListLength = 16;
-constexpr int64_t kLeastBlock = 16, kLargestBlock = 64;
+constexpr double kListLength = 10;
+constexpr int64_t kLeastBlock = 16, kLargestBlock = 128;
 
 int64_t channels_of_block(int64_t taps, double density) {
   const double wanted = kListLength / std::max(1e-6, static_cast<double>(taps) * density);
   // 1×1 kernels have a small window for each channel, so they take more of them.
-  const int64_t largest = taps == 1 ? 8 * kLargestBlock : kLargestBlock;
+  const int64_t largest = taps == 1 ? 4 * kLargestBlock : kLargestBlock;
   return std::clamp(static_cast<int64_t>(std::min(wanted, 1e6)), kLeastBlock, largest);
 }
 

@@ -11,7 +11,8 @@ namespace rst::cpu {
 double weight_density(ThreadPool& pool, const float* weight, int64_t count);
 
 // The weight compiled for inputs of the geometry of `in`. Weights that are all ±c take additions only.
-std::unique_ptr<CompiledConv> compile_sparse(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
+std::unique_ptr<CompiledConv> compile_sparse(CachingAllocator& allocator, ThreadPool& pool,
+                                             const WeightView& weight, const ConvPlan& plan,
                                              const BlockedShape& in, double density);
 
 }  // namespace rst::cpu

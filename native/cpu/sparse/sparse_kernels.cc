@@ -1,7 +1,10 @@
 #include "native/cpu/sparse/sparse_kernels.h"
 
+#include <utility>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/sparse/sparse_kernels.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -29,47 +32,55 @@ int TilePixels() {
   return kTilePixels;
 }
 
-// Apart from the sums, so that these stay in registers; what it reads was just written.
-HWY_NOINLINE void FinishTile(const SparseTileArgs& a, int64_t channel, float* HWY_RESTRICT out) {
+// Apart from the sums, so that these stay in registers.
+HWY_NOINLINE void FinishTile(const SparseTileArgs& a, int64_t channel, const float* HWY_RESTRICT sums,
+                             float* HWY_RESTRICT out) {
   const D d;
   for (int r = 0; r < a.shape.rows; ++r) {
     for (int c = 0; c < a.shape.columns; ++c) {
-      for (int lane = 0; lane < 16; lane += kVectorLanes) {
+      for (int lane = 0; lane < 16; lane += kVectorLanes, sums += kVectorLanes) {
         const int64_t at = r * a.out_row + c * a.out_column + lane;
-        hn::Store(Finished(d, hn::Load(d, out + at), a.finish, channel, channel * a.out_plane + at), d,
-                  out + at);
+        StoreFinished(d, Finished(d, hn::Load(d, sums), a.finish, channel, channel * a.out_plane + at),
+                      a.finish, out + at);
       }
     }
   }
 }
 
+// Calls visit(0) … visit(kCount − 1), unrolled before the compiler decides what lies in registers.
+template <int kCount, class Visit>
+HWY_INLINE void Unrolled(const Visit& visit) {
+  [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) HWY_ATTR {
+    (visit(kIndex), ...);
+  }
+  (std::make_integer_sequence<int, kCount>());
+}
+
 template <int kRows, int kColumns, bool kUnitColumn>
 void Tile(const SparseTileArgs& a) {
   const D d;
+  constexpr int kSums = kRows * kColumns * kVectors;
   const int64_t in_column = kUnitColumn ? 16 : a.in_column;
   const Vec scale = hn::Set(d, a.scale);
+  // Where sum i lies among rows and columns that are so many floats apart.
+  const auto at = [](int i, int64_t row, int64_t column) {
+    const int pixel = i / kVectors;
+    return pixel / kColumns * row + pixel % kColumns * column + i % kVectors * kVectorLanes;
+  };
+  float* HWY_RESTRICT kept = a.sums;
   float* HWY_RESTRICT out = a.out;
-  for (int64_t o = 0; o < a.channels; ++o, out += a.out_plane) {
-    Vec sums[kRows][kColumns][kVectors];
-    for (int r = 0; r < kRows; ++r) {
-      for (int c = 0; c < kColumns; ++c) {
-        for (int v = 0; v < kVectors; ++v) {
-          sums[r][c][v] = a.accumulate
-                              ? hn::Load(d, out + r * a.out_row + c * a.out_column + v * kVectorLanes)
-                              : hn::Zero(d);
-        }
-      }
-    }
+  for (int64_t o = 0; o < a.channels; ++o, kept += a.sums_channel, out += a.out_plane) {
+    Vec sums[kSums];
     const auto for_each_pixel = [&](int64_t offset, const auto& add) HWY_ATTR {
-      for (int r = 0; r < kRows; ++r) {
-        const float* HWY_RESTRICT row = a.in + r * a.in_row + offset;
-        for (int c = 0; c < kColumns; ++c) {
-          for (int v = 0; v < kVectors; ++v) {
-            sums[r][c][v] = add(sums[r][c][v], hn::Load(d, row + c * in_column + v * kVectorLanes));
-          }
-        }
-      }
+      const float* HWY_RESTRICT window = a.in + offset;
+      Unrolled<kSums>(
+          [&](int i) HWY_ATTR { sums[i] = add(sums[i], hn::Load(d, window + at(i, a.in_row, in_column))); });
     };
+    if (a.first) {
+      Unrolled<kSums>([&](int i) HWY_ATTR { sums[i] = hn::Zero(d); });
+    } else {
+      Unrolled<kSums>([&](int i) HWY_ATTR { sums[i] = hn::Load(d, kept + i * kVectorLanes); });
+    }
     const int64_t plus = a.starts[2 * o], minus = a.starts[2 * o + 1], end = a.starts[2 * o + 2];
     if (a.values) {
       for (int64_t i = plus; i < end; ++i) {
@@ -84,16 +95,19 @@ void Tile(const SparseTileArgs& a) {
         for_each_pixel(a.offsets[i], [&](Vec sum, Vec x) HWY_ATTR { return hn::Sub(sum, x); });
       }
     }
-    for (int r = 0; r < kRows; ++r) {
-      for (int c = 0; c < kColumns; ++c) {
-        for (int v = 0; v < kVectors; ++v) {
-          hn::Store(hn::Mul(sums[r][c][v], scale), d,
-                    out + r * a.out_row + c * a.out_column + v * kVectorLanes);
-        }
-      }
+    if (!a.last) {
+      Unrolled<kSums>([&](int i) HWY_ATTR { hn::Store(sums[i], d, kept + i * kVectorLanes); });
+    } else if (a.finish.kind != ConvFinish::Kind::kNone) {
+      Unrolled<kSums>([&](int i)
+                          HWY_ATTR { hn::Store(hn::Mul(sums[i], scale), d, kept + i * kVectorLanes); });
+      FinishTile(a, o, kept, out);
+    } else {
+      Unrolled<kSums>([&](int i) HWY_ATTR {
+        StoreFinished(d, hn::Mul(sums[i], scale), a.finish, out + at(i, a.out_row, a.out_column));
+      });
     }
-    if (a.finish.scale) FinishTile(a, o, out);
   }
+  if (a.last && a.finish.stream) hwy::FlushStream();
 }
 
 template <int kRows, int kColumns>
@@ -102,18 +116,17 @@ void TileOf(const SparseTileArgs& a) {
   Tile<kRows, kColumns, false>(a);
 }
 
-// Turns the run-time shape into template arguments: a row of any length, or 4×4 where the registers hold it.
-template <int kColumns>
-void OneRow(const SparseTileArgs& a) {
-  if (a.shape.columns == kColumns) return TileOf<1, kColumns>(a);
-  if constexpr (kColumns > 1) OneRow<kColumns - 1>(a);
+// Turns the run-time shape into template arguments.
+template <int kRows, int kColumns>
+void Columns(const SparseTileArgs& a) {
+  if (a.shape.columns == kColumns) return TileOf<kRows, kColumns>(a);
+  if constexpr (kColumns > 1) Columns<kRows, kColumns - 1>(a);
 }
 
 void TileEntry(const SparseTileArgs& a) {
-  if (a.shape.rows == 1) return OneRow<kTilePixels>(a);
-#if HWY_TARGET <= HWY_AVX3
-  TileOf<4, 4>(a);
-#endif
+  if (a.shape.rows == 1) return Columns<1, kTilePixels>(a);
+  if (a.shape.rows == 2) return Columns<2, kTilePixels / 2>(a);
+  if constexpr (kTilePixels >= 4) Columns<4, kTilePixels / 4>(a);
 }
 
 }  // namespace rst::cpu::HWY_NAMESPACE

@@ -1,7 +1,7 @@
 // Convolution and eval-mode batch norm in one pass (native/ops/conv.h).
+import { ConvInputGradient } from '../conv-gradient.ts'
 import { runOp, runOp1 } from '../run.ts'
-import { scope } from '../scope.ts'
-import { record } from '../tape.ts'
+import { isTracked, recordFusing } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import type { ConvOptions } from './conv.ts'
 
@@ -27,29 +27,34 @@ export function convBatchNorm(
   { stride = 1, padding = 0, eps = 1e-5, relu = false, residual }: ConvBatchNormOptions = {},
 ): Tensor {
   const geometry = { stride, padding }
-  const y = runOp1('conv2d_batch_norm', [x, weight, runningMean, runningVar, residual], {
+  const inputs = [x, weight, residual ?? null]
+  const [y, positive] = runOp(x.device, 'conv2d_batch_norm', [x, weight, runningMean, runningVar, residual], {
     ...geometry,
     eps,
     relu,
-  })
-  record([x, weight, residual ?? null], [y], ([dy], [wantX, wantWeight, wantResidual]) =>
-    scope(() => {
-      const [dMaps, dResidual] = runOp(
-        x.device,
-        'batch_norm_eval_grad',
-        [dy, relu ? y : null, runningVar, null],
-        {
-          eps,
-          relu,
-          residual: wantResidual!,
-        },
-      ) as [Tensor, Tensor | null]
-      return [
-        wantX ? runOp1('conv2d_input_grad', [dMaps, weight], { ...geometry, shape: x.shape }) : null,
-        wantWeight ? runOp1('conv2d_weight_grad', [x, dMaps], { ...geometry, shape: weight.shape }) : null,
-        dResidual,
-      ]
-    }),
+    positive: relu && inputs.some(isTracked),
+  }) as [Tensor, Tensor<'u8'> | null]
+  recordFusing(
+    inputs,
+    [y],
+    ([dy], [wantX, wantWeight, wantResidual]) => {
+      const [dMaps, dSum] =
+        dy instanceof ConvInputGradient
+          ? dy.runThroughBatchNorm(positive, runningVar, { eps, sum: wantResidual! })
+          : (runOp(x.device, 'batch_norm_eval_grad', [dy, positive, runningVar, null], {
+              eps,
+              relu,
+              residual: wantResidual!,
+            }) as [Tensor, Tensor | null])
+      positive?.dispose()
+      const dWeight = wantWeight
+        ? runOp1('conv2d_weight_grad', [x, dMaps], { ...geometry, shape: weight.shape })
+        : null
+      if (wantX) return [new ConvInputGradient(dMaps, weight, { ...geometry, shape: x.shape }), dWeight, dSum]
+      dMaps.dispose()
+      return [null, dWeight, dSum]
+    },
+    { saves: [weight, isTracked(weight) ? x : null] },
   )
   return y
 }

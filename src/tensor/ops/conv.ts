@@ -1,6 +1,7 @@
 // Convolution and linear layers (native/ops/conv.h).
+import { ConvInputGradient } from '../conv-gradient.ts'
 import { runOp1 } from '../run.ts'
-import { record, release } from '../tape.ts'
+import { isTracked, record, release } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import { biasAdd, reshape } from './elementwise.ts'
 
@@ -17,10 +18,15 @@ export interface ConvOptions {
  */
 export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: ConvOptions = {}): Tensor {
   const y = runOp1('conv2d', [x, weight], { stride, padding })
-  record([x, weight], [y], ([dy], [wantX, wantWeight]) => [
-    wantX ? runOp1('conv2d_input_grad', [dy!, weight], { stride, padding, shape: x.shape }) : null,
-    wantWeight ? runOp1('conv2d_weight_grad', [x, dy!], { stride, padding, shape: weight.shape }) : null,
-  ])
+  record(
+    [x, weight],
+    [y],
+    ([dy], [wantX, wantWeight]) => [
+      wantX ? new ConvInputGradient(dy!, weight, { stride, padding, shape: x.shape }) : null,
+      wantWeight ? runOp1('conv2d_weight_grad', [x, dy!], { stride, padding, shape: weight.shape }) : null,
+    ],
+    { saves: [weight, isTracked(weight) ? x : null] },
+  )
   return y
 }
 

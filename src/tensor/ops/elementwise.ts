@@ -2,7 +2,7 @@
 import { ShapeError } from '../../errors.ts'
 import { Device } from '../device.ts'
 import { runOp, runOp1 } from '../run.ts'
-import { record } from '../tape.ts'
+import { record, savesNothing } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** A tensor of one value. */
@@ -12,7 +12,7 @@ export function full(shape: readonly number[], value: number, device = Device.de
 
 export function copy(x: Tensor): Tensor {
   const y = runOp1('copy', [x])
-  record([x], [y], ([dy]) => [dy!])
+  record([x], [y], ([dy]) => [dy!], savesNothing)
   return y
 }
 
@@ -26,21 +26,26 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
     )
   }
   const y = runOp1('reshape', [x], { shape: full })
-  record([x], [y], ([dy]) => [runOp1('reshape', [dy!], { shape: x.shape })])
+  record([x], [y], ([dy]) => [runOp1('reshape', [dy!], { shape: x.shape })], savesNothing)
   return y
 }
 
 /** a + b, of equal shapes. */
 export function add(a: Tensor, b: Tensor): Tensor {
   const y = runOp1('add', [a, b])
-  record([a, b], [y], ([dy]) => [dy!, dy!])
+  record([a, b], [y], ([dy]) => [dy!, dy!], savesNothing)
   return y
 }
 
 /** a − b, of equal shapes. */
 export function sub(a: Tensor, b: Tensor): Tensor {
   const y = runOp1('sub', [a, b])
-  record([a, b], [y], ([dy], [, wantB]) => [dy!, wantB ? runOp1('scale', [dy!], { factor: -1 }) : null])
+  record(
+    [a, b],
+    [y],
+    ([dy], [, wantB]) => [dy!, wantB ? runOp1('scale', [dy!], { factor: -1 }) : null],
+    savesNothing,
+  )
   return y
 }
 
@@ -56,7 +61,7 @@ export function mul(a: Tensor, b: Tensor): Tensor {
 
 export function scale(x: Tensor, factor: number): Tensor {
   const y = runOp1('scale', [x], { factor })
-  record([x], [y], ([dy]) => [runOp1('scale', [dy!], { factor })])
+  record([x], [y], ([dy]) => [runOp1('scale', [dy!], { factor })], savesNothing)
   return y
 }
 
@@ -67,20 +72,25 @@ export function clip(x: Tensor, low: number, high: number): Tensor {
 
 export function relu(x: Tensor): Tensor {
   const y = runOp1('relu', [x])
-  record([x], [y], ([dy]) => [runOp1('relu_grad', [dy!, y])])
+  record([x], [y], ([dy]) => [runOp1('relu_grad', [dy!, y])], { saves: [y] })
   return y
 }
 
 /** (x − mean[c]) / std[c] for each channel c of x [N, C, H, W]. */
 export function normalize(x: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
   const y = runOp1('normalize', [x], { mean, std })
-  record([x], [y], ([dy]) => [runOp1('normalize_grad', [dy!], { std })])
+  record([x], [y], ([dy]) => [runOp1('normalize_grad', [dy!], { std })], savesNothing)
   return y
 }
 
 /** x + bias[c] for each channel c of x [N, C, …]. */
 export function biasAdd(x: Tensor, bias: Tensor): Tensor {
   const y = runOp1('bias_add', [x, bias])
-  record([x, bias], [y], ([dy], [, wantBias]) => [dy!, wantBias ? runOp1('channel_sum', [dy!]) : null])
+  record(
+    [x, bias],
+    [y],
+    ([dy], [, wantBias]) => [dy!, wantBias ? runOp1('channel_sum', [dy!]) : null],
+    savesNothing,
+  )
   return y
 }

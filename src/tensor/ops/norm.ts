@@ -1,7 +1,7 @@
 // Batch normalisation with what always follows it (native/ops/norm.h).
 import { runOp, runOp1 } from '../run.ts'
 import { scope } from '../scope.ts'
-import { record } from '../tape.ts'
+import { isTracked, record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
 export interface BatchNormOptions {
@@ -32,34 +32,56 @@ export function batchNorm(
 ): Tensor {
   const inputs = [x, runningMean, runningVar, residual, gamma, beta]
   const recorded = [x, residual ?? null, gamma ?? null, beta ?? null]
+  const wantsPositive = relu && recorded.some(isTracked)
   if (mode === 'eval') {
     const gammaGradient = (dSum: Tensor) =>
       scope(() => {
         const unscaled = [x, runningMean, runningVar, null, null, null] as const
-        const normalized = runOp1('batch_norm_eval', unscaled, { eps, relu: false })
+        const normalized = runOp1('batch_norm_eval', unscaled, { eps, relu: false, positive: false })
         return channelSum(runOp1('mul', [dSum, normalized]))
       })
-    const [y] = runOp(x.device, 'batch_norm_eval', inputs, { eps, relu }) as [Tensor]
-    record(recorded, [y], ([dy], [, wantResidual, wantGamma, wantBeta]) => {
-      const [dx, dSum] = runOp(x.device, 'batch_norm_eval_grad', [dy, relu ? y : null, runningVar, gamma], {
-        eps,
-        relu,
-        residual: wantResidual! || wantGamma! || wantBeta!,
-      }) as (Tensor | null)[]
-      return [dx!, dSum!, wantGamma ? gammaGradient(dSum!) : null, wantBeta ? channelSum(dSum!) : null]
-    })
+    const [y, positive] = runOp(x.device, 'batch_norm_eval', inputs, {
+      eps,
+      relu,
+      positive: wantsPositive,
+    }) as [Tensor, Tensor<'u8'> | null]
+    record(
+      recorded,
+      [y],
+      ([dy], [, wantResidual, wantGamma, wantBeta]) => {
+        const [dx, dSum] = runOp(x.device, 'batch_norm_eval_grad', [dy, positive, runningVar, gamma], {
+          eps,
+          relu,
+          residual: wantResidual! || wantGamma! || wantBeta!,
+        }) as (Tensor | null)[]
+        positive?.dispose()
+        return [dx!, dSum!, wantGamma ? gammaGradient(dSum!) : null, wantBeta ? channelSum(dSum!) : null]
+      },
+      { saves: [gamma ?? null, isTracked(gamma) ? x : null] },
+    )
     return y
   }
-  const [y, mean, invStd] = runOp(x.device, 'batch_norm_train', inputs, { eps, momentum, relu }) as Tensor[]
-  record(recorded, [y!], ([dy], [, wantResidual, wantGamma]) => {
-    const outputs = runOp(x.device, 'batch_norm_train_grad', [dy, x, relu ? y : null, mean, invStd, gamma], {
-      relu,
-      residual: wantResidual!,
-      affine: wantGamma!,
-    })
-    return outputs as (Tensor | null)[]
-  })
-  return y!
+  const [y, mean, invStd, positive] = runOp(x.device, 'batch_norm_train', inputs, {
+    eps,
+    momentum,
+    relu,
+    positive: wantsPositive,
+  }) as [Tensor, Tensor, Tensor, Tensor<'u8'> | null]
+  record(
+    recorded,
+    [y],
+    ([dy], [, wantResidual, wantGamma]) => {
+      const gradients = runOp(x.device, 'batch_norm_train_grad', [dy, x, positive, mean, invStd, gamma], {
+        relu,
+        residual: wantResidual!,
+        affine: wantGamma!,
+      })
+      positive?.dispose()
+      return gradients as (Tensor | null)[]
+    },
+    { saves: [x, gamma ?? null] },
+  )
+  return y
 }
 
 const channelSum = (x: Tensor) => runOp1('channel_sum', [x])

@@ -1,6 +1,6 @@
 // Spatial pooling (native/ops/pool.h).
 import { runOp1 } from '../run.ts'
-import { record } from '../tape.ts'
+import { record, savesNothing } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
 export interface PoolOptions {
@@ -18,7 +18,7 @@ export function maxPool2d(
 ): Tensor {
   const window = { kernel, stride, padding }
   const y = runOp1('max_pool2d', [x], window)
-  record([x], [y], ([dy]) => [runOp1('max_pool2d_grad', [dy!, x], window)])
+  record([x], [y], ([dy]) => [runOp1('max_pool2d_grad', [dy!, x], window)], { saves: [x] })
   return y
 }
 
@@ -30,13 +30,13 @@ export function avgPool2d(
 ): Tensor {
   const window = { kernel, stride, padding }
   const y = runOp1('avg_pool2d', [x], window)
-  record([x], [y], ([dy]) => [runOp1('avg_pool2d_grad', [dy!], { ...window, shape: x.shape })])
+  record([x], [y], ([dy]) => [runOp1('avg_pool2d_grad', [dy!], { ...window, shape: x.shape })], savesNothing)
   return y
 }
 
 /** [N, C, H, W] → [N, C, 1, 1], the mean of each channel. */
 export function globalAvgPool(x: Tensor): Tensor {
   const y = runOp1('global_avg_pool', [x])
-  record([x], [y], ([dy]) => [runOp1('global_avg_pool_grad', [dy!], { shape: x.shape })])
+  record([x], [y], ([dy]) => [runOp1('global_avg_pool_grad', [dy!], { shape: x.shape })], savesNothing)
   return y
 }
