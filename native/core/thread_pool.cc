@@ -53,6 +53,8 @@ void ThreadPool::work() {
       wake_.wait(lock, [&] { return stopping_ || generation_.load(std::memory_order_relaxed) != seen; });
       if (stopping_) return;
       seen = generation_.load(std::memory_order_relaxed);
+      if (!open_) continue;
+      running_.fetch_add(1, std::memory_order_relaxed);
     }
     run_tasks();
     if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -73,11 +75,15 @@ void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t)>&
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
     failure_ = nullptr;
-    running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    open_ = true;
     generation_.fetch_add(1, std::memory_order_release);
   }
   wake_.notify_all();
   run_tasks();
+  {
+    std::lock_guard lock(mutex_);
+    open_ = false;
+  }
   for (int spin = 0; spin < kSpins && running_.load(std::memory_order_acquire) > 0; ++spin) relax();
   std::unique_lock lock(mutex_);
   done_.wait(lock, [&] { return running_.load(std::memory_order_acquire) == 0; });

@@ -23,7 +23,8 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls task(i) once for each i in [0, count), in any order and on any thread, and returns when all have
-  // run. The first exception is rethrown here. Only one thread may call it, and not from inside a task.
+  // run: a thread that wakes up too late is not waited for. The first exception is rethrown here. Only one
+  // thread may call it, and not from inside a task.
   void parallel_for(int64_t count, const std::function<void(int64_t)>& task);
 
   // Splits [0, total) into runs of at most `grain` consecutive items and calls task(begin, end) for each.
@@ -37,7 +38,8 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::atomic<uint64_t> generation_{0};
-  std::atomic<int> running_{0};
+  std::atomic<int> running_{0};  // workers in the current loop
+  bool open_ = false;            // whether more of them may enter it
   bool stopping_ = false;
 
   const std::function<void(int64_t)>* task_ = nullptr;

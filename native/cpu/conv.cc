@@ -11,6 +11,7 @@
 #include "native/cpu/cpu_backend.h"
 #include "native/cpu/dense_conv.h"
 #include "native/cpu/rows.h"
+#include "native/cpu/sparse/planar_conv.h"
 #include "native/cpu/sparse/sparse_conv.h"
 #include "native/cpu/weight_grad.h"
 #include "native/cpu/winograd_conv.h"
@@ -34,15 +35,17 @@ ConvKernel choose_kernel(const ConvCostModel& model, const WeightView& weight, c
 
 // What a compiled weight is good for.
 struct ConvGeometry {
+  struct Side {
+    int64_t h, w, halo;
+    bool operator==(const Side&) const = default;
+  };
   int64_t stride, padding;
-  BlockedShape in, out;
+  Side in, out;
 
-  bool operator==(const ConvGeometry& g) const {
-    const auto same = [](const BlockedShape& a, const BlockedShape& b) {
-      return a.h == b.h && a.w == b.w && a.halo == b.halo;
-    };
-    return stride == g.stride && padding == g.padding && same(in, g.in) && same(out, g.out);
-  }
+  ConvGeometry() = default;
+  ConvGeometry(const ConvParams& p, const ImageShape& x, const ImageShape& y)
+      : stride(p.stride), padding(p.padding), in{x.h, x.w, x.halo}, out{y.h, y.w, y.halo} {}
+  bool operator==(const ConvGeometry&) const = default;
 };
 
 struct CompiledWeight final : PackedWeight {
@@ -53,7 +56,8 @@ struct CompiledWeight final : PackedWeight {
 // The cached compiled weight if it fits, else a new one in its place.
 const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllocator& allocator,
                                ThreadPool& pool, const WeightView& weight, const std::vector<ConvPlan>& plans,
-                               const ConvGeometry& geometry, const ConvCostModel& model) {
+                               const BlockedShape& in, const ConvGeometry& geometry,
+                               const ConvCostModel& model) {
   const auto* known = static_cast<const CompiledWeight*>(cache.get());
   if (known && known->geometry == geometry) return *known;
   auto fresh = std::make_shared<CompiledWeight>();
@@ -62,7 +66,7 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   for (const ConvPlan& plan : plans) {
     switch (choose_kernel(model, weight, plan, density)) {
       case ConvKernel::kSparse:
-        fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, geometry.in, density));
+        fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, in, density));
         break;
       case ConvKernel::kWinograd:
         fresh->phases.push_back(compile_winograd(allocator, pool, weight, plan));
@@ -74,6 +78,28 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   }
   cache = fresh;
   return *fresh;
+}
+
+struct PlanarWeight final : PackedWeight {
+  ConvGeometry geometry;
+  std::unique_ptr<PlanarConv> conv;  // null where the dense kernels serve
+};
+
+// The same for planar memory.
+const PlanarConv* compiled_planar(std::shared_ptr<PackedWeight>& cache, ThreadPool& pool,
+                                  const WeightView& weight, const KernelShape& kernel, const PlanarShape& in,
+                                  const PlanarShape& out, const ConvParams& p, const ConvCostModel& model) {
+  const ConvGeometry geometry(p, in, out);
+  const auto* known = static_cast<const PlanarWeight*>(cache.get());
+  if (known && known->geometry == geometry) return known->conv.get();
+  auto fresh = std::make_shared<PlanarWeight>();
+  fresh->geometry = geometry;
+  const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
+  const ConvPlan plan = forward_plan(out, kernel, p);
+  if (choose_kernel(model, weight, plan, density) == ConvKernel::kSparse)
+    fresh->conv = std::make_unique<PlanarConv>(pool, weight, plan, p, in, out, density);
+  cache = fresh;
+  return fresh->conv.get();
 }
 
 double inverse_deviation(float variance, const BatchNormParams& norm) {
@@ -104,35 +130,50 @@ double CpuBackend::weight_compile_seconds() const {
 }
 
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const ConvParams& p) {
-  const KernelShape k(w.shape);
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
-  const std::vector<ConvPlan> plans = {forward_plan(out.shape, k, p)};
-  run_conv(in, out, plans, cpu_storage(w).packed_forward, forward_view(plain_input(w), k), p, {});
+  run_forward(x, w, {}, y, p, {});
 }
 
 void CpuBackend::conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tensor& running_mean,
                                    const Tensor& running_var, const Tensor& residual, const Tensor& y,
                                    const Tensor& positive, const ConvParams& p, const BatchNormParams& norm) {
-  const KernelShape k(w.shape);
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
+  const int64_t channels = w.shape[0];
   const float* mean = plain_input(running_mean);
   const float* variance = plain_input(running_var);
-  std::vector<float> scale, shift;
-  for (int64_t c = 0; c < k.out; ++c) {
+  const Buffer folded = scratch(2 * channels * static_cast<int64_t>(sizeof(float)));
+  float* scale = folded.as<float>();
+  float* shift = scale + channels;
+  for (int64_t c = 0; c < channels; ++c) {
     const double factor = inverse_deviation(variance[c], norm);
-    scale.push_back(static_cast<float>(factor));
-    shift.push_back(static_cast<float>(-mean[c] * factor));
+    scale[c] = static_cast<float>(factor);
+    shift[c] = static_cast<float>(-mean[c] * factor);
   }
-  const ConvFinish finish{.kind = ConvFinish::Kind::kForward,
-                          .scale = scale.data(),
-                          .shift = shift.data(),
-                          .addend = residual.defined() ? blocked_input(residual).data : nullptr,
-                          .relu = norm.relu,
-                          .positive = positive_output(positive)};
-  run_conv(in, out, {forward_plan(out.shape, k, p)}, cpu_storage(w).packed_forward,
-           forward_view(plain_input(w), k), p, finish);
+  run_forward(x, w, residual, y, p,
+              {.kind = ConvFinish::Kind::kForward,
+               .scale = scale,
+               .shift = shift,
+               .relu = norm.relu,
+               .positive = positive_output(positive)});
+}
+
+void CpuBackend::run_forward(const Tensor& x, const Tensor& w, const Tensor& residual, const Tensor& y,
+                             const ConvParams& p, ConvFinish finish) {
+  const KernelShape k(w.shape);
+  const WeightView weight = forward_view(plain_input(w), k);
+  if (x.shape[0] <= kPlanarImages && !finish.positive) {
+    const PlanarConv* planar =
+        compiled_planar(cpu_storage(w).packed_planar, pool_, weight, k, PlanarShape(x.shape),
+                        PlanarShape(y.shape), p, conv_cost_model());
+    if (planar) {
+      const PlanarView in = planar_input(x);
+      if (residual.defined()) finish.addend = planar_input(residual).data;
+      planar->run(allocator_, pool_, in, planar_output(y), finish);
+      return;
+    }
+  }
+  const BlockedView in = blocked_input(x);
+  if (residual.defined()) finish.addend = blocked_input(residual).data;
+  const BlockedView out = blocked_output(y);
+  run_conv(in, out, {forward_plan(out.shape, k, p)}, cpu_storage(w).packed_forward, weight, p, finish);
 }
 
 void CpuBackend::conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& addend, const Tensor& dx,
@@ -179,10 +220,10 @@ void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const s
   for (const ConvPlan& plan : plans) halo = std::max(halo, plan.halo(in.shape));
   Buffer bordered;
   const BlockedView source = with_halo(in, halo, bordered);
-  const ConvGeometry geometry{p.stride, p.padding, source.shape, out.shape};
+  const ConvGeometry geometry(p, source.shape, out.shape);
   const auto started = std::chrono::steady_clock::now();
   const CompiledWeight& ready =
-      compiled(cache, allocator_, pool_, weight, plans, geometry, conv_cost_model());
+      compiled(cache, allocator_, pool_, weight, plans, source.shape, geometry, conv_cost_model());
   const std::chrono::nanoseconds spent = std::chrono::steady_clock::now() - started;
   weight_compile_nanoseconds_ += spent.count();
   for (const auto& phase : ready.phases) phase->run(pool_, source, out, finish);

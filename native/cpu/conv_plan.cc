@@ -31,7 +31,7 @@ int64_t AxisPlan::halo(int64_t in_size) const {
   return need;
 }
 
-ConvPlan forward_plan(const BlockedShape& y, const KernelShape& kernel, const ConvParams& p) {
+ConvPlan forward_plan(const ImageShape& y, const KernelShape& kernel, const ConvParams& p) {
   return {forward_axis(y.h, kernel.height, p), forward_axis(y.w, kernel.width, p)};
 }
 

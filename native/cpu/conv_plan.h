@@ -44,7 +44,7 @@ struct ConvPlan {
   int64_t halo(const BlockedShape& in) const { return std::max(y.halo(in.h), x.halo(in.w)); }
 };
 
-ConvPlan forward_plan(const BlockedShape& y, const KernelShape& kernel, const ConvParams& p);
+ConvPlan forward_plan(const ImageShape& y, const KernelShape& kernel, const ConvParams& p);
 
 // dx at phase, phase + stride, … along each axis is a convolution of dy with the taps r for which
 // (position + padding − r) divides by the stride.

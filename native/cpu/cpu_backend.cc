@@ -2,6 +2,9 @@
 
 #include <hwy/targets.h>
 #include <cstring>
+#include <utility>
+
+#include "native/cpu/rows.h"
 
 namespace rst::cpu {
 
@@ -50,34 +53,70 @@ std::string CpuBackend::description() const {
          (pool_.threads() == 1 ? " thread" : " threads");
 }
 
+namespace {
+
+using Layout = CpuStorage::Layout;
+
+// Planar memory, or plain memory as planar without a border.
+PlanarView planar_view(Layout layout, const Shape& shape, void* data) {
+  PlanarView view{PlanarShape(shape), static_cast<float*>(data)};
+  if (layout == Layout::kPlain) view.shape.halo = 0;
+  return view;
+}
+
+}  // namespace
+
 bool CpuBackend::is_blocked(const Tensor& t) {
-  return cpu_storage(t).layout == CpuStorage::Layout::kBlocked;
+  return cpu_storage(t).layout == Layout::kBlocked;
+}
+bool CpuBackend::is_planar(const Tensor& t) {
+  return cpu_storage(t).layout == Layout::kPlanar;
+}
+bool CpuBackend::goes_planar(const Tensor& x) {
+  return is_planar(x) || (!is_blocked(x) && x.shape[0] <= kPlanarImages);
 }
 
 BlockedView CpuBackend::blocked_output(const Tensor& t) {
   auto& storage = cpu_storage(t);
   const BlockedView view{BlockedShape(t.shape), nullptr};
   storage.buffer = bordered_buffer(view.shape);
-  storage.layout = CpuStorage::Layout::kBlocked;
+  storage.layout = Layout::kBlocked;
   return {view.shape, storage.buffer.as<float>()};
+}
+
+PlanarView CpuBackend::planar_output(const Tensor& t) {
+  auto& storage = cpu_storage(t);
+  storage.buffer = bordered_buffer(PlanarShape(t.shape));
+  storage.layout = Layout::kPlanar;
+  return planar_view(storage.layout, t.shape, storage.buffer.as<void>());
 }
 
 void* CpuBackend::allocate_plain(const Tensor& t) {
   auto& storage = cpu_storage(t);
   storage.buffer = scratch(t.bytes());
-  storage.layout = CpuStorage::Layout::kPlain;
-  storage.packed_forward.reset();
-  storage.packed_backward.reset();
+  storage.layout = Layout::kPlain;
+  storage.forget_packed();
   return storage.buffer.as<void>();
 }
 
 BlockedView CpuBackend::blocked_input(const Tensor& t) {
   auto& storage = cpu_storage(t);
-  if (storage.layout == CpuStorage::Layout::kPlain) {
-    const Buffer plain = std::move(storage.buffer);
-    plain_to_blocked(plain.as<float>(), blocked_output(t));
+  if (storage.layout != Layout::kBlocked) {
+    const Layout layout = storage.layout;
+    const Buffer from = std::move(storage.buffer);
+    convert(planar_view(layout, t.shape, from.as<void>()), blocked_output(t));
   }
   return {BlockedShape(t.shape), storage.buffer.as<float>()};
+}
+
+PlanarView CpuBackend::planar_input(const Tensor& t) {
+  auto& storage = cpu_storage(t);
+  if (storage.layout != Layout::kPlanar) {
+    const Layout layout = storage.layout;
+    const Buffer from = std::move(storage.buffer);
+    convert(layout, from, t.shape, planar_output(t));
+  }
+  return planar_view(Layout::kPlanar, t.shape, storage.buffer.as<void>());
 }
 
 uint8_t* CpuBackend::positive_output(const Tensor& t) {
@@ -106,13 +145,14 @@ uint8_t* CpuBackend::positive_input(const Tensor& t) {
 
 void* CpuBackend::plain_data(const Tensor& t) {
   auto& storage = cpu_storage(t);
-  if (storage.layout == CpuStorage::Layout::kBits) {
+  if (storage.layout == Layout::kBits) {
     const Buffer bits = std::move(storage.buffer);
     bits_to_plain(BlockedShape(t.shape), bits.as<const uint8_t>(), plain_output<uint8_t>(t));
   }
-  if (storage.layout == CpuStorage::Layout::kBlocked) {
-    const Buffer blocked = std::move(storage.buffer);
-    blocked_to_plain({BlockedShape(t.shape), blocked.as<float>()}, plain_output<float>(t));
+  if (storage.layout != Layout::kPlain) {
+    const Layout layout = storage.layout;
+    const Buffer from = std::move(storage.buffer);
+    convert(layout, from, t.shape, planar_view(Layout::kPlain, t.shape, allocate_plain(t)));
   }
   return storage.buffer.as<void>();
 }
@@ -125,10 +165,10 @@ void CpuBackend::upload(const Tensor& y, const void* bytes) {
 
 void CpuBackend::download(const Tensor& x, void* bytes) {
   const auto& storage = cpu_storage(x);
-  if (storage.layout == CpuStorage::Layout::kBlocked) {
-    blocked_to_plain({BlockedShape(x.shape), storage.buffer.as<float>()}, static_cast<float*>(bytes));
-  } else if (storage.layout == CpuStorage::Layout::kBits) {
+  if (storage.layout == Layout::kBits) {
     bits_to_plain(BlockedShape(x.shape), storage.buffer.as<const uint8_t>(), static_cast<uint8_t*>(bytes));
+  } else if (storage.layout != Layout::kPlain) {
+    convert(storage.layout, storage.buffer, x.shape, planar_view(Layout::kPlain, x.shape, bytes));
   } else if (x.bytes() > 0) {
     std::memcpy(bytes, storage.buffer.as<void>(), static_cast<size_t>(x.bytes()));
   }
@@ -137,33 +177,21 @@ void CpuBackend::download(const Tensor& x, void* bytes) {
 namespace {
 
 // Names a buffer whose borders are clear for this geometry; 0 where it does not fit into the name.
-uint64_t border_content(const BlockedShape& s) {
-  const auto planes = static_cast<uint64_t>(s.blocks() * s.c);
+uint64_t border_content(const ImageShape& s, int64_t planes, bool planar) {
+  const auto p = static_cast<uint64_t>(planes);
   const auto h = static_cast<uint64_t>(s.h), w = static_cast<uint64_t>(s.w),
              halo = static_cast<uint64_t>(s.halo);
-  if (planes >> 32 || h >> 14 || w >> 14 || halo >> 4) return 0;
-  return planes << 32 | h << 18 | w << 4 | halo;
+  if (p >> 32 || h >> 14 || w >> 14 || halo >> 3) return 0;
+  return p << 32 | h << 18 | w << 4 | (planar ? 8 : 0) | halo;
 }
 
-}  // namespace
-
-// Kernels write the inside only, so a reused buffer of the same geometry has its border clear already.
-Buffer CpuBackend::bordered_buffer(const BlockedShape& shape) {
-  const uint64_t content = border_content(shape);
-  Buffer buffer(allocator_, shape.size() * static_cast<int64_t>(sizeof(float)), content);
-  if (buffer.content() == 0) {
-    clear_halo({shape, buffer.as<float>()});
-    buffer.set_content(content);
-  }
-  return buffer;
-}
-
-void CpuBackend::clear_halo(const BlockedView& t) {
-  const BlockedShape& s = t.shape;
+template <class View>
+void clear_halo(ThreadPool& pool, const View& t) {
+  const auto& s = t.shape;
   if (s.halo == 0) return;
   const auto row_bytes = static_cast<size_t>(s.halo * s.row()) * sizeof(float);
-  const auto side_bytes = static_cast<size_t>(s.halo * kLanes) * sizeof(float);
-  pool_.parallel_ranges(s.blocks() * s.c, 16, [&](int64_t begin, int64_t end) {
+  const auto side_bytes = static_cast<size_t>(s.halo * s.pixel()) * sizeof(float);
+  pool.parallel_ranges(s.planes(), 16, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       float* plane = t.data + p * s.plane();
       std::memset(plane, 0, row_bytes);
@@ -171,41 +199,84 @@ void CpuBackend::clear_halo(const BlockedView& t) {
       for (int64_t y = s.halo; y < s.h + s.halo; ++y) {
         float* row = plane + y * s.row();
         std::memset(row, 0, side_bytes);
-        std::memset(row + (s.w + s.halo) * kLanes, 0, side_bytes);
+        std::memset(row + (s.w + s.halo) * s.pixel(), 0, side_bytes);
       }
     }
   });
 }
 
-void CpuBackend::blocked_to_plain(const BlockedView& from, float* to) {
+// Kernels write the inside only, so a reused buffer of the same geometry has its border clear already.
+template <class View>
+Buffer buffer_with_border(CachingAllocator& allocator, ThreadPool& pool, View view, uint64_t content) {
+  Buffer buffer(allocator, view.shape.size() * static_cast<int64_t>(sizeof(float)), content);
+  if (buffer.content() == 0) {
+    view.data = buffer.as<float>();
+    clear_halo(pool, view);
+    buffer.set_content(content);
+  }
+  return buffer;
+}
+
+}  // namespace
+
+Buffer CpuBackend::bordered_buffer(const BlockedShape& shape) {
+  return buffer_with_border(allocator_, pool_, BlockedView{shape, nullptr},
+                            border_content(shape, shape.planes(), false));
+}
+Buffer CpuBackend::bordered_buffer(const PlanarShape& shape) {
+  return buffer_with_border(allocator_, pool_, PlanarView{shape, nullptr},
+                            border_content(shape, shape.planes(), true));
+}
+
+void CpuBackend::convert(const BlockedView& from, const PlanarView& to) {
   const BlockedShape& s = from.shape;
-  pool_.parallel_for(s.blocks() * s.c, [&](int64_t p) {
-    const int64_t b = p / s.c, ch = p % s.c;
-    const int lanes = s.lanes(b);
-    for (int64_t y = 0; y < s.h; ++y) {
-      const float* row = from.at(b, ch, y, 0);
-      for (int lane = 0; lane < lanes; ++lane) {
-        float* out = to + (((b * kLanes + lane) * s.c + ch) * s.h + y) * s.w;
-        for (int64_t x = 0; x < s.w; ++x) out[x] = row[x * kLanes + lane];
+  pool_.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t b = p / s.c, ch = p % s.c;
+      for (int64_t y = 0; y < s.h; ++y) {
+        const float* row = from.at(b, ch, y, 0);
+        for (int lane = 0; lane < s.lanes(b); ++lane) {
+          float* out = to.at(b * kLanes + lane, ch, y, 0);
+          for (int64_t x = 0; x < s.w; ++x) out[x] = row[x * kLanes + lane];
+        }
       }
     }
   });
 }
 
-void CpuBackend::plain_to_blocked(const float* from, const BlockedView& to) {
+void CpuBackend::convert(const PlanarView& from, const BlockedView& to) {
   const BlockedShape& s = to.shape;
-  pool_.parallel_for(s.blocks() * s.c, [&](int64_t p) {
-    const int64_t b = p / s.c, ch = p % s.c;
-    const int lanes = s.lanes(b);
-    for (int64_t y = 0; y < s.h; ++y) {
-      float* row = to.at(b, ch, y, 0);
-      if (lanes < kLanes) std::memset(row, 0, static_cast<size_t>(s.w * kLanes) * sizeof(float));
-      for (int lane = 0; lane < lanes; ++lane) {
-        const float* in = from + (((b * kLanes + lane) * s.c + ch) * s.h + y) * s.w;
-        for (int64_t x = 0; x < s.w; ++x) row[x * kLanes + lane] = in[x];
+  pool_.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t b = p / s.c, ch = p % s.c;
+      const int lanes = s.lanes(b);
+      for (int64_t y = 0; y < s.h; ++y) {
+        float* row = to.at(b, ch, y, 0);
+        if (lanes < kLanes) std::memset(row, 0, static_cast<size_t>(s.w * kLanes) * sizeof(float));
+        for (int lane = 0; lane < lanes; ++lane) {
+          const float* in = from.at(b * kLanes + lane, ch, y, 0);
+          for (int64_t x = 0; x < s.w; ++x) row[x * kLanes + lane] = in[x];
+        }
       }
     }
   });
+}
+
+void CpuBackend::convert(const PlanarView& from, const PlanarView& to) {
+  const PlanarShape& s = from.shape;
+  pool_.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      for (int64_t y = 0; y < s.h; ++y) {
+        std::memcpy(to.at(p / s.c, p % s.c, y, 0), from.at(p / s.c, p % s.c, y, 0),
+                    static_cast<size_t>(s.w) * sizeof(float));
+      }
+    }
+  });
+}
+
+void CpuBackend::convert(Layout layout, const Buffer& from, const Shape& shape, const PlanarView& to) {
+  if (layout == Layout::kBlocked) return convert({BlockedShape(shape), from.as<float>()}, to);
+  convert(planar_view(layout, shape, from.as<void>()), to);
 }
 
 BlockedView CpuBackend::with_halo(const BlockedView& x, int64_t halo, Buffer& storage) {
@@ -215,7 +286,7 @@ BlockedView CpuBackend::with_halo(const BlockedView& x, int64_t halo, Buffer& st
   storage = bordered_buffer(wide.shape);
   wide.data = storage.as<float>();
   const BlockedShape& s = x.shape;
-  pool_.parallel_for(s.blocks() * s.c, [&](int64_t p) {
+  pool_.parallel_for(s.planes(), [&](int64_t p) {
     for (int64_t y = 0; y < s.h; ++y) {
       std::memcpy(wide.at(p / s.c, p % s.c, y, 0), x.at(p / s.c, p % s.c, y, 0),
                   static_cast<size_t>(s.w * kLanes) * sizeof(float));

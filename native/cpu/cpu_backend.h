@@ -132,8 +132,10 @@ class CpuBackend final : public Backend {
     return static_cast<T*>(allocate_plain(t));
   }
   void* allocate_plain(const Tensor& t);
-  // An input in the layout a kernel wants. A tensor that lies in the other one is converted once, in place.
+  PlanarView planar_output(const Tensor& t);
+  // An input in the layout a kernel wants. A tensor that lies in another one is converted once, in place.
   BlockedView blocked_input(const Tensor& t);
+  PlanarView planar_input(const Tensor& t);
   template <class T = const float>
   T* plain_input(const Tensor& t) {
     return static_cast<T*>(plain_data(t));
@@ -142,8 +144,25 @@ class CpuBackend final : public Backend {
   // The bits of a u8 tensor that says which activations are positive; null where it is undefined.
   uint8_t* positive_output(const Tensor& t);
   uint8_t* positive_input(const Tensor& t);
-  // Whether elementwise work on t should go over blocked memory (else plain).
   static bool is_blocked(const Tensor& t);
+  static bool is_planar(const Tensor& t);
+  // Whether work on activations x goes over planar memory, else over blocked: as they lie, and small batches
+  // of plain ones planar.
+  static bool goes_planar(const Tensor& x);
+  // Calls body(x, y) with the views of input and output in the layout that x goes over.
+  template <class Body>
+  void with_views(const Tensor& x, const Tensor& y, const Body& body) {
+    if (goes_planar(x)) {
+      const PlanarView in = planar_input(x);
+      body(in, planar_output(y));
+    } else {
+      const BlockedView in = blocked_input(x);
+      body(in, blocked_output(y));
+    }
+  }
+  // An input in the layout of another view.
+  BlockedView input_like(const BlockedView&, const Tensor& t) { return blocked_input(t); }
+  PlanarView input_like(const PlanarView&, const Tensor& t) { return planar_input(t); }
   // A view of x with a border of at least `halo` pixels: x itself, or a copy kept alive in `storage`.
   BlockedView with_halo(const BlockedView& x, int64_t halo, Buffer& storage);
   void input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const ConvParams& p,
@@ -152,14 +171,22 @@ class CpuBackend final : public Backend {
   void run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
                 std::shared_ptr<PackedWeight>& cache, const WeightView& weight, const ConvParams& p,
                 ConvFinish finish);
+  // A forward convolution in the layout that suits batch and weight; the residual becomes the finish's
+  // addend.
+  void run_forward(const Tensor& x, const Tensor& w, const Tensor& residual, const Tensor& y,
+                   const ConvParams& p, ConvFinish finish);
   Buffer bordered_buffer(const BlockedShape& shape);
+  Buffer bordered_buffer(const PlanarShape& shape);
   Buffer scratch(int64_t bytes) { return Buffer(allocator_, bytes); }
 
-  void blocked_to_plain(const BlockedView& from, float* to);
-  void plain_to_blocked(const float* from, const BlockedView& to);
-  void clear_halo(const BlockedView& t);
+  void convert(const BlockedView& from, const PlanarView& to);
+  void convert(const PlanarView& from, const BlockedView& to);
+  void convert(const PlanarView& from, const PlanarView& to);
+  // Fills `to` from memory of a tensor of that shape in another layout.
+  void convert(CpuStorage::Layout layout, const Buffer& from, const Shape& shape, const PlanarView& to);
 
-  // y = op(a, b, p, q), over blocked memory if an input lies so, else over plain memory; b may be undefined.
+  // y = op(a, b, p, q), over blocked or planar memory if an input lies so (blocked if they differ), else over
+  // plain memory; b may be undefined.
   void map_elements(ElementMap op, const Tensor& a, const Tensor& b, const Tensor& y, float p = 0,
                     float q = 0);
 

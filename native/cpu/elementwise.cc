@@ -54,10 +54,11 @@ void run_rows(ElementMap op, const Rows& rows, const float* a, const float* b, f
 }
 
 // y = op(x) with a number p, and where given q, of each channel.
-void map_channels(ThreadPool& pool, ElementMap op, const BlockedView& x, const BlockedView& y, const float* p,
+template <class View>
+void map_channels(ThreadPool& pool, ElementMap op, const View& x, const View& y, const float* p,
                   const float* q) {
-  const BlockedShape& s = x.shape;
-  pool.parallel_ranges(s.blocks() * s.c, planes_per_task(s), [&](int64_t begin, int64_t end) {
+  const auto& s = x.shape;
+  pool.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
     for (int64_t plane = begin; plane < end; ++plane) {
       const int64_t c = plane % s.c;
       run_rows(op, plane_rows(s, plane, plane + 1), x.data, nullptr, y.data, p ? p[c] : 0, q ? q[c] : 1);
@@ -69,13 +70,21 @@ void map_channels(ThreadPool& pool, ElementMap op, const BlockedView& x, const B
 
 void CpuBackend::map_elements(ElementMap op, const Tensor& a, const Tensor& b, const Tensor& y, float p,
                               float q) {
-  const bool blocked = y.shape.rank() >= 2 && (is_blocked(a) || (b.defined() && is_blocked(b)));
-  if (blocked) {
-    const BlockedView va = blocked_input(a);
-    const float* vb = b.defined() ? blocked_input(b).data : nullptr;
-    const BlockedView vy = blocked_output(y);
+  const auto either = [&](bool (*lies)(const Tensor&)) {
+    return y.shape.rank() >= 2 && (lies(a) || (b.defined() && lies(b)));
+  };
+  const auto map_planes = [&](const auto& va, const float* vb, const auto& vy) {
     parallel_planes(pool_, vy.shape,
                     [&](const Rows& rows) { run_rows(op, rows, va.data, vb, vy.data, p, q); });
+  };
+  if (either(is_blocked)) {
+    const BlockedView va = blocked_input(a);
+    const float* vb = b.defined() ? blocked_input(b).data : nullptr;
+    map_planes(va, vb, blocked_output(y));
+  } else if (either(is_planar)) {
+    const PlanarView va = planar_input(a);
+    const float* vb = b.defined() ? planar_input(b).data : nullptr;
+    map_planes(va, vb, planar_output(y));
   } else {
     const float* pa = plain_input(a);
     const float* pb = b.defined() ? plain_input(b) : nullptr;
@@ -113,14 +122,16 @@ void CpuBackend::relu_grad(const Tensor& dy, const Tensor& y, const Tensor& dx) 
 
 void CpuBackend::normalize(const Tensor& x, const Tensor& y, std::span<const float> mean,
                            std::span<const float> std) {
-  const BlockedView in = blocked_input(x);
-  map_channels(pool_, ElementMap::kNormalize, in, blocked_output(y), mean.data(), std.data());
+  with_views(x, y, [&](const auto& in, const auto& out) {
+    map_channels(pool_, ElementMap::kNormalize, in, out, mean.data(), std.data());
+  });
 }
 
 void CpuBackend::bias_add(const Tensor& x, const Tensor& bias, const Tensor& y) {
   const float* numbers = plain_input(bias);
-  const BlockedView in = blocked_input(x);
-  map_channels(pool_, ElementMap::kAddNumber, in, blocked_output(y), numbers, nullptr);
+  with_views(x, y, [&](const auto& in, const auto& out) {
+    map_channels(pool_, ElementMap::kAddNumber, in, out, numbers, nullptr);
+  });
 }
 
 void CpuBackend::fill(const Tensor& y, float value) {
@@ -131,23 +142,25 @@ void CpuBackend::fill(const Tensor& y, float value) {
 
 void CpuBackend::reshape(const Tensor& x, const Tensor& y) {
   const bool same_samples = y.shape.rank() >= 2 && x.shape.rank() >= 2 && x.shape[0] == y.shape[0];
-  if (!is_blocked(x) || !same_samples) {
+  if (!same_samples || !(is_blocked(x) || is_planar(x))) {
     const float* in = plain_input(x);
     std::memcpy(plain_output(y), in, static_cast<size_t>(x.bytes()));
     return;
   }
-  // The samples keep their lanes, so whole pixels move.
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
-  const BlockedShape& s = in.shape;
-  const BlockedShape& t = out.shape;
-  pool_.parallel_for(s.blocks() * s.c, [&](int64_t plane) {
-    const int64_t b = plane / s.c, c = plane % s.c;
-    for (int64_t i = 0; i < s.h * s.w; ++i) {
-      const int64_t j = c * s.h * s.w + i;  // among the pixels of a sample
-      std::memcpy(out.at(b, j / (t.h * t.w), j / t.w % t.h, j % t.w), in.at(b, c, i / s.w, i % s.w),
-                  kLanes * sizeof(float));
-    }
+  // The samples keep their lanes or images, so whole pixels move.
+  with_views(x, y, [&](const auto& in, const auto& out) {
+    const auto& s = in.shape;
+    const auto& t = out.shape;
+    pool_.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
+      for (int64_t plane = begin; plane < end; ++plane) {
+        const int64_t b = plane / s.c, c = plane % s.c;
+        for (int64_t i = 0; i < s.h * s.w; ++i) {
+          const int64_t j = c * s.h * s.w + i;  // among the pixels of a sample
+          std::copy_n(in.at(b, c, i / s.w, i % s.w), s.pixel(),
+                      out.at(b, j / (t.h * t.w), j / t.w % t.h, j % t.w));
+        }
+      }
+    });
   });
 }
 

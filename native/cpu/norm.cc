@@ -90,6 +90,19 @@ void forward_plane(const Rows& rows, const NormForward& f) {
   f.stream ? forward_rows<true>(rows, f) : forward_rows<false>(rows, f);
 }
 
+// Over runs of any length; leaves `positive` alone.
+void planar_forward(const Rows& rows, const NormForward& f) {
+  const float* HWY_RESTRICT x = f.x;
+  const float* HWY_RESTRICT residual = f.residual;
+  const float mean = f.mean, scale = f.scale, beta = f.beta;
+  const bool relu = f.relu;
+  map_rows(rows, f.y, [=](int64_t i) HWY_ATTR {
+    float v = (x[i] - mean) * scale + beta;
+    if (residual) v += residual[i];
+    return relu && v <= 0 ? 0 : v;  // a NaN stays
+  });
+}
+
 // Adds Σg to the first sixteen totals and Σg·(x − mean) to the other sixteen.
 void backward_plane_sums(const Rows& rows, const NormBackward& n, double* HWY_RESTRICT totals) {
   const Floats f;
@@ -132,6 +145,7 @@ namespace {
 
 HWY_EXPORT(plane_moments);
 HWY_EXPORT(forward_plane);
+HWY_EXPORT(planar_forward);
 HWY_EXPORT(backward_plane_sums);
 HWY_EXPORT(backward_plane);
 
@@ -142,16 +156,16 @@ struct ChannelNumbers {
   float operator[](int64_t c) const { return data ? data[c] : otherwise; }
 };
 
-// Calls plane(p) for the plane of channel c in each block.
-template <class Plane>
-void for_each_block(const BlockedShape& s, int64_t c, const Plane& plane) {
-  for (int64_t b = 0; b < s.blocks(); ++b) plane(b * s.c + c);
+// Calls plane(p) for the plane of channel c in each block or image.
+template <class Geometry, class Plane>
+void for_each_block(const Geometry& s, int64_t c, const Plane& plane) {
+  for (int64_t p = c; p < s.planes(); p += s.c) plane(p);
 }
 
 // Calls task(c) for each channel. A channel is one task, so that its second pass finds it in the cache.
-template <class Task>
-void parallel_channels(ThreadPool& pool, const BlockedShape& s, const Task& task) {
-  const int64_t floats = std::max<int64_t>(1, s.blocks() * s.plane());
+template <class Geometry, class Task>
+void parallel_channels(ThreadPool& pool, const Geometry& s, const Task& task) {
+  const int64_t floats = std::max<int64_t>(1, s.planes() / std::max<int64_t>(1, s.c) * s.plane());
   pool.parallel_ranges(s.c, std::max<int64_t>(1, kTaskFloats / floats), [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) task(c);
   });
@@ -181,8 +195,15 @@ double images_pixels(const BlockedShape& s) {
 }
 
 // Whether what is written should go past the caches.
-bool streams(const BlockedShape& s) {
+template <class Geometry>
+bool streams(const Geometry& s) {
   return s.size() * static_cast<int64_t>(sizeof(float)) > kStreamBytes;
+}
+
+void forward_channel(const PlanarView& y, int64_t c, const NormForward& f) {
+  for_each_block(y.shape, c, [&](int64_t p) {
+    HWY_DYNAMIC_DISPATCH(planar_forward)(plane_rows(y.shape, p, p + 1), f);
+  });
 }
 
 void forward_channel(const BlockedView& y, int64_t c, const NormForward& f) {
@@ -282,15 +303,23 @@ void CpuBackend::batch_norm_eval(const Tensor& x, const Tensor& running_mean, co
   const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
   const float* means = plain_input(running_mean);
   const float* variances = plain_input(running_var);
-  const BlockedView in = blocked_input(x);
-  const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
-  const BlockedView out = blocked_output(y);
   uint8_t* bits = positive_output(positive);
-  parallel_channels(pool_, in.shape, [&](int64_t c) {
-    const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
-    forward_channel(out, c,
-                    {in.data, added, out.data, bits, p.relu, streams(in.shape), means[c], scale, betas[c]});
-  });
+  const auto run = [&](const auto& in, const float* added, const auto& out) {
+    parallel_channels(pool_, in.shape, [&](int64_t c) {
+      const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
+      forward_channel(out, c,
+                      {in.data, added, out.data, bits, p.relu, streams(in.shape), means[c], scale, betas[c]});
+    });
+  };
+  if (goes_planar(x) && !bits) {
+    const PlanarView in = planar_input(x);
+    const float* added = residual.defined() ? planar_input(residual).data : nullptr;
+    run(in, added, planar_output(y));
+  } else {
+    const BlockedView in = blocked_input(x);
+    const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
+    run(in, added, blocked_output(y));
+  }
 }
 
 void CpuBackend::batch_norm_eval_grad(const Tensor& dy, const Tensor& positive, const Tensor& running_var,

@@ -35,9 +35,7 @@ void CpuBackend::sgd_step(const Tensor& parameter, const Tensor& gradient, const
   pool_.parallel_ranges(parameter.elements(), 1 << 14, [&](int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(SgdStep)(p, g, v, begin, end, lr, momentum, weight_decay);
   });
-  // Both hold the weight as it was.
-  cpu_storage(parameter).packed_forward.reset();
-  cpu_storage(parameter).packed_backward.reset();
+  cpu_storage(parameter).forget_packed();
 }
 
 }  // namespace rst::cpu

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <limits>
 
 #include "native/cpu/cpu_backend.h"
 #include "native/cpu/rows.h"
@@ -116,6 +117,55 @@ void avg_pool_grad(const BlockedShape& in, const BlockedShape& out, const PoolPa
   });
 }
 
+// Calls task(output row, input row, pixels, stride) for each row of each window position that lies inside the
+// image, in the order of for_each_window: a planar image has consecutive outputs in the lanes.
+template <class Task>
+HWY_INLINE void for_each_planar_row(const PlanarShape& in, const PlanarShape& out, const PoolParams& p,
+                                    const float* x, float* y, const Task& task) {
+  for (int64_t oy = 0; oy < out.h; ++oy) {
+    const int64_t top = oy * p.stride - p.padding;
+    for (int64_t iy = std::max<int64_t>(0, top); iy < std::min(in.h, top + p.kernel); ++iy) {
+      for (int64_t kx = 0; kx < p.kernel; ++kx) {
+        // Output pixels whose tap kx falls on columns 0 … in.w − 1.
+        const int64_t left = kx - p.padding;
+        const int64_t begin = left < 0 ? (-left + p.stride - 1) / p.stride : 0;
+        const int64_t end = left < in.w ? std::min(out.w, (in.w - 1 - left) / p.stride + 1) : 0;
+        if (begin >= end) continue;
+        task(y + out.offset(0, 0, oy, begin), x + in.offset(0, 0, iy, begin * p.stride + left), end - begin,
+             p.stride);
+      }
+    }
+  }
+}
+
+void planar_max_pool(const PlanarShape& in, const PlanarShape& out, const PoolParams& p, const float* x,
+                     float* y) {
+  map_rows(plane_rows(out, 0, 1), y,
+           [](int64_t) HWY_ATTR { return -std::numeric_limits<float>::infinity(); });
+  for_each_planar_row(
+      in, out, p, x, y,
+      [](float* HWY_RESTRICT best, const float* HWY_RESTRICT row, int64_t pixels, int64_t stride) HWY_ATTR {
+        for (int64_t i = 0; i < pixels; ++i) {
+          const float v = row[i * stride];
+          const bool larger = (v > best[i]) | ((v != v) & (best[i] == best[i]));
+          best[i] = larger ? v : best[i];
+        }
+      });
+}
+
+void planar_avg_pool(const PlanarShape& in, const PlanarShape& out, const PoolParams& p, const float* x,
+                     float* y) {
+  const auto side = static_cast<float>(p.kernel);
+  const float share = 1 / (side * side);
+  map_rows(plane_rows(out, 0, 1), y, [](int64_t) HWY_ATTR { return 0.0f; });
+  for_each_planar_row(
+      in, out, p, x, y,
+      [](float* HWY_RESTRICT sums, const float* HWY_RESTRICT row, int64_t pixels, int64_t stride) HWY_ATTR {
+        for (int64_t i = 0; i < pixels; ++i) sums[i] += row[i * stride];
+      });
+  map_rows(plane_rows(out, 0, 1), y, [=](int64_t i) HWY_ATTR { return y[i] * share; });
+}
+
 void plane_mean(const Rows& rows, const float* x, double pixels, float* y) {
   double sums[kLanes] = {};
   sum_rows<1>(rows, sums, [=](int64_t i, DoubleVec* total) HWY_ATTR {
@@ -145,26 +195,67 @@ HWY_EXPORT(max_pool);
 HWY_EXPORT(max_pool_grad);
 HWY_EXPORT(avg_pool);
 HWY_EXPORT(avg_pool_grad);
+HWY_EXPORT(planar_max_pool);
+HWY_EXPORT(planar_avg_pool);
 HWY_EXPORT(plane_mean);
 HWY_EXPORT(plane_spread);
 
-// Calls plane(p) for each plane of all blocks and channels, where `large` is the larger side of the pooling.
-template <class Plane>
-void for_each_plane(ThreadPool& pool, const BlockedShape& large, const Plane& plane) {
-  pool.parallel_ranges(large.blocks() * large.c, planes_per_task(large), [&](int64_t begin, int64_t end) {
+// Calls plane(p) for each plane of all blocks (or images) and channels, where `large` is the larger side of
+// the pooling.
+template <class Geometry, class Plane>
+void for_each_plane(ThreadPool& pool, const Geometry& large, const Plane& plane) {
+  pool.parallel_ranges(large.planes(), planes_per_task(large), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) plane(p);
+  });
+}
+
+// Calls kernel(in.shape, out.shape, p, plane of in, plane of out) for all planes.
+template <class View, class Kernel>
+void pool_planes(ThreadPool& pool, const View& in, const View& out, const PoolParams& p,
+                 const Kernel& kernel) {
+  for_each_plane(pool, in.shape, [&](int64_t plane) {
+    kernel(in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
+  });
+}
+
+void max_pool_planes(ThreadPool& pool, const BlockedView& in, const BlockedView& out, const PoolParams& p) {
+  pool_planes(pool, in, out, p, HWY_DYNAMIC_DISPATCH(max_pool));
+}
+void max_pool_planes(ThreadPool& pool, const PlanarView& in, const PlanarView& out, const PoolParams& p) {
+  pool_planes(pool, in, out, p, HWY_DYNAMIC_DISPATCH(planar_max_pool));
+}
+void avg_pool_planes(ThreadPool& pool, const BlockedView& in, const BlockedView& out, const PoolParams& p) {
+  pool_planes(pool, in, out, p, HWY_DYNAMIC_DISPATCH(avg_pool));
+}
+void avg_pool_planes(ThreadPool& pool, const PlanarView& in, const PlanarView& out, const PoolParams& p) {
+  pool_planes(pool, in, out, p, HWY_DYNAMIC_DISPATCH(planar_avg_pool));
+}
+
+void mean_planes(ThreadPool& pool, const BlockedView& in, const BlockedView& out) {
+  const BlockedShape& s = in.shape;
+  const auto kernel = HWY_DYNAMIC_DISPATCH(plane_mean);
+  for_each_plane(pool, s, [&](int64_t plane) {
+    kernel(plane_rows(s, plane, plane + 1), in.data, static_cast<double>(s.h * s.w),
+           out.data + plane * kLanes);
+  });
+}
+// Each mean adds up its pixels in order, as a lane of the blocked kernel does.
+void mean_planes(ThreadPool& pool, const PlanarView& in, const PlanarView& out) {
+  const PlanarShape& s = in.shape;
+  for_each_plane(pool, s, [&](int64_t plane) {
+    double sum = 0;
+    for (int64_t y = 0; y < s.h; ++y) {
+      const float* row = in.at(plane / s.c, plane % s.c, y, 0);
+      for (int64_t x = 0; x < s.w; ++x) sum += row[x];
+    }
+    out.data[plane] = static_cast<float>(sum / static_cast<double>(s.h * s.w));
   });
 }
 
 }  // namespace
 
 void CpuBackend::max_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
-  const auto kernel = HWY_DYNAMIC_DISPATCH(max_pool);
-  for_each_plane(pool_, in.shape, [&](int64_t plane) {
-    kernel(in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
-  });
+  with_views(x, y, [&](const auto& in, const auto& out) { max_pool_planes(pool_, in, out, p); });
 }
 
 void CpuBackend::max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor& dx, const PoolParams& p) {
@@ -181,12 +272,7 @@ void CpuBackend::max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor
 }
 
 void CpuBackend::avg_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
-  const auto kernel = HWY_DYNAMIC_DISPATCH(avg_pool);
-  for_each_plane(pool_, in.shape, [&](int64_t plane) {
-    kernel(in.shape, out.shape, p, in.data + plane * in.shape.plane(), out.data + plane * out.shape.plane());
-  });
+  with_views(x, y, [&](const auto& in, const auto& out) { avg_pool_planes(pool_, in, out, p); });
 }
 
 void CpuBackend::avg_pool2d_grad(const Tensor& dy, const Tensor& dx, const PoolParams& p) {
@@ -202,14 +288,7 @@ void CpuBackend::avg_pool2d_grad(const Tensor& dy, const Tensor& dx, const PoolP
 }
 
 void CpuBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
-  const BlockedShape& s = in.shape;
-  const auto kernel = HWY_DYNAMIC_DISPATCH(plane_mean);
-  for_each_plane(pool_, s, [&](int64_t plane) {
-    kernel(plane_rows(s, plane, plane + 1), in.data, static_cast<double>(s.h * s.w),
-           out.data + plane * kLanes);
-  });
+  with_views(x, y, [&](const auto& in, const auto& out) { mean_planes(pool_, in, out); });
 }
 
 void CpuBackend::global_avg_pool_grad(const Tensor& dy, const Tensor& dx) {

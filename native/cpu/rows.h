@@ -1,4 +1,4 @@
-// The memory of a tensor as runs of consecutive floats, so that one loop serves plain and blocked tensors and
+// The memory of a tensor as runs of consecutive floats, so that one loop serves tensors of all layouts and
 // leaves the border alone.
 #pragma once
 
@@ -21,23 +21,28 @@ struct Rows {
   int64_t planes = 1, plane_stride = 0;
 };
 
-// The interiors of planes [begin, end), counted through blocks and channels.
-inline Rows plane_rows(const BlockedShape& s, int64_t begin, int64_t end) {
+// The interiors of planes [begin, end), counted through blocks (or images) and channels.
+template <class Geometry>
+Rows plane_rows(const Geometry& s, int64_t begin, int64_t end) {
   if (s.halo == 0) return {begin * s.plane(), (end - begin) * s.plane()};
-  return {begin * s.plane() + s.offset(0, 0, 0, 0), s.w * kLanes, s.h, s.row(), end - begin, s.plane()};
+  return {begin * s.plane() + s.offset(0, 0, 0, 0), s.w * s.pixel(), s.h, s.row(), end - begin, s.plane()};
 }
 
 // Planes that make one task. A function of the shape alone, so that sums over it depend on nothing else.
-inline int64_t planes_per_task(const BlockedShape& s) {
+template <class Geometry>
+int64_t planes_per_task(const Geometry& s) {
   return std::max<int64_t>(1, kTaskFloats / std::max<int64_t>(1, s.plane()));
 }
 
-// Calls task(rows) over all planes of a blocked tensor.
-template <class Task>
-void parallel_planes(ThreadPool& pool, const BlockedShape& s, const Task& task) {
-  pool.parallel_ranges(s.blocks() * s.c, planes_per_task(s),
+// Calls task(rows) over all planes of a blocked or planar tensor.
+template <class Geometry, class Task>
+void parallel_planes(ThreadPool& pool, const Geometry& s, const Task& task) {
+  pool.parallel_ranges(s.planes(), planes_per_task(s),
                        [&](int64_t begin, int64_t end) { task(plane_rows(s, begin, end)); });
 }
+
+// Planar memory has a lane for every image only.
+inline void clear_padded_lanes(const PlanarView&, int64_t, int64_t) {}
 
 // Sets the lanes of the last block that hold no image to zero in planes [begin, end): a value there that
 // nobody looks at could otherwise grow from layer to layer until it overflows.

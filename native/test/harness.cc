@@ -54,13 +54,19 @@ Tensor constant(Device& device, const Shape& shape, double value) {
   return device.run("fill", call)[0];
 }
 
-// The same values as an op on activations leaves them: adds a sum of opposite numbers, which is zero in every
+// The same values as ops on activations leave them: adds a sum of opposite numbers, which is zero in every
 // image but not where a backend pads the batch with images that do not exist.
-Tensor as_activation(Device& device, const Tensor& tensor) {
+Tensor as_activation(Device& device, const Tensor& tensor, InputLayout layout) {
   if (tensor.dtype != DType::kF32 || tensor.shape.rank() < 2) return tensor;
   constexpr double kPadding = 1000;
-  const Tensor minus = constant(device, tensor.shape, -kPadding);
+  Tensor minus = constant(device, tensor.shape, -kPadding);
   const Tensor plus = constant(device, {tensor.shape[1]}, kPadding);
+  if (layout == InputLayout::kBlocked) {
+    // A gradient, here of the identity, is blocked whatever the batch.
+    OpCall call{{minus, {}, constant(device, {tensor.shape[1]}, 1), {}}, {}};
+    for (const char* name : {"eps", "relu", "residual"}) call.attributes.set(name, {0});
+    minus = device.run("batch_norm_eval_grad", call)[0];
+  }
   const Tensor zeros = device.run("bias_add", {{minus, plus}, {}})[0];
   return device.run("add", {{tensor, zeros}, {}})[0];
 }
@@ -123,6 +129,14 @@ HostTensor random_tensor(const Shape& shape, uint32_t seed, double low, double h
   return tensor;
 }
 
+std::vector<InputLayout> layouts_of(const std::vector<HostTensor>& inputs) {
+  const bool few = std::any_of(inputs.begin(), inputs.end(), [](const HostTensor& input) {
+    return input.defined() && input.shape.rank() >= 2 && input.shape[0] <= cpu::kPlanarImages;
+  });
+  if (!few) return {InputLayout::kUploaded, InputLayout::kBlocked};
+  return {InputLayout::kUploaded, InputLayout::kBlocked, InputLayout::kPlanar};
+}
+
 HostTensor random_integers(const Shape& shape, uint32_t seed, int64_t count) {
   HostTensor tensor = random_tensor(shape, seed, 0, 1);
   for (double& v : tensor.values) v = std::floor(v * static_cast<double>(count));
@@ -147,8 +161,8 @@ std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::v
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {
     call.inputs.push_back(inputs[i].defined() ? upload(device, inputs[i], spec.inputs[i].dtype) : Tensor{});
-    if (layout == InputLayout::kActivation && inputs[i].defined() && spec.inputs[i].dtype == DType::kF32)
-      call.inputs.back() = as_activation(device, call.inputs.back());
+    if (layout != InputLayout::kUploaded && inputs[i].defined() && spec.inputs[i].dtype == DType::kF32)
+      call.inputs.back() = as_activation(device, call.inputs.back(), layout);
   }
   const std::vector<Tensor> outputs = device.run(op, call);
 
@@ -196,12 +210,13 @@ void check_close(std::string_view what, const HostTensor& actual, const HostTens
 
 void check_op(std::string_view op, const std::vector<HostTensor>& inputs, const AttributeList& attributes,
               const std::vector<HostTensor>& expected, double tolerance) {
-  for (const InputLayout layout : {InputLayout::kUploaded, InputLayout::kActivation}) {
+  constexpr const char* kNames[] = {"", " (blocked inputs)", " (planar inputs)"};
+  for (const InputLayout layout : layouts_of(inputs)) {
     const auto actual = run_op(op, inputs, attributes, layout);
     REQUIRE(actual.size() == expected.size());
     for (size_t i = 0; i < actual.size(); ++i) {
-      const std::string what = std::string(op) + " output " + std::to_string(i) +
-                               (layout == InputLayout::kActivation ? " (activation inputs)" : "");
+      const std::string what =
+          std::string(op) + " output " + std::to_string(i) + kNames[static_cast<int>(layout)];
       check_close(what, actual[i], expected[i], tolerance);
     }
   }

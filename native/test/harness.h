@@ -34,9 +34,11 @@ Device& cpu_device(int threads);
 // How inputs lie in memory when the op starts.
 enum class InputLayout {
   kUploaded,
-  kActivation,  // as an op on activations leaves them: on the CPU blocked, with numbers in the lanes of no
-                // image
+  kBlocked,  // as ops on the activations of a batch leave them, with numbers in the lanes of no image
+  kPlanar,   // as ops on the activations of a few images leave them; of more: blocked
 };
+// The layouts that the inputs can lie in.
+std::vector<InputLayout> layouts_of(const std::vector<HostTensor>& inputs);
 
 // Values are converted to the dtypes that the op's row names. Returns the outputs (an absent one is
 // undefined), then the new values of the inputs that the op changes. Throws the op's Error.
@@ -53,7 +55,7 @@ std::vector<HostTensor> run_op(std::string_view op, const std::vector<HostTensor
 void check_close(std::string_view what, const HostTensor& actual, const HostTensor& expected,
                  double tolerance);
 
-// Runs in both input layouts, each with 1 and 2 threads, and compares what run_op returns with `expected`.
+// Runs in all input layouts, each with 1 and 2 threads, and compares what run_op returns with `expected`.
 void check_op(std::string_view op, const std::vector<HostTensor>& inputs, const AttributeList& attributes,
               const std::vector<HostTensor>& expected, double tolerance);
 

@@ -84,7 +84,7 @@ TEST_CASE("batch_norm_train_grad agrees with central differences") {
     const std::vector<HostTensor> inputs{in.x, in.residual, gamma, beta};
     const auto batch = reference::channel_statistics(in.x);
     const HostTensor dy = random_tensor(c.shape, 7);
-    for (const InputLayout layout : {InputLayout::kUploaded, InputLayout::kActivation}) {
+    for (const InputLayout layout : layouts_of({dy})) {
       const auto gradients = run_op(
           "batch_norm_train_grad",
           {dy, in.x, c.relu ? reference::positive(forward(inputs)) : HostTensor{}, batch.mean,

@@ -33,13 +33,15 @@ TEST_CASE("sgd_step drops the packed forms of the old weight") {
   for (int i = 0; i < 3; ++i) tensors.push_back(device.upload({2}, DType::kF32, values, nullptr));
   device.stream().synchronize();
   auto& storage = cpu::cpu_storage(tensors[0]);
-  storage.packed_forward = storage.packed_backward = std::make_shared<cpu::PackedWeight>();
+  storage.packed_forward = storage.packed_backward = storage.packed_planar =
+      std::make_shared<cpu::PackedWeight>();
   OpCall call{tensors, {}};
   for (const char* name : {"lr", "momentum", "weight_decay"}) call.attributes.set(name, {0.5});
   CHECK(device.run("sgd_step", call).empty());
   device.stream().synchronize();
   CHECK(storage.packed_forward == nullptr);
   CHECK(storage.packed_backward == nullptr);
+  CHECK(storage.packed_planar == nullptr);
 }
 
 TEST_CASE("sgd_step refuses wrong calls") {

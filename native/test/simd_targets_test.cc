@@ -58,6 +58,7 @@ void check_conv_targets(const char* op, const std::vector<HostTensor>& inputs,
 TEST_CASE("all instruction sets with fused multiply-add give the same bits of a convolution") {
   const Shape x_shape{18, 67, 9, 8}, w_shape{13, 67, 3, 3};
   const HostTensor x = random_tensor(x_shape, 1), dy = random_tensor({18, 13, 5, 4}, 3);
+  const HostTensor few = random_tensor({3, 67, 9, 8}, 5), wide = random_tensor({1, 67, 3, 150}, 6);
   const AttributeList geometry{{"stride", {2}}, {"padding", {1}}};
   for (double ratio : {0.1, 1.0}) {
     for (bool constant : {false, true}) {
@@ -68,6 +69,8 @@ TEST_CASE("all instruction sets with fused multiply-add give the same bits of a 
         if (draw.values[i] >= ratio) w.values[i] = 0;
       }
       check_conv_targets("conv2d", {x, w}, geometry);
+      check_conv_targets("conv2d", {few, w}, geometry);
+      check_conv_targets("conv2d", {wide, w}, {{"stride", {1}}, {"padding", {1}}});
       AttributeList with_shape = geometry;
       with_shape.push_back({"shape", dims_of(x_shape)});
       check_conv_targets("conv2d_input_grad", {dy, w, {}}, with_shape);
@@ -81,8 +84,8 @@ TEST_CASE("all instruction sets with fused multiply-add give the same bits of a 
   AttributeList with_shape = geometry;
   with_shape.push_back({"shape", dims_of(w_shape)});
   check_conv_targets("conv2d_weight_grad", {x, dy}, with_shape);
-  const Shape wide{2, 96, 3, 4};
-  check_conv_targets("conv2d_weight_grad", {random_tensor(wide, 1), random_tensor(wide, 2)},
+  const Shape many_channels{2, 96, 3, 4};
+  check_conv_targets("conv2d_weight_grad", {random_tensor(many_channels, 1), random_tensor(many_channels, 2)},
                      {{"stride", {1}}, {"padding", {1}}, {"shape", {96, 96, 3, 3}}});
 }
 
@@ -118,8 +121,8 @@ TEST_CASE("all instruction sets give the same bits") {
                     {{"lr", {0.1}}, {"momentum", {0.9}}, {"weight_decay", {0.0005}}});
 }
 
-TEST_CASE("all instruction sets give the same bits on activations") {
-  const Shape shape{17, 5, 7, 6};
+void check_activation_targets(int64_t images) {
+  const Shape shape{images, 5, 7, 6};
   const HostTensor x = random_tensor(shape, 1), y = random_tensor(shape, 2), dy = random_tensor(shape, 3);
   const HostTensor positive_y = random_integers(shape, 6, 2);
   const HostTensor mean = random_tensor({5}, 4), positive = random_tensor({5}, 5, 0.5, 2);
@@ -142,6 +145,11 @@ TEST_CASE("all instruction sets give the same bits on activations") {
   check_all_targets("sum", {x}, {});
   check_all_targets("channel_sum", {x}, {});
   for (double norm : {0.0, 1.0}) check_all_targets("sample_norm", {x}, {{"norm", {norm}}});
+}
+
+TEST_CASE("all instruction sets give the same bits on activations") {
+  check_activation_targets(17);
+  check_activation_targets(2);
 }
 
 }  // namespace
