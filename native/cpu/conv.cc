@@ -160,9 +160,12 @@ void CpuBackend::run_forward(const Tensor& x, const Tensor& w, const Tensor& res
   const KernelShape k(w.shape);
   const WeightView weight = forward_view(plain_input(w), k);
   if (x.shape[0] <= kPlanarImages && !finish.positive) {
+    const auto started = std::chrono::steady_clock::now();
     const PlanarConv* planar =
         compiled_planar(cpu_storage(w).packed_planar, pool_, weight, k, PlanarShape(x.shape),
                         PlanarShape(y.shape), p, conv_cost_model());
+    const std::chrono::nanoseconds spent = std::chrono::steady_clock::now() - started;
+    weight_compile_nanoseconds_ += spent.count();
     if (planar) {
       const PlanarView in = planar_input(x);
       if (residual.defined()) finish.addend = planar_input(residual).data;
