@@ -86,7 +86,8 @@ export async function attackBatches(
   return { adversarial, robust, bestLoss, forwards, backwards, warnings: [] }
 }
 
-function checkInputs(
+/** @throws ShapeError, ConfigError */
+export function checkInputs(
   model: Classifier,
   pixels: Float32Array,
   labels: ArrayLike<number>,

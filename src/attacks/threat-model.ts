@@ -25,3 +25,28 @@ export function threatModel({ eps, norm = 'linf' }: { eps: number; norm?: Norm }
   }
   return { norm, eps, low: 0, high: 1 }
 }
+
+/** Slack for the norm and the box: rounding in f32. */
+const tolerance = 1e-6
+
+/** The norm of adversarial − natural. */
+export function distance(natural: Float32Array, adversarial: Float32Array, norm: Norm): number {
+  let largest = 0
+  let squares = 0
+  for (let i = 0; i < natural.length; i++) {
+    const difference = adversarial[i] - natural[i]
+    largest = Math.max(largest, Math.abs(difference))
+    squares += difference * difference
+  }
+  return norm === 'linf' ? largest : Math.sqrt(squares)
+}
+
+/** Whether an adversarial image is in the ball around the natural one and in the box, up to rounding. */
+export function insideThreat(
+  natural: Float32Array,
+  adversarial: Float32Array,
+  { norm, eps, low, high }: ThreatModel,
+): boolean {
+  for (const value of adversarial) if (!(value >= low - tolerance && value <= high + tolerance)) return false
+  return distance(natural, adversarial, norm) <= eps + tolerance
+}

@@ -1,7 +1,8 @@
 // Accuracy of a model, natural and under attack, where each adversarial image is verified before it counts.
 import type { Attack, Warning } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
-import type { Norm } from '../attacks/threat-model.ts'
+import { row } from '../attacks/oracle.ts'
+import { insideThreat, type Norm, threatModel } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { subset } from '../data/subset.ts'
 import { AbortError, ConfigError } from '../errors.ts'
@@ -47,9 +48,6 @@ export interface Evaluation {
   readonly naturalAccuracy: number
   readonly attacks: readonly AttackReport[]
 }
-
-/** Slack for the norm and the box: rounding in f32. */
-const tolerance = 1e-6
 
 /**
  * Images that the model gets wrong naturally count as not robust and are not attacked.
@@ -117,7 +115,11 @@ export async function evaluate(
           signal,
         })
         const valid = Array.from(chosen, (_, i) =>
-          insideThreat(natural, result.adversarial, i, imageSize, attack),
+          insideThreat(
+            row(natural, i, imageSize),
+            row(result.adversarial, i, imageSize),
+            threatModel(attack),
+          ),
         )
         const stillRight = await isRight(result.adversarial, theirLabels)
         totals.robust += chosen.filter((_, i) => stillRight[i] === 1 || !valid[i]).length
@@ -165,22 +167,4 @@ async function rightlyClassified(
     ),
   )
   return Uint8Array.from(await correct.data())
-}
-
-function insideThreat(
-  natural: Float32Array,
-  adversarial: Float32Array,
-  image: number,
-  imageSize: number,
-  { eps, norm }: Attack,
-): boolean {
-  let largest = 0
-  let squares = 0
-  for (let i = image * imageSize; i < (image + 1) * imageSize; i++) {
-    const difference = adversarial[i] - natural[i]
-    largest = Math.max(largest, Math.abs(difference))
-    squares += difference * difference
-    if (!(adversarial[i] >= -tolerance && adversarial[i] <= 1 + tolerance)) return false
-  }
-  return (norm === 'linf' ? largest : Math.sqrt(squares)) <= eps + tolerance
 }

@@ -10,6 +10,7 @@ export const Purpose = {
   noise: 5,
   dataOrder: 6,
   subset: 7,
+  attackStep: 8,
 } as const
 export type Purpose = (typeof Purpose)[keyof typeof Purpose]
 

@@ -38,6 +38,34 @@ export function scope<T>(body: () => T): T {
   return result
 }
 
+/** A scope that is entered several times: what is made inside lives until `dispose`. */
+export class HeldScope {
+  readonly #made = new Set<Tensor>()
+
+  /** Runs `body` inside; a throw disposes everything. `body` must not be async. */
+  run<T>(body: () => T): T {
+    scopes.push(this.#made)
+    try {
+      return body()
+    } catch (error) {
+      this.dispose()
+      throw error
+    } finally {
+      scopes.pop()
+    }
+  }
+
+  /** Hands a tensor to the scope outside. */
+  give(tensor: Tensor): void {
+    if (this.#made.delete(tensor)) register(tensor)
+  }
+
+  dispose(): void {
+    for (const tensor of this.#made) tensor.dispose()
+    this.#made.clear()
+  }
+}
+
 /** Runs `body` so that no scope owns what it makes: the caller keeps and disposes it. */
 export function outsideScopes<T>(body: () => T): T {
   const saved = scopes

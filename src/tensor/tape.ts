@@ -2,7 +2,7 @@
 import { ShapeError } from '../errors.ts'
 import type { ConvInputGradient } from './conv-gradient.ts'
 import { runOp } from './run.ts'
-import { ownedByScope, scope } from './scope.ts'
+import { HeldScope, ownedByScope, scope } from './scope.ts'
 import { Tensor } from './tensor.ts'
 
 /** A gradient, or the convolution that will give it. */
@@ -98,25 +98,74 @@ export function grad<T extends Tensor | { loss: Tensor }>(
   wrt: readonly Tensor[],
 ): { value: T; gradients: Tensor[] } {
   return scope(() => {
-    const tape: Tape = { nodes: [], tracked: new Set(wrt), saved: new Set() }
-    const outer = current
-    current = tape
-    let value: T
-    try {
-      value = forward()
-    } finally {
-      current = outer
-    }
+    const tape = newTape(wrt)
+    const value = recorded(tape, forward)
     const returned: Record<string, Tensor> = value instanceof Tensor ? { loss: value } : { ...value }
     const loss = returned.loss!
     if (loss.dtype !== 'f32') throw new ShapeError(`Expected a loss of f32 but received ${loss.dtype}.`)
     const kept = new Set<Tensor>([...wrt, ...Object.values(returned)])
-    return { value, gradients: backpropagate(tape, loss, wrt, kept) }
+    return { value, gradients: backpropagate(tape, loss, filled(loss, 1), wrt, kept) }
   })
 }
 
-function backpropagate(tape: Tape, loss: Tensor, wrt: readonly Tensor[], kept: Set<Tensor>): Tensor[] {
-  const gradients = new Map<Tensor, Gradient>([[loss, filled(loss, 1)]])
+/** A value, and the way back from it. */
+export interface Pullback {
+  /** Lives until `pull` or `dispose`. */
+  readonly value: Tensor
+  /**
+   * The gradients to `wrt` of Σ cotangent ⊙ value. It takes over the cotangent, which has the value's shape, and can be
+   * called once.
+   */
+  pull(cotangent: Tensor): Tensor[]
+  dispose(): void
+}
+
+/**
+ * As grad(), for a loss that is decided once the value is known: everything that the way back needs is kept until then.
+ *
+ * @example
+ * const { value, pull } = vjp(() => model.logits(x), [x])
+ * const logits = await value.data()
+ * const [dx] = pull(tensor(cotangentOf(logits), value.shape))
+ */
+export function vjp(forward: () => Tensor, wrt: readonly Tensor[]): Pullback {
+  const held = new HeldScope()
+  const tape = newTape(wrt)
+  const value = held.run(() => recorded(tape, forward))
+  return {
+    value,
+    pull(cotangent) {
+      const gradients = held.run(() => backpropagate(tape, value, cotangent, wrt, new Set([...wrt, value])))
+      for (const gradient of gradients) held.give(gradient)
+      held.dispose()
+      return gradients
+    },
+    dispose: () => held.dispose(),
+  }
+}
+
+const newTape = (wrt: readonly Tensor[]): Tape => ({ nodes: [], tracked: new Set(wrt), saved: new Set() })
+
+/** Runs `forward`, recording on the tape. */
+function recorded<T>(tape: Tape, forward: () => T): T {
+  const outer = current
+  current = tape
+  try {
+    return forward()
+  } finally {
+    current = outer
+  }
+}
+
+/** From the cotangent of `output`, which it disposes. */
+function backpropagate(
+  tape: Tape,
+  output: Tensor,
+  cotangent: Tensor,
+  wrt: readonly Tensor[],
+  kept: Set<Tensor>,
+): Tensor[] {
+  const gradients = new Map<Tensor, Gradient>([[output, cotangent]])
   const targets = new Set(wrt)
   let spent: Tensor[] = []
   /** Runs what is still to be run. */

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { addon } from '../../src/native/addon.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
-import { grad, release } from '../../src/tensor/tape.ts'
+import { grad, release, vjp } from '../../src/tensor/tape.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { expectGradients, uniform } from './numeric-gradient.ts'
 
@@ -267,4 +267,44 @@ it('a pass inside a pass has a tape of its own', async () => {
     return ops.mul(ops.mul(x, x), inner)
   }, [x])
   expect(await values(gradients[0])).toEqual([2 * 2 * 4])
+})
+
+describe('a loss decided after the forward pass', () => {
+  it('gives the gradients that grad gives, and frees the rest', async () => {
+    const device = new Device({ threads: 1 })
+    const x = tensor(uniform([3, 2, 5, 5], 1).values, [3, 2, 5, 5], { device })
+    const w = tensor(uniform([4, 2, 3, 3], 2).values, [4, 2, 3, 3], { device })
+    const c = tensor(uniform([3, 4, 3, 3], 3).values, [3, 4, 3, 3], { device })
+    const forward = () => ops.relu(ops.conv2d(x, w))
+    const expected = grad(() => ops.sum(ops.mul(forward(), c)), [x, w])
+    const round = async () => {
+      const { value, pull } = vjp(forward, [x, w])
+      const result = await values(value)
+      const gradients = pull(ops.copy(c))
+      expect(value.disposed).toBe(true)
+      for (const [i, gradient] of gradients.entries()) {
+        expect(await values(gradient)).toEqual(await values(expected.gradients[i]))
+        gradient.dispose()
+      }
+      await device.synchronize()
+      return result
+    }
+    using y = forward()
+    expect(await round()).toEqual(await values(y))
+    const after = device.memory().inUse
+    await round()
+    expect(device.memory().inUse).toBe(after)
+  })
+
+  it('frees everything when it is dropped', async () => {
+    const device = new Device({ threads: 1 })
+    const x = ops.full([64, 64], 1, device)
+    await device.synchronize()
+    const before = device.memory().inUse
+    const { value, dispose } = vjp(() => ops.relu(ops.scale(x, 2)), [x])
+    dispose()
+    expect(value.disposed).toBe(true)
+    await device.synchronize()
+    expect(device.memory().inUse).toBe(before)
+  })
 })

@@ -1,0 +1,44 @@
+// Draws from a random stream, one after the other.
+import type { RandomStream } from './philox.ts'
+
+export class Draws {
+  readonly #stream: RandomStream
+  #position = 0
+  #spare: number | null = null
+
+  constructor(stream: RandomStream) {
+    this.#stream = stream
+  }
+
+  #word(): number {
+    return this.#stream.word(this.#position++)
+  }
+
+  /** Uniform in [0, 1), a multiple of 2^-32. */
+  uniform(): number {
+    return this.#word() / 2 ** 32
+  }
+
+  /** Uniform among 0 … count − 1, for count up to 2^32. */
+  integer(count: number): number {
+    return Math.floor(this.uniform() * count)
+  }
+
+  /** −1 or 1, equally likely. */
+  sign(): number {
+    return this.#word() < 2 ** 31 ? -1 : 1
+  }
+
+  /** Standard normal, by Box and Muller's transform. */
+  normal(): number {
+    if (this.#spare !== null) {
+      const spare = this.#spare
+      this.#spare = null
+      return spare
+    }
+    const radius = Math.sqrt(-2 * Math.log((this.#word() + 0.5) / 2 ** 32))
+    const angle = 2 * Math.PI * this.uniform()
+    this.#spare = radius * Math.sin(angle)
+    return radius * Math.cos(angle)
+  }
+}
