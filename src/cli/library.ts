@@ -5,6 +5,7 @@ import type { InnerAttack } from '../attacks/inner-attack.ts'
 import type { Split } from '../data/dataset.ts'
 import type { DoctorReport, MaskedArchitecture } from '../doctor.ts'
 import type { EvaluateOptions, Evaluation } from '../evaluation/evaluate.ts'
+import type { DenseModel as LoadedDenseModel } from '../search/dense-model.ts'
 import type { SearchOptions, TrainingOptions } from '../search/options.ts'
 import type { TicketMetadata } from '../tickets/ticket-data.ts'
 
@@ -46,6 +47,7 @@ export interface Library {
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>
+  loadDense(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<LoadedDenseModel>
   finetune(options: FinetuneOptions): Promise<{ ticket: Ticket }>
   loadTicket(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Ticket>
   /** The ticket of an untrained random mask, of the same options as a search. */

@@ -74,6 +74,8 @@ export interface MaskOptions {
   init: (typeof initialisations)[number]
   weightSeed?: number
   scoreSeed?: number
+  from?: string
+  reinitClassifier?: boolean
 }
 
 export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
@@ -159,6 +161,14 @@ export function addMaskOptions(command: Command): Command {
     )
     .addOption(option('--weight-seed <n>', 'seed of the weights (default: --seed)', integerFrom(0)))
     .addOption(option('--score-seed <n>', 'seed of the scores (default: --seed)', integerFrom(0)))
+    .addOption(
+      option(
+        '--from <file>',
+        'search over the weights of this model, saved by rst train, instead of random ones (RTT)',
+        parseText,
+      ),
+    )
+    .option('--reinit-classifier', 'with --from: draw the last layer anew, for a data set of other classes')
 }
 
 export function addTrainingOptions(command: Command): Command {

@@ -4,6 +4,7 @@ import type { Dataset } from '../data/dataset.ts'
 import type { Initialisation } from '../nn/initialisation.ts'
 import type { Pattern } from '../nn/pattern.ts'
 import type { Device } from '../tensor/device.ts'
+import type { DenseModel } from './dense-model.ts'
 import type { Schedule } from './schedule.ts'
 
 /** Options that every training loop shares. */
@@ -62,6 +63,14 @@ export interface SearchOptions extends TrainingOptions {
   pattern?: Pattern
   /** Default 'signed-kaiming-constant'. */
   init?: Initialisation
+  /**
+   * Search over the weights of this trained dense model instead of random ones: a robust ticket of a trained network
+   * (RTT; paper, Sec. 5.2). The ticket then holds the weights that it keeps. Architecture, width and image size
+   * must be those of the search.
+   */
+  from?: DenseModel
+  /** With `from`: draw the classifier anew with `init`, to transfer to a data set of other classes. Default false. */
+  reinitClassifier?: boolean
   /** Default: seed. */
   weightSeed?: number
   /** Default: seed. */

@@ -1,11 +1,15 @@
 // The search of a robust scratch ticket (paper, Sec. 3): adversarial training of a mask over frozen random weights.
+import { createHash } from 'node:crypto'
+import { ConfigError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import { type Initialisation, initialisations } from '../nn/initialisation.ts'
 import type { Network } from '../nn/network.ts'
-import { scope } from '../tensor/scope.ts'
+import { outsideScopes, scope } from '../tensor/scope.ts'
+import { tensor } from '../tensor/tensor.ts'
 import { Ticket } from '../tickets/ticket.ts'
-import { type TicketMetadata, ticketFormat } from '../tickets/ticket-data.ts'
+import { type Json, type TicketMetadata, ticketFormat } from '../tickets/ticket-data.ts'
 import { version } from '../version.ts'
+import type { DenseMetadata, DenseModel } from './dense-model.ts'
 import { ImageSource } from './image-source.ts'
 import type { SearchOptions } from './options.ts'
 import {
@@ -33,7 +37,7 @@ import { type EpochRecord, type Trainee, train } from './training.ts'
 export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
   const training = await resolveTraining(options)
   const metadata = ticketMetadata(options, training)
-  const network = scratchNetwork(training, metadata)
+  const network = await searchedNetwork(training, metadata, options)
   try {
     const trainee: Trainee = {
       network,
@@ -44,9 +48,17 @@ export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticke
       parametersChanged: () => network.updateMasks(metadata.remainingRatio),
     }
     const { remainingRatio, pattern, init, weightSeed, scoreSeed } = metadata
-    const settings = { ...recipeOf(training), remainingRatio, pattern, init, weightSeed, scoreSeed }
+    const settings = {
+      ...recipeOf(training),
+      remainingRatio,
+      pattern,
+      init,
+      weightSeed,
+      scoreSeed,
+      ...(options.from && { from: await weightsDigest(network) }),
+    }
     const history = await train(trainee, training, await openRun(training, 'search', settings))
-    return { ticket: new Ticket(network, metadata), history }
+    return { ticket: new Ticket(network, metadata, { trained: options.from !== undefined }), history }
   } catch (error) {
     network.dispose()
     throw error
@@ -64,7 +76,7 @@ const calibrationBatches = 40
 export async function randomTicket(options: SearchOptions): Promise<Ticket> {
   const training = await resolveTraining(options)
   const metadata = ticketMetadata(options, training)
-  const network = scratchNetwork(training, { ...metadata, recipe: { search: 'none' } })
+  const network = await searchedNetwork(training, metadata, options)
   const source = new ImageSource(training)
   network.updateMasks(metadata.remainingRatio)
   network.mode = 'train'
@@ -80,14 +92,53 @@ export async function randomTicket(options: SearchOptions): Promise<Ticket> {
     await training.device.synchronize()
   }
   source.dispose()
-  return new Ticket(network, { ...metadata, recipe: { search: 'none' } })
+  return new Ticket(
+    network,
+    { ...metadata, recipe: { search: 'none' } },
+    { trained: options.from !== undefined },
+  )
 }
 
-function scratchNetwork(training: ResolvedTraining, metadata: TicketMetadata): Network {
+/** The network that masks are searched over: random weights, or those of a trained one. */
+async function searchedNetwork(
+  training: ResolvedTraining,
+  metadata: TicketMetadata,
+  { from, reinitClassifier = false }: SearchOptions,
+): Promise<Network> {
+  if (reinitClassifier && !from) {
+    throw new ConfigError(
+      'Expected reinitClassifier only together with from, the trained model to search in.',
+      'reinitClassifier',
+    )
+  }
+  if (from) checkSource(from, metadata, reinitClassifier)
   const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
   network.drawWeights(metadata.init, metadata.weightSeed)
   network.drawScores(metadata.pattern, metadata.scoreSeed)
+  if (from) {
+    const copied = reinitClassifier ? network.convolutions.slice(0, -1) : network.convolutions
+    for (const [i, layer] of copied.entries()) {
+      const weight = await from.network.convolutions[i].weight.data()
+      layer.weight = outsideScopes(() => tensor(weight, layer.spec.weightShape, { device: training.device }))
+    }
+  }
   return network
+}
+
+/** @throws ConfigError where the trained model is another network than the search's */
+function checkSource(from: DenseModel, metadata: TicketMetadata, reinitClassifier: boolean): void {
+  const describe = ({ arch, width, classes, inChannels, imageSize }: typeof metadata | DenseMetadata) =>
+    `${arch} of width ${width} for ${inChannels}×${imageSize.join('×')} pixels${reinitClassifier ? '' : ` and ${classes} classes`}`
+  const [wanted, came] = [describe(metadata), describe(from.metadata)]
+  if (wanted === came) return
+  const hint = reinitClassifier ? '' : '; for other classes set reinitClassifier'
+  throw new ConfigError(`Expected a trained ${wanted} in from but received ${came}${hint}.`, 'from')
+}
+
+async function weightsDigest(network: Network): Promise<string> {
+  const hash = createHash('sha256')
+  for (const { weight } of network.convolutions) hash.update(await weight.data())
+  return hash.digest('hex')
 }
 
 function ticketMetadata(options: SearchOptions, training: ResolvedTraining): TicketMetadata {
@@ -110,7 +161,13 @@ function ticketMetadata(options: SearchOptions, training: ResolvedTraining): Tic
     pattern,
     dataset: info.name,
     normalisation: { mean: info.mean, std: info.std },
-    recipe: { search: 'rst', ...recipeOf(training) },
+    recipe: options.from
+      ? {
+          search: 'rtt',
+          ...recipeOf(training),
+          from: options.from.metadata.recipe as { [key: string]: Json },
+        }
+      : { search: 'rst', ...recipeOf(training) },
     accuracies: {},
     libraryVersion: version,
   }

@@ -113,6 +113,10 @@ export async function rst(
     searchRST: train('searchRST'),
     trainDense: train('trainDense'),
     finetune: train('finetune'),
+    loadDense: async (path: string, options: unknown) => {
+      called('loadDense', { path, options })
+      return { label: 'dense', path } as Loose
+    },
     loadTicket: async (path: string, options: unknown) => {
       called('loadTicket', { path, options })
       return ticketOf(await readTicket(path), 'ticket')

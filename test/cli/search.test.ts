@@ -201,6 +201,14 @@ describe('rst search', () => {
     ])
   })
 
+  it('searches in the trained model of --from, and its random mask too', async () => {
+    const { calls } = await search('--from', 'dense.safetensors', '--reinit-classifier', '--threads', '1')
+    expect(calls.loadDense[0]).toEqual({ path: 'dense.safetensors', options: { device: 'auto', threads: 1 } })
+    for (const options of [calls.searchRST[0], calls.randomTicket[0]]) {
+      expect(options).toMatchObject({ from: { path: 'dense.safetensors' }, reinitClassifier: true })
+    }
+  })
+
   it('resumes the run in --out', async () => {
     expect((await search('--resume')).calls.searchRST[0]).toMatchObject({ resume: true, runDir: out() })
     const without = await rst(['search', '--arch', 'conv2', ...fashion(), '--resume'])

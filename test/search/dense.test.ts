@@ -6,7 +6,8 @@ import { fgsmRs, pgd } from '../../src/attacks/index.ts'
 import { AbortError, DivergenceError } from '../../src/errors.ts'
 import { evaluate } from '../../src/evaluation/evaluate.ts'
 import { decodeSafetensors } from '../../src/files/safetensors.ts'
-import { type DenseModel, type DenseOptions, trainDense } from '../../src/search/dense.ts'
+import { type DenseOptions, trainDense } from '../../src/search/dense.ts'
+import type { DenseModel } from '../../src/search/dense-model.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { stripes } from './synthetic-dataset.ts'
 
@@ -126,7 +127,7 @@ describe('trainDense', () => {
   it('trains on a seeded part of the images only', async () => {
     const { model, history } = await trainDense(small({ limit: 33, epochs: 1 }))
     expect(history[0].step).toBe(2)
-    expect(model.recipe.trainImages).toBe(33)
+    expect(model.metadata.recipe.trainImages).toBe(33)
     model.dispose()
   })
 })

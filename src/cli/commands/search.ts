@@ -33,7 +33,7 @@ export function searchCommand(context: Context): Command {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  $ rst search --arch conv4 --dataset fashion-mnist --ratio 0.3 --attack fgsm-rs --epochs 3 --seed 0',
+      '\nExamples:\n  $ rst search --arch conv4 --dataset fashion-mnist --ratio 0.3 --attack fgsm-rs --epochs 3 --seed 0\n  $ rst search --from runs/trained/model.safetensors --arch conv4 --dataset fashion-mnist --ratio 0.3',
     )
   for (const add of [
     addNetworkOptions,
@@ -55,7 +55,9 @@ async function search(options: Options, session: Session): Promise<void> {
   const runDir = await openRunFolder(options, `search-${arch}-${options.dataset}`)
   terminal.log(`Searching in ${arch} on ${options.dataset}; the run folder is ${runDir}.`)
 
-  const { ratio, pattern, init, weightSeed, scoreSeed, width } = options
+  const { ratio, pattern, init, weightSeed, scoreSeed, width, reinitClassifier, device, threads } = options
+  const from =
+    options.from === undefined ? undefined : await library.loadDense(options.from, { device, threads })
   const searchOptions: SearchOptions = {
     ...trainingOptions(options, data, runDir, library, session),
     arch,
@@ -65,6 +67,8 @@ async function search(options: Options, session: Session): Promise<void> {
     init,
     weightSeed,
     scoreSeed,
+    ...(from && { from }),
+    reinitClassifier,
   }
   const { ticket } = await withProgress('search', runDir, session, onProgress =>
     library.searchRST({ ...searchOptions, onProgress }),
