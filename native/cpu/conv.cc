@@ -22,7 +22,7 @@ namespace {
 // The cost model: shares of non-zero weights below which the sparse kernels beat the dense ones
 // (docs/performance.md). The same on all machines, because the choice decides the order of additions, and so
 // the last bits of a result.
-constexpr double kSparseBelowWinograd = 0.3, kSparseBelowDirect = 0.4;
+constexpr double kSparseBelowWinograd = 0.34, kSparseBelowDirect = 0.55;
 
 ConvKernel choose_kernel(const ConvCostModel& model, const WeightView& weight, const ConvPlan& plan,
                          double density) {
