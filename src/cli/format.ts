@@ -10,6 +10,12 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US')
 }
 
+/** 1396736 as '1.40 MB'. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1e3) return `${bytes} B`
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`
+}
+
 /** Seconds as '42 s', '3 min 12 s' or '2 h 5 min'. */
 export function formatDuration(seconds: number): string {
   const whole = Math.round(seconds)

@@ -6,6 +6,7 @@ import { dataCommand } from './commands/data.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evalCommand } from './commands/eval.ts'
 import { finetuneCommand } from './commands/finetune.ts'
+import { infoCommand } from './commands/info.ts'
 import { searchCommand } from './commands/search.ts'
 import { trainCommand } from './commands/train.ts'
 import type { Library } from './library.ts'
@@ -56,6 +57,7 @@ function buildProgram(context: Context): Command {
     trainCommand(context),
     finetuneCommand(context),
     evalCommand(context),
+    infoCommand(context),
     dataCommand(context),
     doctorCommand(context),
   ]

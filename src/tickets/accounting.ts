@@ -1,0 +1,89 @@
+// What tickets take, next to the dense network that they stand for (paper, Sec. 6.2: the only overhead of another
+// ticket of the same network is its mask).
+import { stat } from 'node:fs/promises'
+import { readTicket } from './stored-ticket.ts'
+import type { TicketData, TicketMetadata } from './ticket-data.ts'
+
+export interface TicketAccount {
+  readonly file: string
+  readonly metadata: TicketMetadata
+  /** Weights kept, and weights of the dense network. */
+  readonly parameters: { readonly kept: number; readonly total: number }
+  readonly bytes: {
+    /** One bit a weight, row, kernel or channel. */
+    readonly masks: number
+    /** Running means and variances, 4 bytes each. */
+    readonly batchNorms: number
+    /** Kept weights, 4 bytes each; 0 where the seed gives them. */
+    readonly weights: number
+    /** The whole file. */
+    readonly file: number
+    /** A checkpoint of the dense network: all its weights and its batch-norm statistics in 4 bytes each. */
+    readonly denseCheckpoint: number
+  }
+}
+
+export interface TicketAccounts {
+  readonly tickets: readonly TicketAccount[]
+  /** Whether all tickets are drawn from one random network, so that they can share its weights. */
+  readonly sharedNetwork: boolean
+  /** All files together, and a dense checkpoint for each ticket. */
+  readonly bytes: { readonly files: number; readonly denseCheckpoints: number }
+}
+
+/**
+ * Reads ticket files and counts.
+ * @throws TicketError
+ */
+export async function ticketAccounts(files: readonly string[]): Promise<TicketAccounts> {
+  const tickets: TicketAccount[] = []
+  for (const file of files) tickets.push(account(file, await readTicket(file), (await stat(file)).size))
+  const networkOf = ({ arch, width, inChannels, init, weightSeed }: TicketMetadata) =>
+    [arch, width, inChannels, init, weightSeed].join()
+  const networks = new Set(tickets.map(({ metadata }) => networkOf(metadata)))
+  const sum = (of: (ticket: TicketAccount) => number) => tickets.reduce((total, t) => total + of(t), 0)
+  return {
+    tickets,
+    sharedNetwork: networks.size === 1 && tickets.every(({ bytes }) => bytes.weights === 0),
+    bytes: { files: sum(t => t.bytes.file), denseCheckpoints: sum(t => t.bytes.denseCheckpoint) },
+  }
+}
+
+function account(
+  file: string,
+  { metadata, masks, runningMean, weights }: TicketData,
+  size: number,
+): TicketAccount {
+  let kept = 0
+  let total = 0
+  let maskBytes = 0
+  for (const { weightShape, shape, bits } of masks.values()) {
+    const count = product(weightShape)
+    total += count
+    kept += ones(bits) * (count / product(shape))
+    maskBytes += bits.length
+  }
+  const channels = [...runningMean.values()].reduce((sum, mean) => sum + mean.length, 0)
+  const batchNorms = 2 * 4 * channels
+  const stored = [...(weights?.values() ?? [])].reduce((sum, values) => sum + values.length, 0)
+  return {
+    file,
+    metadata,
+    parameters: { kept, total },
+    bytes: {
+      masks: maskBytes,
+      batchNorms,
+      weights: 4 * stored,
+      file: size,
+      denseCheckpoint: 4 * total + batchNorms,
+    },
+  }
+}
+
+const product = (shape: readonly number[]) => shape.reduce((result, d) => result * d, 1)
+
+function ones(bits: Uint8Array): number {
+  let count = 0
+  for (let byte of bits) for (; byte > 0; byte &= byte - 1) count++
+  return count
+}
