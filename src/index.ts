@@ -15,6 +15,11 @@ export {
   type EvaluationProgress,
   evaluate,
 } from './evaluation/evaluate.ts'
+export {
+  type FeatureDistance,
+  type FeatureDistanceOptions,
+  featureDistance,
+} from './evaluation/feature-distance.ts'
 export * as models from './models/index.ts'
 export * as nn from './nn/index.ts'
 export { type DenseOptions, trainDense } from './search/dense.ts'

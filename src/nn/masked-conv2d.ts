@@ -21,6 +21,8 @@ export interface ConvSpec {
  */
 export class MaskedConv2d {
   readonly spec: ConvSpec
+  /** Sees each result while it is set; the layer is then not fused with what follows. */
+  probe: ((maps: Tensor) => void) | null = null
   #weight: Tensor | null = null
   #scores: Tensor | null = null
   #mask: Tensor<'u8'> | null = null
@@ -78,7 +80,9 @@ export class MaskedConv2d {
   /** x [N, C, H, W] → [N, K, …] */
   forward(x: Tensor): Tensor {
     this.#inputShape = x.shape
-    return ops.conv2d(x, this.#effectiveWeight(), this.spec)
+    const maps = ops.conv2d(x, this.#effectiveWeight(), this.spec)
+    this.probe?.(maps)
+    return maps
   }
 
   /** The same, normalised by a batch norm in eval mode, in one pass. */

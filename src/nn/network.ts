@@ -2,7 +2,7 @@
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Device } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
-import { outsideScopes } from '../tensor/scope.ts'
+import { outsideScopes, scope } from '../tensor/scope.ts'
 import { release } from '../tensor/tape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
@@ -97,7 +97,8 @@ export class Network implements Classifier {
         const conv = addConv(name, inputs, outputs, kernel, geometry)
         const batchNorm = addNorm(norm, outputs)
         return (x, residual) => {
-          if (batchNorm.mode === 'eval') return conv.forwardNormalized(x, batchNorm, { relu, residual })
+          if (batchNorm.mode === 'eval' && !conv.probe)
+            return conv.forwardNormalized(x, batchNorm, { relu, residual })
           const maps = conv.forward(x)
           const y = batchNorm.forward(maps, { relu, residual })
           release(maps)
@@ -121,6 +122,23 @@ export class Network implements Classifier {
     const y = ops.reshape(maps, [x.shape[0]!, this.numClasses])
     release(maps)
     return y
+  }
+
+  /** x [N, C, H, W] in [0, 1] → the result [N, K, …] of the last convolution before the classifier. */
+  featureMaps(x: Tensor): Tensor {
+    const last = this.convolutions.at(-2)!
+    return scope(() => {
+      let maps: Tensor | undefined
+      last.probe = result => {
+        maps = ops.copy(result)
+      }
+      try {
+        this.logits(x)
+      } finally {
+        last.probe = null
+      }
+      return maps!
+    })
   }
 
   /** The mode of all batch norms. */

@@ -1,0 +1,77 @@
+// How far random noise moves a network's features (paper, Fig. 4).
+import type { Split } from '../data/dataset.ts'
+import { subset } from '../data/subset.ts'
+import { AbortError, ConfigError } from '../errors.ts'
+import type { Network } from '../nn/network.ts'
+import * as ops from '../tensor/ops/index.ts'
+import { scope } from '../tensor/scope.ts'
+import { tensor } from '../tensor/tensor.ts'
+
+export interface FeatureDistanceOptions {
+  /** Magnitude of the noise, uniform in [−eps, eps] for each pixel, before the result is clipped to [0, 1]. */
+  eps: number
+  /** Measure on a subset of this many images, chosen by seed. Default: all. */
+  limit?: number
+  /** Seeds the subset and the noise, which is per image. Default 0. */
+  seed?: number
+  /** Default 256. */
+  batchSize?: number
+  signal?: AbortSignal
+}
+
+export interface FeatureDistance {
+  /** Of all images. */
+  readonly mean: number
+  /** ‖f(x + noise) − f(x)‖ / ‖f(x)‖ of each image, f being the feature maps of the last convolution. */
+  readonly distances: Float64Array
+}
+
+/**
+ * The normalised distance between the feature maps of clean and of noisy images.
+ * @param model a ticket or a dense model
+ * @throws ConfigError, AbortError
+ */
+export async function featureDistance(
+  { network }: { network: Network },
+  split: Split,
+  { eps, limit, seed = 0, batchSize = 256, signal }: FeatureDistanceOptions,
+): Promise<FeatureDistance> {
+  if (!(eps >= 0 && eps <= 1)) {
+    throw new ConfigError(`Expected an eps from 0 to 1 (pixels) but received ${eps}.`, 'eps')
+  }
+  const { images, size, ids } = limit === undefined ? split : await subset(split, limit, seed)
+  const { device, inputShape } = network
+  const imageSize = inputShape.reduce((product, d) => product * d, 1)
+  const distances = new Float64Array(size)
+  for (let from = 0; from < size; from += batchSize) {
+    if (signal?.aborted) throw new AbortError('The measurement was interrupted.', { cause: signal.reason })
+    const count = Math.min(batchSize, size - from)
+    const shape = [count, ...inputShape]
+    const pixels = Float32Array.from(
+      images.subarray(from * imageSize, (from + count) * imageSize),
+      v => v / 255,
+    )
+    const sampleIds = Int32Array.from({ length: count }, (_, i) => ids?.[from + i] ?? from + i)
+    const maps = scope(() => {
+      const x = tensor(pixels, shape, { device })
+      const of = tensor(sampleIds, [count], { dtype: 'i32', device })
+      const noise = ops.uniformNoise(of, shape, { low: -eps, high: eps, seed, step: 0 })
+      const noisy = ops.clip(ops.add(x, noise), 0, 1)
+      return { clean: network.featureMaps(x), noisy: network.featureMaps(noisy) }
+    })
+    const [clean, noisy] = [await maps.clean.data(), await maps.noisy.data()]
+    maps.clean.dispose()
+    maps.noisy.dispose()
+    const features = clean.length / count
+    for (let n = 0; n < count; n++) {
+      let moved = 0
+      let norm = 0
+      for (let i = n * features; i < (n + 1) * features; i++) {
+        moved += (noisy[i] - clean[i]) ** 2
+        norm += clean[i] ** 2
+      }
+      distances[from + n] = Math.sqrt(moved / norm)
+    }
+  }
+  return { mean: distances.reduce((sum, d) => sum + d, 0) / size, distances }
+}
