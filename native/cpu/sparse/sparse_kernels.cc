@@ -22,7 +22,9 @@ constexpr int kVectors = 16 / kVectorLanes;
 
 #if HWY_TARGET <= HWY_AVX3
 constexpr int kTilePixels = 16;
-#elif HWY_TARGET == HWY_AVX2 || HWY_ARCH_ARM_A64
+#elif HWY_TARGET == HWY_AVX2
+constexpr int kTilePixels = 8;
+#elif HWY_ARCH_ARM_A64
 constexpr int kTilePixels = 4;
 #else
 constexpr int kTilePixels = 2;
