@@ -35,10 +35,10 @@ CachingAllocator::~CachingAllocator() {
   release_cached();
 }
 
-// Eight classes an octave: at most an eighth of a block is wasted, and equal tensors share a class.
+// Sixteen classes an octave: at most a sixteenth of a block is wasted, and equal tensors share a class.
 int64_t CachingAllocator::size_class(int64_t bytes) {
   if (bytes <= 512) return 512;
-  const int64_t step = std::bit_floor(static_cast<uint64_t>(bytes)) / 8;
+  const int64_t step = std::bit_floor(static_cast<uint64_t>(bytes)) / 16;
   return (bytes + step - 1) / step * step;
 }
 
