@@ -1,3 +1,4 @@
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'
 export { pgd } from './pgd.ts'
+export { type SquareOptions, square } from './square.ts'
