@@ -50,6 +50,20 @@ describe('rst eval', () => {
     expect(JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))).toEqual(json)
   })
 
+  it('passes queries to the attacks without gradient, and leaves their defaults alone', async () => {
+    const names = ['--attack', 'square,bandits']
+    const chosen = await evaluate(...names, '--queries', '300', '--restarts', '2')
+    expect(chosen.calls.evaluate[0].attacks).toMatchObject([
+      { name: 'square', eps: 0.1, norm: 'linf', queries: 300, restarts: 2 },
+      { name: 'bandits', eps: 0.1, norm: 'linf', queries: 300 },
+    ])
+    const plain = await evaluate(...names)
+    for (const { queries } of plain.calls.evaluate[0].attacks) expect(queries).toBeUndefined()
+    const none = await evaluate(...names, '--queries', '0')
+    expect(none.code).toBe(2)
+    expect(none.stderr).toContain('at least 1 for --queries but received 0')
+  })
+
   it('attacks in L2 when eps is given', async () => {
     expect((await evaluate('--norm', 'l2')).code).toBe(2)
     const ran = await evaluate('--norm', 'l2', '--eps', '510/255')

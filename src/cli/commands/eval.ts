@@ -77,7 +77,7 @@ async function evaluateTicket(options: EvaluationOptions, session: Session): Pro
 
 function makeAttack(
   name: (typeof evaluationAttackNames)[number],
-  { stepSize, steps, restarts, norm }: EvaluationOptions,
+  { stepSize, steps, restarts, queries, norm }: EvaluationOptions,
   eps: number,
   { attacks }: Library,
 ): Attack {
@@ -88,6 +88,10 @@ function makeAttack(
       return attacks.fgsm({ eps, stepSize, norm })
     case 'fgsm-rs':
       return attacks.fgsmRs({ eps, stepSize, norm })
+    case 'square':
+      return attacks.square({ eps, norm, queries, restarts })
+    case 'bandits':
+      return attacks.bandits({ eps, norm, queries })
   }
 }
 
