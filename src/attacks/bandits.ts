@@ -115,7 +115,9 @@ async function attackBatch(
   tile: number | undefined,
 ): Promise<HostBatchResult> {
   const { imageSize, classes } = oracle
-  const { size: priorSize, sources } = tiling(oracle.model.inputShape, tile)
+  const { sources, pixels } = tilingOf(oracle.model.inputShape, tile)
+  const priorSize = pixels.length
+  const change = new Float64Array(priorSize)
   const scratch = new Float64Array(classes)
   const lossOf = (logits: Float32Array, k: number, n: number) =>
     losses.ce(row(logits, k, classes), batch.labels[n], scratch, 0)
@@ -141,8 +143,14 @@ async function attackBatch(
   for (let iteration = 0; iteration < iterations && iterates.length > 0; iteration++) {
     for (const [k, { draws, image, prior, noise }] of iterates.entries()) {
       for (let i = 0; i < priorSize; i++) noise[i] = (exploration * draws.normal()) / Math.sqrt(priorSize)
-      writeProbe(row(probes, 2 * k, imageSize), image, prior, noise, 1, sources, fdEta)
-      writeProbe(row(probes, 2 * k + 1, imageSize), image, prior, noise, -1, sources, fdEta)
+      for (const [probe, sign] of [
+        [2 * k, 1],
+        [2 * k + 1, -1],
+      ]) {
+        for (let i = 0; i < priorSize; i++) change[i] = prior[i] + sign * noise[i]
+        rescale(change, fdEta, pixels)
+        writeProbe(row(probes, probe, imageSize), image, change, sources)
+      }
     }
     const differences = await oracle.logits(probes.subarray(0, 2 * iterates.length * imageSize))
     for (const [k, { n, image, total, prior, noise }] of iterates.entries()) {
@@ -153,8 +161,14 @@ async function attackBatch(
         prior[i] = norm === 'linf' ? Math.tanh(total[i]) : total[i]
       }
       const original = row(batch.images, n, imageSize)
-      if (norm === 'linf') stepLinf(image, original, prior, sources, imageLearningRate, eps)
-      else stepL2(image, original, prior, sources, imageLearningRate, eps)
+      if (norm === 'linf') {
+        for (let i = 0; i < priorSize; i++) change[i] = imageLearningRate * Math.sign(prior[i])
+        stepLinf(image, original, change, sources, eps)
+      } else {
+        change.set(prior)
+        rescale(change, imageLearningRate, pixels)
+        stepL2(image, original, change, sources, eps)
+      }
       probes.set(image, k * imageSize)
     }
     const answers = await oracle.logits(probes.subarray(0, iterates.length * imageSize))
@@ -171,83 +185,84 @@ async function attackBatch(
   return { adversarial, bestLoss }
 }
 
-/** The values of the prior, [C·rows·columns], and which of them each pixel takes, [C·H·W]. */
-function tiling(
+interface Tiling {
+  /** Which value of the prior each pixel takes, [C·H·W]. */
+  readonly sources: Int32Array
+  /** Pixels of each value, [C·rows·columns]. */
+  readonly pixels: Int32Array
+}
+
+function tilingOf(
   [channels, height, width]: readonly [number, number, number],
   tile: number | undefined,
-): { size: number; sources: Int32Array } {
+): Tiling {
   const along = (side: number) => Math.min(tile ?? Math.max(Math.round((50 / 224) * side), 4), side)
   const [tileRows, tileColumns] = [along(height), along(width)]
   const sources = new Int32Array(channels * height * width)
+  const pixels = new Int32Array(channels * tileRows * tileColumns)
   for (let c = 0; c < channels; c++) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const tileRow = Math.floor((y * tileRows) / height)
         const tileColumn = Math.floor((x * tileColumns) / width)
-        sources[(c * height + y) * width + x] = (c * tileRows + tileRow) * tileColumns + tileColumn
+        const source = (c * tileRows + tileRow) * tileColumns + tileColumn
+        sources[(c * height + y) * width + x] = source
+        pixels[source]++
       }
     }
   }
-  return { size: channels * tileRows * tileColumns, sources }
+  return { sources, pixels }
 }
 
-/** image + fdEta · q/‖q‖ in the box, for q = prior + sign · noise in pixels. */
+/** Scales values of the prior so that their image has the L2 norm `size`; zeros stay. */
+function rescale(values: Float64Array, size: number, pixels: Int32Array): void {
+  let squares = 0
+  for (let i = 0; i < values.length; i++) squares += pixels[i] * values[i] * values[i]
+  const scale = squares > 0 ? size / Math.sqrt(squares) : 0
+  for (let i = 0; i < values.length; i++) values[i] *= scale
+}
+
+/** image + change, in the box. */
 function writeProbe(
   probe: Float32Array,
   image: Float32Array,
-  prior: Float64Array,
-  noise: Float64Array,
-  sign: number,
+  change: Float64Array,
   sources: Int32Array,
-  fdEta: number,
 ): void {
-  let squares = 0
-  for (let i = 0; i < sources.length; i++) {
-    const q = prior[sources[i]] + sign * noise[sources[i]]
-    squares += q * q
-  }
-  const scale = squares > 0 ? fdEta / Math.sqrt(squares) : 0
-  for (let i = 0; i < sources.length; i++) {
-    const q = prior[sources[i]] + sign * noise[sources[i]]
-    probe[i] = clamp(image[i] + scale * q, 0, 1)
-  }
+  for (let i = 0; i < probe.length; i++) probe[i] = clamp(image[i] + change[sources[i]], 0, 1)
 }
 
-/** A step along the sign of the prior, back into ball and box. */
+/** image + change, back into the L∞ ball and the box. */
 function stepLinf(
   image: Float32Array,
   original: Float32Array,
-  prior: Float64Array,
+  change: Float64Array,
   sources: Int32Array,
-  stepSize: number,
   eps: number,
 ): void {
   for (let i = 0; i < image.length; i++) {
-    const moved = image[i] + stepSize * Math.sign(prior[sources[i]])
+    const moved = image[i] + change[sources[i]]
     image[i] = clamp(clamp(moved, original[i] - eps, original[i] + eps), 0, 1)
   }
 }
 
-/** A step of L2 norm `stepSize` along the prior, back into the ball by scaling, then into the box. */
+/** image + change, back into the L2 ball by scaling, then into the box. */
 function stepL2(
   image: Float32Array,
   original: Float32Array,
-  prior: Float64Array,
+  change: Float64Array,
   sources: Int32Array,
-  stepSize: number,
   eps: number,
 ): void {
   let squares = 0
-  for (let i = 0; i < image.length; i++) squares += prior[sources[i]] ** 2
-  const step = squares > 0 ? stepSize / Math.sqrt(squares) : 0
-  let movedSquares = 0
   for (let i = 0; i < image.length; i++) {
-    movedSquares += (image[i] + step * prior[sources[i]] - original[i]) ** 2
+    const moved = image[i] + change[sources[i]] - original[i]
+    squares += moved * moved
   }
-  const shrink = movedSquares > eps * eps ? eps / Math.sqrt(movedSquares) : 1
+  const shrink = squares > eps * eps ? eps / Math.sqrt(squares) : 1
   for (let i = 0; i < image.length; i++) {
-    const change = image[i] + step * prior[sources[i]] - original[i]
-    image[i] = clamp(original[i] + shrink * change, 0, 1)
+    const moved = image[i] + change[sources[i]] - original[i]
+    image[i] = clamp(original[i] + shrink * moved, 0, 1)
   }
 }
 
