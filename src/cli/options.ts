@@ -94,6 +94,7 @@ export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   norm: 'linf' | 'l2'
   limit: number | 'all'
   batchSize: number
+  save?: string
 }
 
 const parseDevice: Parser<'auto' | 'cpu'> = (text, flag) => {
@@ -309,6 +310,13 @@ export function addEvaluationOptions(command: Command): Command {
       option('--batch-size <n>', 'images at once; no influence on results', integerFrom(1, 65536), 256),
     )
     .addOption(option('--out <dir>', 'folder to write evaluation.json to', parseText))
+    .addOption(
+      option(
+        '--save <dir>',
+        'folder to write adversarial images to, one safetensors file an attack: images, labels, results',
+        parseText,
+      ),
+    )
 }
 
 export function addDatasetOption(command: Command): Command {
