@@ -44,6 +44,8 @@ export interface Library {
     fgsmRs(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
     /** Free adversarial training: each batch is replayed with the perturbation kept. */
     free(options: { eps: number; stepSize?: number; replays?: number }): InnerAttack
+    square(options: { eps: number; norm?: 'linf' | 'l2'; queries?: number; restarts?: number }): Attack
+    bandits(options: { eps: number; norm?: 'linf' | 'l2'; queries?: number }): Attack
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>

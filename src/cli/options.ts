@@ -16,7 +16,7 @@ import {
 } from './values.ts'
 
 export const innerAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'free', 'none'] as const
-export const evaluationAttackNames = ['pgd', 'fgsm', 'fgsm-rs'] as const
+export const evaluationAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'square', 'bandits'] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
 const selections = ['validation', 'test', 'last'] as const
 const schedules = ['step', 'cosine', 'constant'] as const
@@ -92,9 +92,11 @@ export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   stepSize?: number
   steps: number
   restarts: number
+  queries?: number
   norm: 'linf' | 'l2'
   limit: number | 'all'
   batchSize: number
+  save?: string
 }
 
 const parseDevice: Parser<'auto' | 'cpu'> = (text, flag) => {
@@ -303,7 +305,14 @@ export function addEvaluationOptions(command: Command): Command {
       ),
     )
     .addOption(option('--steps <n>', 'steps of pgd', integerFrom(1), 20))
-    .addOption(option('--restarts <n>', 'random restarts of pgd', integerFrom(1), 1))
+    .addOption(option('--restarts <n>', 'random restarts of pgd and square', integerFrom(1), 1))
+    .addOption(
+      option(
+        '--queries <n>',
+        'queries for each image of square (default: 5000) and bandits (default: 10000)',
+        integerFrom(1),
+      ),
+    )
     .addOption(
       option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
     )
@@ -311,6 +320,13 @@ export function addEvaluationOptions(command: Command): Command {
       option('--batch-size <n>', 'images at once; no influence on results', integerFrom(1, 65536), 256),
     )
     .addOption(option('--out <dir>', 'folder to write evaluation.json to', parseText))
+    .addOption(
+      option(
+        '--save <dir>',
+        'folder to write adversarial images to, one safetensors file an attack: images, labels, results',
+        parseText,
+      ),
+    )
 }
 
 export function addDatasetOption(command: Command): Command {

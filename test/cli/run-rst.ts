@@ -109,7 +109,14 @@ export async function rst(
         throw new ConfigError(`Expected one of ${archs.join(', ')} for arch but received '${arch}'.`, 'arch')
       },
     },
-    attacks: { pgd: attack('pgd'), fgsm: attack('fgsm'), fgsmRs: attack('fgsm-rs'), free: attack('free') },
+    attacks: {
+      pgd: attack('pgd'),
+      fgsm: attack('fgsm'),
+      fgsmRs: attack('fgsm-rs'),
+      free: attack('free'),
+      square: attack('square'),
+      bandits: attack('bandits'),
+    },
     searchRST: train('searchRST'),
     trainDense: train('trainDense'),
     finetune: train('finetune'),
