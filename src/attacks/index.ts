@@ -1,3 +1,5 @@
+export { cwL2 } from './cw-l2.ts'
+export { cwLinf } from './cw-linf.ts'
 export { fab } from './fab.ts'
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'
