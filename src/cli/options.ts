@@ -16,7 +16,7 @@ import {
 } from './values.ts'
 
 export const innerAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'free', 'none'] as const
-export const evaluationAttackNames = ['pgd', 'fgsm', 'fgsm-rs'] as const
+export const evaluationAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'fab', 'fab-t', 'cw-linf', 'cw-l2'] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
 const selections = ['validation', 'test', 'last'] as const
 const schedules = ['step', 'cosine', 'constant'] as const
@@ -88,7 +88,7 @@ export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   attack: (typeof evaluationAttackNames)[number][]
   eps?: number
   stepSize?: number
-  steps: number
+  steps?: number
   restarts: number
   norm: 'linf' | 'l2'
   limit: number | 'all'
@@ -288,12 +288,18 @@ export function addEvaluationOptions(command: Command): Command {
     .addOption(
       option(
         '--step-size <size>',
-        'step of the attack (default: eps/4 for pgd, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
+        'step of the attack (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
         parseEps,
       ),
     )
-    .addOption(option('--steps <n>', 'steps of pgd', integerFrom(1), 20))
-    .addOption(option('--restarts <n>', 'random restarts of pgd', integerFrom(1), 1))
+    .addOption(
+      option(
+        '--steps <n>',
+        'steps (default: 20 for pgd and cw-linf, 100 for fab and fab-t, 10000 for each constant of cw-l2)',
+        integerFrom(1),
+      ),
+    )
+    .addOption(option('--restarts <n>', 'random restarts of pgd, cw-linf, fab and fab-t', integerFrom(1), 1))
     .addOption(
       option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
     )

@@ -42,7 +42,7 @@ describe('a linear model of two classes', () => {
     const { distances, adversarial } = await cwL2({ ...quick, confidence: 0.5 }).run(model, image, [0])
     const ratio = distances![0] / ((0.1 + 0.5) / Math.hypot(...w))
     expect(ratio).toBeGreaterThanOrEqual(1 - 1e-6)
-    expect(ratio).toBeLessThan(1.02)
+    expect(ratio).toBeLessThan(1.03)
     expect(w.reduce((sum, weight, i) => sum + weight * adversarial[i], 0.35)).toBeLessThanOrEqual(-0.5 + 1e-6)
   })
 
@@ -77,7 +77,7 @@ it.each([3, 4, 5])(
       .map(([minimal, found]) => found / minimal)
     expect(ratios.length).toBeGreaterThan(10)
     expect(Math.min(...ratios)).toBeGreaterThanOrEqual(1 - 1e-5)
-    expect(Math.max(...ratios)).toBeLessThan(1.02)
+    expect(Math.max(...ratios)).toBeLessThan(1.03)
   },
 )
 
