@@ -1,4 +1,7 @@
 export { type BanditsOptions, bandits } from './bandits.ts'
+export { cwL2 } from './cw-l2.ts'
+export { cwLinf } from './cw-linf.ts'
+export { fab } from './fab.ts'
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'
 export { pgd } from './pgd.ts'

@@ -16,7 +16,17 @@ import {
 } from './values.ts'
 
 export const innerAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'free', 'none'] as const
-export const evaluationAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'square', 'bandits'] as const
+export const evaluationAttackNames = [
+  'pgd',
+  'fgsm',
+  'fgsm-rs',
+  'fab',
+  'fab-t',
+  'cw-linf',
+  'cw-l2',
+  'square',
+  'bandits',
+] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
 const selections = ['validation', 'test', 'last'] as const
 const schedules = ['step', 'cosine', 'constant'] as const
@@ -90,7 +100,7 @@ export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   attack: (typeof evaluationAttackNames)[number][]
   eps?: number
   stepSize?: number
-  steps: number
+  steps?: number
   restarts: number
   queries?: number
   norm: 'linf' | 'l2'
@@ -300,12 +310,20 @@ export function addEvaluationOptions(command: Command): Command {
     .addOption(
       option(
         '--step-size <size>',
-        'step of the attack (default: eps/4 for pgd, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
+        'step of the attack (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
         parseEps,
       ),
     )
-    .addOption(option('--steps <n>', 'steps of pgd', integerFrom(1), 20))
-    .addOption(option('--restarts <n>', 'random restarts of pgd and square', integerFrom(1), 1))
+    .addOption(
+      option(
+        '--steps <n>',
+        'steps (default: 20 for pgd and cw-linf, 100 for fab and fab-t, 10000 for each constant of cw-l2)',
+        integerFrom(1),
+      ),
+    )
+    .addOption(
+      option('--restarts <n>', 'random restarts of pgd, cw-linf, fab, fab-t and square', integerFrom(1), 1),
+    )
     .addOption(
       option(
         '--queries <n>',
