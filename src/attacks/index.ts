@@ -1,3 +1,5 @@
+export { apgd } from './apgd.ts'
+export { apgdT } from './apgd-t.ts'
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'
 export { pgd } from './pgd.ts'
