@@ -26,6 +26,11 @@ export interface AttackResult {
   readonly robust: Uint8Array<ArrayBuffer>
   /** The largest loss found for each image. */
   readonly bestLoss: Float32Array<ArrayBuffer>
+  /**
+   * Of attacks that look for the nearest adversarial image (FAB, CW-L2): its distance in the attack's norm, also where
+   * that is beyond eps; 0 where the image itself is classified wrong, Infinity where none was found.
+   */
+  readonly distances?: Float64Array<ArrayBuffer>
   /** Images that passed forwards and backwards through the model. */
   readonly forwards: number
   readonly backwards: number

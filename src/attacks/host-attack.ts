@@ -24,6 +24,8 @@ export interface HostBatchResult {
   readonly adversarial: Float32Array<ArrayBuffer>
   /** The largest loss found for each image, [count]. */
   readonly bestLoss: ArrayLike<number>
+  /** See AttackResult, [count]. */
+  readonly distances?: ArrayLike<number>
   readonly warnings?: readonly Warning[]
 }
 
@@ -56,6 +58,7 @@ export function hostAttack({ name, threat, check, attackBatch }: HostAttackSetti
       const robust = new Uint8Array(total)
       const bestLoss = new Float32Array(total)
       const warnings = new Map<string, Warning>()
+      let distances: Float64Array<ArrayBuffer> | undefined
       let outside = 0
       for (let from = 0; from < total; from += batchSize) {
         if (signal?.aborted) throw new AbortError('The attack was interrupted.', { cause: signal.reason })
@@ -81,6 +84,10 @@ export function hostAttack({ name, threat, check, attackBatch }: HostAttackSetti
         }
         adversarial.set(found, from * imageSize)
         bestLoss.set(result.bestLoss, from)
+        if (result.distances) {
+          distances ??= new Float64Array(total)
+          distances.set(result.distances, from)
+        }
         for (const warning of result.warnings ?? []) warnings.set(warning.code, warning)
         onProgress?.({ images: to, total })
       }
@@ -91,7 +98,15 @@ export function hostAttack({ name, threat, check, attackBatch }: HostAttackSetti
         })
       }
       const { forwards, backwards } = oracle
-      return { adversarial, robust, bestLoss, forwards, backwards, warnings: [...warnings.values()] }
+      return {
+        adversarial,
+        robust,
+        bestLoss,
+        ...(distances && { distances }),
+        forwards,
+        backwards,
+        warnings: [...warnings.values()],
+      }
     },
   }
 }

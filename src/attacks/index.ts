@@ -1,5 +1,6 @@
-export { apgd } from './apgd.ts'
-export { apgdT } from './apgd-t.ts'
+export { type ApgdOptions, apgd } from './apgd.ts'
+export { type ApgdTOptions, apgdT } from './apgd-t.ts'
+export { type FabOptions, fab } from './fab.ts'
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'
 export { pgd } from './pgd.ts'
