@@ -1,5 +1,11 @@
 export { type ApgdOptions, apgd } from './apgd.ts'
 export { type ApgdTOptions, apgdT } from './apgd-t.ts'
+export {
+  type AutoAttackOptions,
+  type AutoAttackPartReport,
+  type AutoAttackResult,
+  autoAttack,
+} from './autoattack/autoattack.ts'
 export { type FabOptions, fab } from './fab.ts'
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'

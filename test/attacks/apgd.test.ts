@@ -13,8 +13,8 @@ import type { Network } from '../../src/nn/network.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
-import { linearClasses } from './linear-classes.ts'
 import { linearClassifier } from './linear-classifier.ts'
+import { multiclassLinear } from './multiclass-linear.ts'
 import { count, distances, image, images, labels, right, sum, trainedNetwork } from './trained-network.ts'
 
 let model: Network & Classifier
@@ -185,7 +185,7 @@ describe('on linear models of five classes', () => {
             }),
         )
         fc.pre(Math.abs(worst) > 0.02)
-        const classes = linearClasses(weights, [0, 0, 0, 0, 0])
+        const classes = multiclassLinear({ weights, biases: [0, 0, 0, 0, 0] })
         const result = await apgdT({ eps, targets: 4, steps: 30 }).run(classes, new Float32Array(pixels), [
           label,
         ])
@@ -336,10 +336,10 @@ describe('the result is the same, to the bit,', () => {
 
 describe('an image that is never fooled costs', () => {
   const sure = linearClassifier([1, -2, 0.5, 0], 40)
-  const five = linearClasses(
-    [0, 1, 2, 3, 4].map(k => [0.1 * k, 0, 0, 0]),
-    [40, 0, 1, 2, 3],
-  )
+  const five = multiclassLinear({
+    weights: [0, 1, 2, 3, 4].map(k => [0.1 * k, 0, 0, 0]),
+    biases: [40, 0, 1, 2, 3],
+  })
   const point = new Float32Array(4).fill(0.5)
   const cost = async (attack: Attack, classifier = sure) => {
     const { forwards, backwards, robust } = await attack.run(classifier, point, [0])
