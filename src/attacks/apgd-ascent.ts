@@ -67,7 +67,7 @@ export async function apgdAscent(
   const best = new Float32Array(starts)
   const gradient = new Float32Array(starts.length)
   const bestGradient = new Float32Array(starts.length)
-  const loss = new Float64Array(count)
+  const loss = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
   const bestLoss = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
   const bestLossAtCheck = new Float64Array(count)
   const stepSize = new Float64Array(count).fill(2 * threat.eps)
@@ -102,7 +102,6 @@ export async function apgdAscent(
 
   await judge(true)
   bestLossAtCheck.set(bestLoss)
-  rises.fill(0)
   const checkpoints = new Set(apgdCheckpoints(steps))
   let lastCheckpoint = 0
   for (let iteration = 1; iteration <= steps && active.length > 0; iteration++) {

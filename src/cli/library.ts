@@ -43,6 +43,15 @@ export interface Library {
     fgsmRs(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
     /** Free adversarial training: each batch is replayed with the perturbation kept. */
     free(options: { eps: number; stepSize?: number; replays?: number }): InnerAttack
+    apgd(options: {
+      eps: number
+      norm?: 'linf' | 'l2'
+      loss?: 'ce' | 'dlr'
+      steps?: number
+      restarts?: number
+    }): Attack
+    apgdT(options: { eps: number; norm?: 'linf' | 'l2'; steps?: number; restarts?: number }): Attack
+    autoAttack(options: { eps: number; norm?: 'linf' | 'l2' }): Attack
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>

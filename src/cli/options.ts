@@ -16,7 +16,15 @@ import {
 } from './values.ts'
 
 export const innerAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'free', 'none'] as const
-export const evaluationAttackNames = ['pgd', 'fgsm', 'fgsm-rs'] as const
+export const evaluationAttackNames = [
+  'pgd',
+  'fgsm',
+  'fgsm-rs',
+  'apgd-ce',
+  'apgd-dlr',
+  'apgd-t',
+  'autoattack',
+] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
 const selections = ['validation', 'test', 'last'] as const
 const schedules = ['step', 'cosine', 'constant'] as const
@@ -88,7 +96,7 @@ export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   attack: (typeof evaluationAttackNames)[number][]
   eps?: number
   stepSize?: number
-  steps: number
+  steps?: number
   restarts: number
   norm: 'linf' | 'l2'
   limit: number | 'all'
@@ -272,7 +280,7 @@ export function addEvaluationOptions(command: Command): Command {
     .addOption(
       option(
         '--attack <names>',
-        `attacks, separated by commas: ${evaluationAttackNames.join(', ')}`,
+        `attacks, separated by commas: ${evaluationAttackNames.join(', ')}; autoattack is the standard version and takes thousands of passes an image`,
         listOf(evaluationAttackNames),
         ['pgd'],
       ),
@@ -292,8 +300,14 @@ export function addEvaluationOptions(command: Command): Command {
         parseEps,
       ),
     )
-    .addOption(option('--steps <n>', 'steps of pgd', integerFrom(1), 20))
-    .addOption(option('--restarts <n>', 'random restarts of pgd', integerFrom(1), 1))
+    .addOption(
+      option(
+        '--steps <n>',
+        'steps of pgd (default: 20) and of each run of apgd (default: 100)',
+        integerFrom(1),
+      ),
+    )
+    .addOption(option('--restarts <n>', 'random restarts of pgd and apgd', integerFrom(1), 1))
     .addOption(
       option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
     )

@@ -51,6 +51,7 @@ describe('the checkpoints', () => {
         expect(points.at(-1)).toBeLessThanOrEqual(steps)
         expect(windows.every((window, i) => window >= 1 && (i === 0 || window <= windows[i - 1]))).toBe(true)
       }),
+      { seed: 1 },
     )
   })
 })

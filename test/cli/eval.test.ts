@@ -50,6 +50,28 @@ describe('rst eval', () => {
     expect(JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))).toEqual(json)
   })
 
+  it('passes steps and restarts to apgd, and leaves the defaults of every attack alone', async () => {
+    const names = ['--attack', 'pgd,apgd-ce,apgd-dlr,apgd-t,autoattack']
+    const chosen = await evaluate(...names, '--steps', '50', '--restarts', '2')
+    expect(chosen.calls.evaluate[0].attacks).toMatchObject([
+      { name: 'pgd', steps: 50, restarts: 2 },
+      { name: 'apgd', eps: 0.1, norm: 'linf', loss: 'ce', steps: 50, restarts: 2 },
+      { name: 'apgd', loss: 'dlr', steps: 50, restarts: 2 },
+      { name: 'apgd-t', eps: 0.1, norm: 'linf', steps: 50, restarts: 2 },
+      { name: 'autoattack', eps: 0.1, norm: 'linf' },
+    ])
+    const plain = await evaluate(...names)
+    for (const { steps } of plain.calls.evaluate[0].attacks) expect(steps).toBeUndefined()
+    expect(jsonOf(await evaluate(...names, '--json')).attacks).toHaveLength(5)
+  })
+
+  it('shows in its help which attacks there are', async () => {
+    const { stdout } = await rst(['eval', '--help'])
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      'pgd, fgsm, fgsm-rs, apgd-ce, apgd-dlr, apgd-t, autoattack; autoattack is the standard version',
+    )
+  })
+
   it('attacks in L2 when eps is given', async () => {
     expect((await evaluate('--norm', 'l2')).code).toBe(2)
     const ran = await evaluate('--norm', 'l2', '--eps', '510/255')

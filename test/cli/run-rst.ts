@@ -109,7 +109,15 @@ export async function rst(
         throw new ConfigError(`Expected one of ${archs.join(', ')} for arch but received '${arch}'.`, 'arch')
       },
     },
-    attacks: { pgd: attack('pgd'), fgsm: attack('fgsm'), fgsmRs: attack('fgsm-rs'), free: attack('free') },
+    attacks: {
+      pgd: attack('pgd'),
+      fgsm: attack('fgsm'),
+      fgsmRs: attack('fgsm-rs'),
+      free: attack('free'),
+      apgd: attack('apgd'),
+      apgdT: attack('apgd-t'),
+      autoAttack: attack('autoattack'),
+    },
     searchRST: train('searchRST'),
     trainDense: train('trainDense'),
     finetune: train('finetune'),

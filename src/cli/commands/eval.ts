@@ -88,6 +88,14 @@ function makeAttack(
       return attacks.fgsm({ eps, stepSize, norm })
     case 'fgsm-rs':
       return attacks.fgsmRs({ eps, stepSize, norm })
+    case 'apgd-ce':
+      return attacks.apgd({ eps, norm, loss: 'ce', steps, restarts })
+    case 'apgd-dlr':
+      return attacks.apgd({ eps, norm, loss: 'dlr', steps, restarts })
+    case 'apgd-t':
+      return attacks.apgdT({ eps, norm, steps, restarts })
+    case 'autoattack':
+      return attacks.autoAttack({ eps, norm })
   }
 }
 
