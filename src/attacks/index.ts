@@ -1,7 +1,15 @@
+export { type ApgdOptions, apgd } from './apgd.ts'
+export { type ApgdTOptions, apgdT } from './apgd-t.ts'
+export {
+  type AutoAttackOptions,
+  type AutoAttackPartReport,
+  type AutoAttackResult,
+  autoAttack,
+} from './autoattack/autoattack.ts'
 export { type BanditsOptions, bandits } from './bandits.ts'
-export { cwL2 } from './cw-l2.ts'
-export { cwLinf } from './cw-linf.ts'
-export { fab } from './fab.ts'
+export { type CwL2Options, cwL2 } from './cw-l2.ts'
+export { type CwLinfOptions, cwLinf } from './cw-linf.ts'
+export { type FabOptions, fab } from './fab.ts'
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'
 export { pgd } from './pgd.ts'

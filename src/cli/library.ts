@@ -55,6 +55,15 @@ export interface Library {
     free(options: { eps: number; stepSize?: number; replays?: number }): InnerAttack
     square(options: { eps: number; norm?: 'linf' | 'l2'; queries?: number; restarts?: number }): Attack
     bandits(options: { eps: number; norm?: 'linf' | 'l2'; queries?: number }): Attack
+    apgd(options: {
+      eps: number
+      norm?: 'linf' | 'l2'
+      loss?: 'ce' | 'dlr'
+      steps?: number
+      restarts?: number
+    }): Attack
+    apgdT(options: { eps: number; norm?: 'linf' | 'l2'; steps?: number; restarts?: number }): Attack
+    autoAttack(options: { eps: number; norm?: 'linf' | 'l2' }): Attack
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>

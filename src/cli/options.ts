@@ -26,6 +26,10 @@ export const evaluationAttackNames = [
   'cw-l2',
   'square',
   'bandits',
+  'apgd-ce',
+  'apgd-dlr',
+  'apgd-t',
+  'autoattack',
 ] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
 const selections = ['validation', 'test', 'last'] as const
@@ -294,7 +298,7 @@ export function addEvaluationOptions(command: Command): Command {
     .addOption(
       option(
         '--attack <names>',
-        `attacks, separated by commas: ${evaluationAttackNames.join(', ')}`,
+        `attacks, separated by commas: ${evaluationAttackNames.join(', ')}; autoattack is the standard version and takes thousands of passes an image`,
         listOf(evaluationAttackNames),
         ['pgd'],
       ),
@@ -317,12 +321,17 @@ export function addEvaluationOptions(command: Command): Command {
     .addOption(
       option(
         '--steps <n>',
-        'steps (default: 20 for pgd and cw-linf, 100 for fab and fab-t, 10000 for each constant of cw-l2)',
+        'steps (default: 20 for pgd and cw-linf, 100 for each run of apgd, fab and fab-t, 10000 for each constant of cw-l2)',
         integerFrom(1),
       ),
     )
     .addOption(
-      option('--restarts <n>', 'random restarts of pgd, cw-linf, fab, fab-t and square', integerFrom(1), 1),
+      option(
+        '--restarts <n>',
+        'random restarts of pgd, cw-linf, apgd, fab, fab-t and square',
+        integerFrom(1),
+        1,
+      ),
     )
     .addOption(
       option(

@@ -4,6 +4,7 @@ import { concatUint8Arrays } from 'typed-array-utils'
 import { describe, expect, it } from 'vitest'
 import type { Classifier } from '../../src/attacks/classifier.ts'
 import type { Library } from '../../src/cli/library.ts'
+import { evaluationAttackNames } from '../../src/cli/options.ts'
 import type { EvaluateOptions } from '../../src/evaluation/evaluate.ts'
 import { decodeSafetensors, encodeSafetensors } from '../../src/files/safetensors.ts'
 import { exampleTicket } from '../tickets/example-ticket.ts'
@@ -107,6 +108,27 @@ describe('rst eval', () => {
     expect([...tensors.get('labels')!.data]).toEqual([4, 2])
     expect([...tensors.get('images')!.data]).toEqual([7, 30])
     expect([...tensors.get('robust')!.data]).toEqual([1, 1])
+  })
+
+  it('passes steps and restarts to apgd, and leaves the defaults of every attack alone', async () => {
+    const names = ['--attack', 'pgd,apgd-ce,apgd-dlr,apgd-t,autoattack']
+    const chosen = await evaluate(...names, '--steps', '50', '--restarts', '2')
+    expect(chosen.calls.evaluate[0].attacks).toMatchObject([
+      { name: 'pgd', steps: 50, restarts: 2 },
+      { name: 'apgd', eps: 0.1, norm: 'linf', loss: 'ce', steps: 50, restarts: 2 },
+      { name: 'apgd', loss: 'dlr', steps: 50, restarts: 2 },
+      { name: 'apgd-t', eps: 0.1, norm: 'linf', steps: 50, restarts: 2 },
+      { name: 'autoattack', eps: 0.1, norm: 'linf' },
+    ])
+    const plain = await evaluate(...names)
+    for (const { steps } of plain.calls.evaluate[0].attacks) expect(steps).toBeUndefined()
+    expect(jsonOf(await evaluate(...names, '--json')).attacks).toHaveLength(5)
+  })
+
+  it('shows in its help which attacks there are', async () => {
+    const { stdout } = await rst(['eval', '--help'])
+    for (const name of evaluationAttackNames) expect(stdout).toContain(name)
+    expect(stdout.replace(/\s+/g, ' ')).toContain('autoattack is the standard version')
   })
 
   it('attacks in L2 when eps is given', async () => {

@@ -107,6 +107,14 @@ function makeAttack(
     case 'cw-l2':
       checkNorm(name, 'l2', norm)
       return attacks.cwL2({ eps, iterations: steps })
+    case 'apgd-ce':
+      return attacks.apgd({ eps, norm, loss: 'ce', steps, restarts })
+    case 'apgd-dlr':
+      return attacks.apgd({ eps, norm, loss: 'dlr', steps, restarts })
+    case 'apgd-t':
+      return attacks.apgdT({ eps, norm, steps, restarts })
+    case 'autoattack':
+      return attacks.autoAttack({ eps, norm })
   }
 }
 

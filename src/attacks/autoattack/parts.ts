@@ -1,0 +1,65 @@
+// The attacks that AutoAttack is made of, and its versions.
+import { apgd } from '../apgd.ts'
+import { apgdT } from '../apgd-t.ts'
+import type { Attack } from '../attack.ts'
+import { fab } from '../fab.ts'
+import { leastClasses } from '../losses.ts'
+import { square } from '../square.ts'
+import type { Norm } from '../threat-model.ts'
+
+export const partNames = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const
+export type AutoAttackPart = (typeof partNames)[number]
+
+export const versionNames = ['standard', 'plus', 'rand', 'custom'] as const
+export type AutoAttackVersion = (typeof versionNames)[number]
+
+/** Attacks of each version, in the order they run. */
+export const versionParts: Readonly<Record<Exclude<AutoAttackVersion, 'custom'>, readonly AutoAttackPart[]>> =
+  {
+    standard: ['apgd-ce', 'apgd-t', 'fab-t', 'square'],
+    plus: ['apgd-ce', 'apgd-dlr', 'fab', 'square', 'apgd-t', 'fab-t'],
+    rand: ['apgd-ce', 'apgd-dlr'],
+  }
+
+/** Passes over which version 'rand' averages. */
+const randomPasses = 20
+/** Target classes of apgd-t and fab-t, where the model has so many. */
+export const mostTargets = 9
+
+/** The attack of that name with the settings of a version; those of 'custom' are the standard's. */
+export function makePart(
+  name: AutoAttackPart,
+  version: AutoAttackVersion,
+  eps: number,
+  norm: Norm,
+  classes: number,
+): Attack {
+  const restarts = version === 'plus' ? 5 : 1
+  const eot = version === 'rand' ? randomPasses : 1
+  const targets = Math.min(mostTargets, classes - 1)
+  switch (name) {
+    case 'apgd-ce':
+      return apgd({ eps, norm, loss: 'ce', restarts, eot })
+    case 'apgd-dlr':
+      return apgd({ eps, norm, loss: 'dlr', restarts, eot })
+    case 'apgd-t':
+      return apgdT({ eps, norm, targets })
+    case 'fab':
+      return fab({ eps, norm, targeted: false, restarts })
+    case 'fab-t':
+      return fab({ eps, norm, targeted: true, targets })
+    case 'square':
+      return square({ eps, norm })
+  }
+}
+
+/**
+ * The attacks of a version that are defined for so many classes: of three, apgd-dlr stands for apgd-t; of two, neither
+ * runs. The reference code warns, and then fails.
+ */
+export function partsFor(version: Exclude<AutoAttackVersion, 'custom'>, classes: number): AutoAttackPart[] {
+  const fitting = versionParts[version].map(name =>
+    name === 'apgd-t' && classes < leastClasses['dlr-targeted'] ? 'apgd-dlr' : name,
+  )
+  return [...new Set(fitting)].filter(name => name !== 'apgd-dlr' || classes >= leastClasses.dlr)
+}
