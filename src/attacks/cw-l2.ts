@@ -139,11 +139,7 @@ async function minimise(
     const x = new Float32Array(active.length * imageSize)
     const slope = new Float32Array(active.length * imageSize)
     for (const [i, n] of active.entries()) {
-      toPixels(
-        row(w, n, imageSize),
-        row(x as Float32Array, i, imageSize),
-        row(slope as Float32Array, i, imageSize),
-      )
+      toPixels(row(w, n, imageSize), row(x, i, imageSize), row(slope, i, imageSize))
     }
     const hinge = new Float64Array(active.length)
     const { logits, gradient } = await oracle.differentiate(x, (i, z, cotangent) => {
@@ -152,8 +148,8 @@ async function minimise(
     const rate = (learningRate * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t)
     const stay: number[] = []
     for (const [i, n] of active.entries()) {
-      const point = row(x as Float32Array, i, imageSize)
-      const original = row(images as Float32Array, n, imageSize)
+      const point = row(x, i, imageSize)
+      const original = row(images, n, imageSize)
       const length = distance(original, point, 'l2')
       if (isFooled(row(logits, i, classes), labels[n], confidence)) {
         fooled[n] = 1

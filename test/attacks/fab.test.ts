@@ -5,7 +5,7 @@ import type { Attack, AttackRunOptions } from '../../src/attacks/attack.ts'
 import type { Classifier } from '../../src/attacks/classifier.ts'
 import { type FabOptions, fab } from '../../src/attacks/fab.ts'
 import { distance } from '../../src/attacks/threat-model.ts'
-import { ConfigError } from '../../src/errors.ts'
+import { AbortError, ConfigError } from '../../src/errors.ts'
 import type { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
@@ -213,6 +213,33 @@ describe('a trained network', () => {
       expect(robust).toEqual(plain.robust)
       for (const [n, d] of plain.distances!.entries()) expect(distances![n]).toBeCloseTo(d, 3)
     }
+  })
+})
+
+describe('a run', () => {
+  it('stops with AbortError in the middle of a batch, and leaves no memory behind', async () => {
+    const { device, model, images, labels } = await trainStripes(11)
+    await device.synchronize()
+    const before = device.memory().inUse
+    const controller = new AbortController()
+    let passes = 0
+    const stopping: Classifier & { device: Device } = {
+      device,
+      numClasses: 4,
+      inputShape: [1, 8, 8],
+      logits: x => {
+        if (++passes === 5) controller.abort()
+        return model.logits(x)
+      },
+    }
+    const attack = fab({ eps: 0.1, steps: 4 })
+    await expect(attack.run(stopping, images, labels, { signal: controller.signal })).rejects.toThrow(
+      AbortError,
+    )
+    expect(passes).toBe(5)
+    await attack.run(model, images, labels)
+    await device.synchronize()
+    expect(device.memory().inUse).toBe(before)
   })
 })
 
