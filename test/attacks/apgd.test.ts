@@ -115,6 +115,19 @@ describe('the ascent on a function of one pixel', () => {
     expect(points).toHaveLength(4)
   })
 
+  it('goes back to the best point where its loss stands for a window, but not in the first', async () => {
+    let asked = 0
+    // Asked for value and derivative of each point; falls once and rises ever after, though never above the start.
+    const script = (): [number, number] => {
+      const k = Math.floor(asked++ / 2)
+      return [k === 0 ? 1000 : k, 1]
+    }
+    const { points } = await ascend(script, { steps: 100 })
+    expect(points.slice(1, 42).map(x => Math.round(1e6 * x))).toEqual(new Array(41).fill(600_000))
+    // From 0.3 the halved step goes to 0.6, of which 0.75 are taken, and a quarter of the step back.
+    expect(points[42]).toBeCloseTo(0.3 + 0.75 * 0.3 - 0.25 * 0.3, 6)
+  })
+
   it('keeps the largest loss of all points it tries, for any number of steps', async () => {
     const best = await Promise.all([1, 2, 5, 20, 100].map(steps => ascend(peak, { steps })))
     for (const { points, tries } of best) {
