@@ -6,8 +6,10 @@ import { dataCommand } from './commands/data.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evalCommand } from './commands/eval.ts'
 import { finetuneCommand } from './commands/finetune.ts'
+import { r2sCommand } from './commands/r2s.ts'
 import { searchCommand } from './commands/search.ts'
 import { trainCommand } from './commands/train.ts'
+import { transferCommand } from './commands/transfer.ts'
 import type { Library } from './library.ts'
 import type { Context } from './run-command.ts'
 import { type Io, Terminal } from './terminal.ts'
@@ -56,6 +58,8 @@ function buildProgram(context: Context): Command {
     trainCommand(context),
     finetuneCommand(context),
     evalCommand(context),
+    transferCommand(context),
+    r2sCommand(context),
     dataCommand(context),
     doctorCommand(context),
   ]
