@@ -31,10 +31,10 @@ export interface ArcOptions {
  * equally likely, so in the order of the switch. An image leaves once no ticket is right, or once a round moved it
  * nowhere, since the next would be the same.
  *
- * The reference code starts at random and compares with the accuracy at the image, linearises where the sum of the
- * perturbations may lie outside ball and box, and takes the distance to the boundary from there; here the point is
- * projected first and the distance is from where the round began, as in the paper's algorithm, which makes a kept step
- * cross every boundary of a linear classifier that it can reach.
+ * The reference code starts at random but compares with the accuracy at the image; it linearises at the sum of the
+ * perturbations, which may lie outside ball and box, and takes the distance to the boundary from there. Here that point
+ * is projected first, and the distance is from where the round began, as in the paper's algorithm: so the step, brought
+ * to length η, still crosses a linear boundary within η.
  * @throws ConfigError
  */
 export function arc({
@@ -175,21 +175,20 @@ async function nearestBoundaries(
   const normals = new Float32Array(points.length)
   const gaps = new Float64Array(labels.length)
   const distances = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
+  const gap = new Float64Array(labels.length)
   for (let rank = 1; rank <= Math.min(boundaries, classes - 1); rank++) {
-    const { logits, gradient } = await oracle.differentiate(points, (_, z, cotangent) => {
-      const order = descending(z)
+    const { gradient } = await oracle.differentiate(points, (n, logits, cotangent) => {
+      const order = descending(logits)
+      gap[n] = logits[order[0]] - logits[order[rank]]
       cotangent[order[0]] = 1
       cotangent[order[rank]] = -1
     })
     for (let n = 0; n < labels.length; n++) {
-      const z = row(logits, n, classes)
-      const order = descending(z)
-      const gap = z[order[0]] - z[order[rank]]
       const normal = row(gradient, n, imageSize)
-      const distance = gap / dualNorm(normal, threat.norm)
+      const distance = gap[n] / dualNorm(normal, threat.norm)
       if (!(distance < distances[n])) continue
       distances[n] = distance
-      gaps[n] = gap
+      gaps[n] = gap[n]
       normals.set(normal, n * imageSize)
     }
   }
