@@ -22,6 +22,16 @@ export {
 } from './evaluation/feature-distance.ts'
 export * as models from './models/index.ts'
 export * as nn from './nn/index.ts'
+export * as adversaries from './r2s/adversaries.ts'
+export {
+  evaluateR2S,
+  type SwitchEvaluationOptions,
+  type SwitchExpectation,
+  type SwitchSimulation,
+} from './r2s/evaluate.ts'
+export { R2S, type SwitchBatchPrediction, type SwitchOptions, type SwitchPrediction } from './r2s/r2s.ts'
+export type { SwitchAttack, SwitchAttackResult } from './r2s/switch-attack.ts'
+export { type TransferMatrix, type TransferOptions, transferMatrix } from './r2s/transfer.ts'
 export { type DenseOptions, trainDense } from './search/dense.ts'
 export { type DenseMetadata, type DenseModel, loadDense } from './search/dense-model.ts'
 export { type FinetuneOptions, finetune } from './search/finetune.ts'

@@ -20,31 +20,53 @@ export interface ProjectedGradient {
 /** What one run of the loop works on, and the stream of its random start. */
 export interface GradientBatch {
   readonly images: Tensor
-  readonly labels: Tensor<'i32'>
   readonly sampleIds: Tensor<'i32'>
   readonly seed: number
   /** Epoch or restart. */
   readonly step: number
 }
 
+/** Where a step goes: the gradient [N, C, H, W], and, where given, 1 for the samples that move [N]. */
+interface Ascent {
+  readonly gradient: Tensor
+  readonly active?: Tensor
+}
+
 /** Maximises the cross-entropy; returns adversarial images that the caller owns. */
-export async function projectedGradient(
+export function projectedGradient(
   model: Classifier,
-  { images, labels, sampleIds, seed, step }: GradientBatch,
-  { threat, stepSize, steps, randomStart, onlyCorrect }: ProjectedGradient,
+  batch: GradientBatch & { readonly labels: Tensor<'i32'> },
+  settings: ProjectedGradient,
+): Promise<Tensor> {
+  const { labels } = batch
+  const gradientAt = (x: Tensor): Ascent =>
+    scope(() => {
+      const { value, gradients } = grad(() => {
+        const logits = model.logits(x)
+        const loss = ops.crossEntropy(logits, labels)
+        return settings.onlyCorrect ? { loss, active: ops.correct(logits, labels) } : { loss }
+      }, [x])
+      return { gradient: gradients[0]!, active: value.active }
+    })
+  return projectedAscent(gradientAt, batch, settings)
+}
+
+/**
+ * Steps along the gradient of whatever loss `gradientAt` differentiates; it hands over the tensors it returns. Returns
+ * images that the caller owns.
+ */
+export async function projectedAscent(
+  gradientAt: (x: Tensor) => Ascent | Promise<Ascent>,
+  { images, sampleIds, seed, step }: GradientBatch,
+  { threat, stepSize, steps, randomStart }: Omit<ProjectedGradient, 'onlyCorrect'>,
 ): Promise<Tensor> {
   let x = randomStart ? ops.randomStart(images, sampleIds, threat, { seed, step }) : ops.copy(images)
   for (let i = 0; i < steps; i++) {
-    const previous = x
-    x = scope(() => {
-      const { value, gradients } = grad(() => {
-        const logits = model.logits(previous)
-        const loss = ops.crossEntropy(logits, labels)
-        return onlyCorrect ? { loss, active: ops.correct(logits, labels) } : { loss }
-      }, [previous])
-      return ops.attackStep(previous, images, gradients[0]!, threat, stepSize, value.active)
-    })
-    previous.dispose()
+    using previous = x
+    const { gradient, active } = await gradientAt(previous)
+    x = ops.attackStep(previous, images, gradient, threat, stepSize, active)
+    gradient.dispose()
+    active?.dispose()
     // The device has work queued; the event loop gets its turn.
     await setImmediate()
   }

@@ -5,6 +5,9 @@ import type { InnerAttack } from '../attacks/inner-attack.ts'
 import type { Split } from '../data/dataset.ts'
 import type { DoctorReport, MaskedArchitecture } from '../doctor.ts'
 import type { EvaluateOptions, Evaluation } from '../evaluation/evaluate.ts'
+import type { SwitchEvaluationOptions, SwitchExpectation, SwitchSimulation } from '../r2s/evaluate.ts'
+import type { SwitchAttack } from '../r2s/switch-attack.ts'
+import type { TransferMatrix, TransferOptions } from '../r2s/transfer.ts'
 import type { DenseModel as LoadedDenseModel } from '../search/dense-model.ts'
 import type { SearchOptions, TrainingOptions } from '../search/options.ts'
 import type { TicketMetadata } from '../tickets/ticket-data.ts'
@@ -27,6 +30,19 @@ export type FinetuneOptions = Omit<TrainingOptions, 'arch' | 'width'> & {
   weights?: 'inherit' | 'reinit'
 }
 
+/** Of the adversaries of a switch; each reads what it knows. */
+export interface AdversaryOptions {
+  eps: number
+  norm?: 'linf' | 'l2'
+  steps?: number
+  stepSize?: number
+  restarts?: number
+}
+
+export interface Switch {
+  readonly tickets: readonly Ticket[]
+}
+
 export interface Library {
   readonly models: {
     /** @throws ConfigError for an architecture that does not exist */
@@ -39,6 +55,7 @@ export interface Library {
       steps?: number
       norm?: 'linf' | 'l2'
       restarts?: number
+      onlyCorrect?: boolean
     }): Attack & InnerAttack
     fgsm(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
     fgsmRs(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
@@ -72,6 +89,27 @@ export interface Library {
   loadTicket(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Ticket>
   /** The ticket of an untrained random mask, of the same options as a search. */
   randomTicket(options: SearchOptions): Promise<Ticket>
+  readonly R2S: {
+    /** Loads tickets of one random network onto one device. */
+    load(paths: readonly string[], options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Switch>
+  }
+  readonly adversaries: {
+    random(attack: Attack): SwitchAttack
+    eot(options: AdversaryOptions): SwitchAttack
+    ensembleLogits(options: AdversaryOptions): SwitchAttack
+    ensembleProbs(options: AdversaryOptions): SwitchAttack
+    arc(options: Omit<AdversaryOptions, 'restarts'>): SwitchAttack
+  }
+  transferMatrix(
+    tickets: readonly Classifier[],
+    split: Split,
+    options: TransferOptions,
+  ): Promise<TransferMatrix>
+  evaluateR2S(
+    r2s: Switch,
+    split: Split,
+    options: SwitchEvaluationOptions,
+  ): Promise<SwitchExpectation | SwitchSimulation>
   evaluate(model: Classifier, split: Split, options: EvaluateOptions): Promise<Evaluation>
   doctor(options?: { layersOf?: string | MaskedArchitecture }): Promise<DoctorReport>
 }

@@ -6,6 +6,7 @@ import { patterns } from '../nn/pattern.ts'
 import {
   integerFrom,
   listOf,
+  listOfTexts,
   numberFrom,
   oneOf,
   type Parser,
@@ -31,6 +32,7 @@ export const evaluationAttackNames = [
   'apgd-t',
   'autoattack',
 ] as const
+export const adversaryNames = ['random', 'eot', 'ensemble-logits', 'ensemble-probs', 'arc'] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
 const selections = ['validation', 'test', 'last'] as const
 const schedules = ['step', 'cosine', 'constant'] as const
@@ -111,6 +113,26 @@ export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   limit: number | 'all'
   batchSize: number
   save?: string
+}
+
+export interface TransferOptions extends OutputOptions, DeviceOptions {
+  tickets?: string[]
+  dataset?: string
+  data?: string
+  out?: string
+  eps?: number
+  norm: 'linf' | 'l2'
+  stepSize?: number
+  steps: number
+  restarts: number
+  onlyCorrect?: boolean
+  limit: number | 'all'
+  batchSize: number
+}
+
+export interface R2SOptions extends TransferOptions {
+  adversary: (typeof adversaryNames)[number]
+  simulate?: number
 }
 
 const parseDevice: Parser<'auto' | 'cpu'> = (text, flag) => {
@@ -284,6 +306,84 @@ export function addWeightsOption(command: Command): Command {
 }
 
 export function addEvaluationOptions(command: Command): Command {
+  addTestImagesOptions(command).addOption(
+    option(
+      '--attack <names>',
+      `attacks, separated by commas: ${evaluationAttackNames.join(', ')}; autoattack is the standard version and takes thousands of passes an image`,
+      listOf(evaluationAttackNames),
+      ['pgd'],
+    ),
+  )
+  return addBudgetOptions(
+    command,
+    'step of the attack (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
+    'random restarts of pgd, cw-linf, apgd, fab, fab-t and square',
+  )
+    .addOption(
+      option(
+        '--steps <n>',
+        'steps (default: 20 for pgd and cw-linf, 100 for each run of apgd, fab and fab-t, 10000 for each constant of cw-l2)',
+        integerFrom(1),
+      ),
+    )
+    .addOption(
+      option(
+        '--queries <n>',
+        'queries for each image of square (default: 5000) and bandits (default: 10000)',
+        integerFrom(1),
+      ),
+    )
+    .addOption(option('--out <dir>', 'folder to write evaluation.json to', parseText))
+    .addOption(
+      option(
+        '--save <dir>',
+        'folder to write adversarial images to, one safetensors file an attack: images, labels, results',
+        parseText,
+      ),
+    )
+}
+
+export function addTransferOptions(command: Command): Command {
+  return addSwitchOptions(
+    command,
+    'step of pgd (default: eps/4, 2.5·eps/steps for l2)',
+    'move only images that the attacked ticket still gets right, as the official code',
+  ).addOption(option('--out <dir>', 'folder to write transfer.json to', parseText))
+}
+
+export function addR2SOptions(command: Command): Command {
+  return addSwitchOptions(
+    command,
+    'step of the adversary (default: eps/4, 2.5·eps/steps for l2; eps for arc)',
+    'of random: move only images that the attacked ticket still gets right, as the official code',
+  )
+    .addOption(
+      option(
+        '--adversary <name>',
+        `random (pgd on one ticket), or one that knows all tickets: ${adversaryNames.slice(1).join(', ')}`,
+        oneOf(adversaryNames),
+        'random',
+      ),
+    )
+    .addOption(
+      option(
+        '--simulate <draws>',
+        'of random: draw so many pairs of tickets an image instead of computing the expectation',
+        integerFrom(1, 1e6),
+      ),
+    )
+    .addOption(option('--out <dir>', 'folder to write r2s.json to', parseText))
+}
+
+function addSwitchOptions(command: Command, stepSize: string, onlyCorrect: string): Command {
+  command.addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
+  addTestImagesOptions(command)
+  return addBudgetOptions(command, stepSize, 'random restarts')
+    .addOption(option('--steps <n>', 'steps of the attack', integerFrom(1), 20))
+    .addOption(new Option('--only-correct', onlyCorrect))
+}
+
+function addTestImagesOptions(command: Command): Command {
   return command
     .addOption(
       option('--dataset <name>', `${datasetNames.join(', ')} (default: the ticket's)`, oneOf(datasetNames)),
@@ -295,14 +395,11 @@ export function addEvaluationOptions(command: Command): Command {
         parseText,
       ),
     )
-    .addOption(
-      option(
-        '--attack <names>',
-        `attacks, separated by commas: ${evaluationAttackNames.join(', ')}; autoattack is the standard version and takes thousands of passes an image`,
-        listOf(evaluationAttackNames),
-        ['pgd'],
-      ),
-    )
+}
+
+/** What an attack may do, and to how many images. */
+function addBudgetOptions(command: Command, stepSize: string, restarts: string): Command {
+  return command
     .addOption(
       option(
         '--eps <size>',
@@ -311,48 +408,13 @@ export function addEvaluationOptions(command: Command): Command {
       ),
     )
     .addOption(option('--norm <name>', 'linf, l2', oneOf(['linf', 'l2'] as const), 'linf'))
-    .addOption(
-      option(
-        '--step-size <size>',
-        'step of the attack (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
-        parseEps,
-      ),
-    )
-    .addOption(
-      option(
-        '--steps <n>',
-        'steps (default: 20 for pgd and cw-linf, 100 for each run of apgd, fab and fab-t, 10000 for each constant of cw-l2)',
-        integerFrom(1),
-      ),
-    )
-    .addOption(
-      option(
-        '--restarts <n>',
-        'random restarts of pgd, cw-linf, apgd, fab, fab-t and square',
-        integerFrom(1),
-        1,
-      ),
-    )
-    .addOption(
-      option(
-        '--queries <n>',
-        'queries for each image of square (default: 5000) and bandits (default: 10000)',
-        integerFrom(1),
-      ),
-    )
+    .addOption(option('--step-size <size>', stepSize, parseEps))
+    .addOption(option('--restarts <n>', restarts, integerFrom(1), 1))
     .addOption(
       option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
     )
     .addOption(
       option('--batch-size <n>', 'images at once; no influence on results', integerFrom(1, 65536), 256),
-    )
-    .addOption(option('--out <dir>', 'folder to write evaluation.json to', parseText))
-    .addOption(
-      option(
-        '--save <dir>',
-        'folder to write adversarial images to, one safetensors file an attack: images, labels, results',
-        parseText,
-      ),
     )
 }
 

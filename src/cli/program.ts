@@ -7,8 +7,10 @@ import { doctorCommand } from './commands/doctor.ts'
 import { evalCommand } from './commands/eval.ts'
 import { finetuneCommand } from './commands/finetune.ts'
 import { infoCommand } from './commands/info.ts'
+import { r2sCommand } from './commands/r2s.ts'
 import { searchCommand } from './commands/search.ts'
 import { trainCommand } from './commands/train.ts'
+import { transferCommand } from './commands/transfer.ts'
 import type { Library } from './library.ts'
 import type { Context } from './run-command.ts'
 import { type Io, Terminal } from './terminal.ts'
@@ -58,6 +60,8 @@ function buildProgram(context: Context): Command {
     finetuneCommand(context),
     evalCommand(context),
     infoCommand(context),
+    transferCommand(context),
+    r2sCommand(context),
     dataCommand(context),
     doctorCommand(context),
   ]

@@ -97,6 +97,10 @@ export const parseText: Parser<string> = (text, flag) => {
   throw new ConfigError(`Expected a value for ${flag} but received nothing.`, optionName(flag))
 }
 
+/** Texts, separated by commas. */
+export const listOfTexts: Parser<string[]> = (text, flag) =>
+  text.split(',').map(part => parseText(part.trim(), flag))
+
 /** 8/255 where eps is a whole number of pixel levels, otherwise a decimal. */
 export function formatEps(eps: number): string {
   const levels = eps * 255

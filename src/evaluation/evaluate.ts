@@ -154,7 +154,7 @@ export async function evaluate(
 const count = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0)
 
 /** 1 where the model's prediction is the label, [N]. */
-async function rightlyClassified(
+export async function rightlyClassified(
   model: Classifier,
   pixels: Float32Array<ArrayBuffer>,
   labels: Int32Array,

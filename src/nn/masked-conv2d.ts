@@ -24,6 +24,7 @@ export class MaskedConv2d {
   /** Sees each result while it is set; the layer is then not fused with what follows. */
   probe: ((maps: Tensor) => void) | null = null
   #weight: Tensor | null = null
+  #ownsWeight = true
   #scores: Tensor | null = null
   #mask: Tensor<'u8'> | null = null
   #effective: Tensor | null = null
@@ -40,8 +41,16 @@ export class MaskedConv2d {
   /** Takes ownership of the tensor, as the setters below. */
   set weight(weight: Tensor) {
     this.#forgetEffective()
-    if (this.#weight !== weight) this.#weight?.dispose()
+    if (this.#weight !== weight) this.#disposeWeight()
     this.#weight = weight
+    this.#ownsWeight = true
+  }
+
+  /** Computes with the weight of `owner` from now on, under its own mask; `owner` keeps it and must live as long. */
+  borrowWeight(owner: MaskedConv2d): void {
+    if (this.#weight === owner.weight) return
+    this.weight = owner.weight
+    this.#ownsWeight = false
   }
 
   get scores(): Tensor | null {
@@ -99,7 +108,7 @@ export class MaskedConv2d {
 
   dispose(): void {
     this.#forgetEffective()
-    this.#weight?.dispose()
+    this.#disposeWeight()
     this.#scores?.dispose()
     this.#mask?.dispose()
   }
@@ -110,6 +119,10 @@ export class MaskedConv2d {
     this.#effective ??= outsideScopes(() => ops.maskedWeight(this.weight, this.#mask!))
     ops.recordMaskedWeight(this.#effective, this.weight, this.#mask, this.#scores)
     return this.#effective
+  }
+
+  #disposeWeight(): void {
+    if (this.#ownsWeight) this.#weight?.dispose()
   }
 
   #forgetEffective(): void {

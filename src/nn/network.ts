@@ -168,6 +168,11 @@ export class Network implements Classifier {
     }
   }
 
+  /** Computes with the weights of `owner`, a network of the same layers that keeps them and must live as long. */
+  borrowWeights(owner: Network): void {
+    for (const [i, layer] of this.convolutions.entries()) layer.borrowWeight(owner.convolutions[i]!)
+  }
+
   /** Draws all scores as a pure function of the seed. */
   drawScores(pattern: Pattern, seed: number): void {
     for (const layer of this.convolutions) {

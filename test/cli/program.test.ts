@@ -163,7 +163,7 @@ describe('rst doctor', () => {
 })
 
 describe('help', () => {
-  it.each(['search', 'train', 'finetune', 'eval', 'data', 'doctor'])(
+  it.each(['search', 'train', 'finetune', 'eval', 'transfer', 'r2s', 'data', 'doctor'])(
     'of %s has an example',
     async command => {
       const ran = await rst([command, '--help'])

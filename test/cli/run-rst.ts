@@ -97,11 +97,14 @@ export async function rst(
     }
   }
   const attack = (name: string) => (options: Loose) => ({ name, norm: 'linf', ...options, settings: options })
+  const adversary = (name: string) => (options: Loose) => ({ norm: 'linf', ...options, name, against: 'all' })
   const layersOf = (source: unknown) => {
     called('doctor', source)
     const conv = { name: 'conv1', weightShape: [64, 3, 3, 3], stride: 2, inputSize: [32, 30], density: 0.05 }
     return [{ ...conv, forward: 'sparse', inputGradient: 'direct' }]
   }
+  const scored = { images: 20, forwards: 5, backwards: 4 }
+  const warnings = [{ code: 'WEAK', message: 'a weak attack' }]
   const fake: Loose = {
     models: {
       canonicalName(arch: string) {
@@ -155,6 +158,41 @@ export async function rst(
           warnings: name === 'fgsm' ? [{ code: 'WEAK', message: 'a single step is a weak attack' }] : [],
         })),
       }
+    },
+    R2S: {
+      load: async (paths: string[], options: unknown) => {
+        called('R2S.load', { paths, options })
+        const data = await Promise.all(paths.map(path => readTicket(path)))
+        return { tickets: data.map(one => ticketOf(one, 'ticket')) }
+      },
+    },
+    adversaries: {
+      random: (of: Loose) => ({ ...of, of: 'random', against: 'one' }),
+      eot: adversary('eot'),
+      ensembleLogits: adversary('ensemble-logits'),
+      ensembleProbs: adversary('ensemble-probs'),
+      arc: adversary('arc'),
+    },
+    transferMatrix: async (tickets: Loose[], split: Loose, options: Loose) => {
+      called('transferMatrix', { tickets, split, ...options })
+      options.onProgress({ phase: 'natural', images: 10, total: 20 })
+      const { name, eps, norm, onlyCorrect = false } = options.attack
+      const attack = { name, eps, norm, onlyCorrect }
+      const matrix = tickets.map((_, i) => tickets.map((_, j) => (i === j ? 0.25 : 0.5)))
+      return { ...scored, warnings, attack, natural: tickets.map(() => 0.75), matrix, mean: 0.375 }
+    },
+    evaluateR2S: async ({ tickets }: Loose, split: Loose, options: Loose) => {
+      called('evaluateR2S', { tickets, split, ...options })
+      const { name, eps, norm, against, onlyCorrect } = options.adversary
+      const adversary = { name, eps, norm, against, onlyCorrect }
+      const common = { ...scored, warnings, tickets: tickets.length, adversary, naturalAccuracy: 0.75 }
+      if (options.simulate !== undefined) {
+        const interval = { confidence: 0.95, low: 0.25, high: 0.5 }
+        return { ...common, method: 'simulation', robustAccuracy: 0.375, draws: 40, interval }
+      }
+      const matrix = (against === 'one' ? tickets : [0]).map(() => tickets.map(() => 0.375))
+      const found = { robustAccuracy: 0.375, worstTicket: 0.25, allTickets: 0.125, matrix }
+      return { ...common, method: 'exact expectation', ...found }
     },
     doctor: async (options: Loose) => ({
       version: '0.1.0',

@@ -20,6 +20,7 @@ import {
 } from '../options.ts'
 import { ProgressDisplay, showEvaluation } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
+import { checkImages, checkRadius } from '../test-images.ts'
 import { defaultEps } from '../training-run.ts'
 
 export function evalCommand(context: Context): Command {
@@ -36,15 +37,10 @@ export function evalCommand(context: Context): Command {
 
 async function evaluateTicket(options: EvaluationOptions, session: Session): Promise<void> {
   const { terminal } = session
-  const { device, threads, seed, batchSize, out, save, norm } = options
+  const { device, threads, seed, batchSize, out, save } = options
   if (options.ticket === undefined)
     throw new ConfigError('--ticket is required: give the path of a ticket file.', 'ticket')
-  if (norm === 'l2' && options.eps === undefined) {
-    throw new ConfigError(
-      '--norm l2 needs --eps: there is no usual L2 radius; 128/255 is common on CIFAR.',
-      'eps',
-    )
-  }
+  checkRadius(options)
   for (const folder of [out, save]) if (folder !== undefined) await makeFolder(folder)
   const library = await session.loadLibrary()
   const ticket = await library.loadTicket(options.ticket, { device, threads })
@@ -120,29 +116,4 @@ function makeAttack(
 
 function checkNorm(name: string, only: Norm, norm: Norm): void {
   if (norm !== only) throw new ConfigError(`--attack ${name} is for --norm ${only} only.`, 'norm')
-}
-
-interface Images {
-  readonly classes: number
-  readonly channels: number
-  readonly height: number
-  readonly width: number
-  readonly name: string
-}
-
-function checkImages(
-  {
-    classes,
-    inChannels,
-    imageSize,
-  }: { classes: number; inChannels: number; imageSize: readonly [number, number] },
-  data: Images,
-): void {
-  const wanted = `${inChannels}×${imageSize.join('×')} pixels and ${classes} classes`
-  const came = `${data.channels}×${data.height}×${data.width} pixels and ${data.classes} classes`
-  if (wanted === came) return
-  throw new ConfigError(
-    `The ticket is for images of ${wanted} but ${data.name} has ${came}: give another --dataset.`,
-    'dataset',
-  )
 }

@@ -1,0 +1,50 @@
+// rst transfer
+import { Command } from 'commander'
+import { formatCount, formatPercent, formatTable } from '../format.ts'
+import { addDeviceOptions, addOutputOptions, addTransferOptions, type TransferOptions } from '../options.ts'
+import { ProgressDisplay } from '../progress.ts'
+import { type Context, runCommand, type Session } from '../run-command.ts'
+import { openSwitchRun, ruleLine, scoringOptions, writeResult } from '../switch-run.ts'
+import { formatEps } from '../values.ts'
+
+export function transferCommand(context: Context): Command {
+  const command = new Command('transfer')
+    .summary('measure how attacks transfer between tickets')
+    .description(
+      'Attack each ticket by PGD and print the accuracy of every ticket on the images found: rows are attacked, columns answer.',
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ rst transfer --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --eps 8/255 --limit 1000',
+    )
+  for (const add of [addTransferOptions, addDeviceOptions, addOutputOptions]) add(command)
+  return command.action(runCommand<TransferOptions>(context, transfer))
+}
+
+async function transfer(options: TransferOptions, session: Session): Promise<void> {
+  const { terminal } = session
+  const { library, r2s, test, eps, paths, names } = await openSwitchRun(options, session)
+  const { norm, stepSize, steps, restarts, onlyCorrect } = options
+  const attack = library.attacks.pgd({ eps, norm, stepSize, steps, restarts, onlyCorrect })
+  const display = new ProgressDisplay(terminal, 'transfer')
+  const result = await library
+    .transferMatrix(r2s.tickets, test, { attack, ...scoringOptions(options, test, display, session) })
+    .finally(() => display.finish())
+  for (const { message } of result.warnings) terminal.warn(message)
+  const json = { ...result, tickets: paths, seconds: session.seconds() }
+  await writeResult(options, 'transfer.json', json)
+  const norms = { linf: 'L∞', l2: 'L2' }
+  terminal.result(
+    [
+      ...formatTable([
+        ['accuracy of', ...names],
+        ['natural', ...result.natural.map(formatPercent)],
+        ...result.matrix.map((row, i) => [`attack on ${names[i]}`, ...row.map(formatPercent)]),
+      ]),
+      '',
+      `mean of the matrix ${formatPercent(result.mean)}: the expected accuracy of a random switch attacked through one ticket`,
+      `${result.attack.name} (${norms[norm]} ${formatEps(eps)}) on ${formatCount(result.images)} test images; ${ruleLine(result.attack.onlyCorrect)}`,
+    ],
+    json,
+  )
+}

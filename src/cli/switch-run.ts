@@ -1,0 +1,67 @@
+// What the commands on several tickets share: loading, test images, names, and the folder of the result.
+import { basename, join } from 'node:path'
+import type { Split } from '../data/dataset.ts'
+import { datasets } from '../data/datasets.ts'
+import { ConfigError } from '../errors.ts'
+import { writeFileAtomic } from '../files/atomic.ts'
+import { makeFolder } from '../files/run-folder.ts'
+import { limitFor } from './closing-evaluation.ts'
+import type { Library, Switch } from './library.ts'
+import type { TransferOptions } from './options.ts'
+import { type ProgressDisplay, showEvaluation } from './progress.ts'
+import type { Session } from './run-command.ts'
+import { checkImages, checkRadius } from './test-images.ts'
+import { defaultEps } from './training-run.ts'
+
+export interface SwitchRun {
+  readonly library: Library
+  readonly r2s: Switch
+  readonly test: Split
+  readonly eps: number
+  /** As given. */
+  readonly paths: readonly string[]
+  /** The tickets' file names, without what all of them end in. */
+  readonly names: readonly string[]
+}
+
+export async function openSwitchRun(options: TransferOptions, session: Session): Promise<SwitchRun> {
+  const { tickets: paths, device, threads, out } = options
+  if (paths === undefined) {
+    throw new ConfigError(
+      '--tickets is required: give the paths of ticket files, separated by commas.',
+      'tickets',
+    )
+  }
+  checkRadius(options)
+  if (out !== undefined) await makeFolder(out)
+  const library = await session.loadLibrary()
+  const r2s = await library.R2S.load(paths, { device, threads })
+  const { metadata } = r2s.tickets[0]
+  const dataset = options.dataset ?? metadata.dataset
+  const { test, info } = await datasets.open(dataset, options.data)
+  checkImages(metadata, info)
+  const names = paths.map(path => basename(path, '.safetensors'))
+  return { library, r2s, test, eps: options.eps ?? defaultEps(dataset), paths, names }
+}
+
+/** How much is evaluated, and who is told. */
+export function scoringOptions(
+  { limit, seed, batchSize }: TransferOptions,
+  test: Split,
+  display: ProgressDisplay,
+  { signal, terminal }: Session,
+) {
+  const onProgress = showEvaluation(display, terminal.io.now)
+  return { limit: limitFor(limit, test), seed, batchSize, signal, onProgress }
+}
+
+/** Writes the JSON of a result into --out, if given. */
+export async function writeResult({ out }: TransferOptions, file: string, json: object): Promise<void> {
+  if (out !== undefined) await writeFileAtomic(join(out, file), `${JSON.stringify(json, null, 2)}\n`)
+}
+
+export function ruleLine(onlyCorrect: boolean | undefined): string {
+  return onlyCorrect
+    ? 'the attack moved only images that the attacked ticket still got right (official rule)'
+    : 'the attack moved all images'
+}

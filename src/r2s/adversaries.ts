@@ -1,0 +1,5 @@
+// The adversaries of a random switch, by name.
+export { arc } from './arc.ts'
+export { ensembleLogits, ensembleProbs } from './ensemble.ts'
+export { eot } from './eot.ts'
+export { random } from './switch-attack.ts'

@@ -1,0 +1,139 @@
+// Projected gradient ascent on a loss of all tickets together: what the paper's two adaptive attacks share.
+import { checkInputs } from '../attacks/batches.ts'
+import type { Classifier } from '../attacks/classifier.ts'
+import { checkCount, checkStepSize } from '../attacks/pgd.ts'
+import { projectedAscent } from '../attacks/projected-gradient.ts'
+import { type Norm, threatModel } from '../attacks/threat-model.ts'
+import { AbortError } from '../errors.ts'
+import { Device } from '../tensor/device.ts'
+import * as ops from '../tensor/ops/index.ts'
+import { scope } from '../tensor/scope.ts'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
+import type { SwitchAttack } from './switch-attack.ts'
+
+export interface AscentOptions {
+  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
+  eps: number
+  /** Default 'linf'. */
+  norm?: Norm
+  /** Gradient steps, ≥ 1. Default 20. */
+  steps?: number
+  /** Default as of PGD: eps/4 for L∞, 2.5·eps/steps for L2. */
+  stepSize?: number
+  /** Random starts; for each image the one that fewest tickets get right counts, then that of largest loss. Default 1. */
+  restarts?: number
+}
+
+/** The gradient to x [N, C, H, W] of a loss of the tickets, of any scale above 0; the caller owns it. */
+export type SwitchGradient = (
+  tickets: readonly Classifier[],
+  x: Tensor,
+  labels: Tensor<'i32'>,
+) => Tensor | Promise<Tensor>
+
+/**
+ * All images move, from a random start (decision D10). Starts and steps are those of `attacks.pgd`, made by the same
+ * operations: on a single ticket the images are those of PGD to the bit.
+ * @throws ConfigError
+ */
+export function ascentAttack(
+  name: string,
+  {
+    eps,
+    norm = 'linf',
+    steps = 20,
+    stepSize = norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
+    restarts = 1,
+  }: AscentOptions,
+  gradientOf: SwitchGradient,
+): SwitchAttack {
+  checkCount('steps', steps)
+  checkCount('restarts', restarts)
+  const threat = threatModel({ eps, norm })
+  checkStepSize(stepSize)
+  const settings = { threat, stepSize, steps, randomStart: true }
+  return {
+    name: `${name}-${steps}`,
+    eps,
+    norm,
+    against: 'all',
+    onlyCorrect: false,
+    async run(tickets, images, labels, options = {}) {
+      const { seed = 0, batchSize = 256, sampleIds, signal, onProgress } = options
+      const [model] = tickets
+      const { inputShape } = model
+      const imageSize = inputShape.reduce((product, d) => product * d, 1)
+      const total = labels.length
+      checkInputs(model, images, labels, imageSize, batchSize, sampleIds)
+      const device = (model as { device?: Device }).device ?? Device.default
+      const adversarial = new Float32Array(images)
+      for (let from = 0; from < total; from += batchSize) {
+        const count = Math.min(batchSize, total - from)
+        const numbers = (of: (i: number) => number) =>
+          tensor(
+            Int32Array.from({ length: count }, (_, i) => of(from + i)),
+            [count],
+            { dtype: 'i32', device },
+          )
+        using natural = tensor(
+          images.slice(from * imageSize, (from + count) * imageSize),
+          [count, ...inputShape],
+          { device },
+        )
+        using theirLabels = numbers(i => labels[i])
+        using theirIds = numbers(i => sampleIds?.[i] ?? i)
+        const fewest = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
+        const largest = new Float64Array(count)
+        for (let restart = 0; restart < restarts; restart++) {
+          using x = await projectedAscent(
+            async at => {
+              if (signal?.aborted) {
+                throw new AbortError('The attack was interrupted.', { cause: signal.reason })
+              }
+              return { gradient: await gradientOf(tickets, at, theirLabels) }
+            },
+            { images: natural, sampleIds: theirIds, seed, step: restart },
+            settings,
+          )
+          const { right, loss } = await totals(tickets, x, theirLabels)
+          const candidates = await x.data()
+          for (let i = 0; i < count; i++) {
+            const better = right[i] < fewest[i] || (right[i] === fewest[i] && loss[i] > largest[i])
+            if (!better) continue
+            fewest[i] = right[i]
+            largest[i] = loss[i]
+            const found = candidates.subarray(i * imageSize, (i + 1) * imageSize)
+            adversarial.set(found, (from + i) * imageSize)
+          }
+        }
+        onProgress?.({ images: from + count, total })
+      }
+      const passes = total * restarts * tickets.length
+      return { adversarial, forwards: passes * (steps + 1), backwards: passes * steps, warnings: [] }
+    },
+  }
+}
+
+/** For each image, the number of tickets that are right and the sum of their cross-entropies. */
+async function totals(
+  tickets: readonly Classifier[],
+  x: Tensor,
+  labels: Tensor<'i32'>,
+): Promise<{ right: Float64Array; loss: Float64Array }> {
+  const right = new Float64Array(labels.size)
+  const loss = new Float64Array(labels.size)
+  for (const ticket of tickets) {
+    const scored = scope(() => {
+      const logits = ticket.logits(x)
+      return { correct: ops.correct(logits, labels), losses: ops.crossEntropy(logits, labels) }
+    })
+    using correct = scored.correct
+    using losses = scored.losses
+    const [rights, values] = [await correct.data(), await losses.data()]
+    for (let i = 0; i < right.length; i++) {
+      right[i] += rights[i]
+      loss[i] += values[i]
+    }
+  }
+  return { right, loss }
+}

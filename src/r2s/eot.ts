@@ -1,0 +1,26 @@
+// Expectation over transformation (Athalye et al., "Obfuscated Gradients Give a False Sense of Security", ICML 2018) on
+// a switch, as the paper has it (Sec. 6.3): PGD along the expectation of the gradients of all tickets.
+import * as ops from '../tensor/ops/index.ts'
+import { scope } from '../tensor/scope.ts'
+import { grad } from '../tensor/tape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { type AscentOptions, ascentAttack } from './ascent-attack.ts'
+import type { SwitchAttack } from './switch-attack.ts'
+
+/**
+ * All K tickets are enumerated, so that the expectation is exact: the mean of K loss gradients. Their sum is taken in
+ * its place, which has the same direction.
+ * @throws ConfigError
+ */
+export function eot(options: AscentOptions): SwitchAttack {
+  return ascentAttack('eot', options, (tickets, x, labels) =>
+    scope(() => {
+      let sum: Tensor | null = null
+      for (const ticket of tickets) {
+        const [gradient] = scope(() => grad(() => ops.crossEntropy(ticket.logits(x), labels), [x]).gradients)
+        sum = sum ? ops.add(sum, gradient!) : gradient!
+      }
+      return sum!
+    }),
+  )
+}

@@ -1,0 +1,55 @@
+// What an adversary of a random switch is: it knows every ticket, but not which one will answer.
+import type { Attack, AttackRunOptions, Warning } from '../attacks/attack.ts'
+import type { Classifier } from '../attacks/classifier.ts'
+import type { Norm } from '../attacks/threat-model.ts'
+
+export interface SwitchAttackResult {
+  /** [N·C·H·W] */
+  readonly adversarial: Float32Array<ArrayBuffer>
+  /** Images that passed forwards and backwards, over all tickets. */
+  readonly forwards: number
+  readonly backwards: number
+  readonly warnings: readonly Warning[]
+}
+
+export interface SwitchAttack {
+  readonly name: string
+  readonly eps: number
+  readonly norm: Norm
+  /**
+   * 'one': it attacks one ticket at a time, drawn as blindly as the switch draws its own; the expectation is over both
+   * draws. 'all': it makes one image against all tickets.
+   */
+  readonly against: 'one' | 'all'
+  /** Whether only samples that are still classified right move (decision D5); undefined where the attack does not say. */
+  readonly onlyCorrect?: boolean
+  /**
+   * @param tickets a single one where `against` is 'one'
+   * @param images [N·C·H·W] in [0, 1]
+   * @param labels [N]
+   * @throws ShapeError, ConfigError, AbortError
+   */
+  run(
+    tickets: readonly Classifier[],
+    images: Float32Array,
+    labels: ArrayLike<number>,
+    options?: AttackRunOptions,
+  ): Promise<SwitchAttackResult>
+}
+
+/**
+ * The paper's adversary: any attack, on one ticket drawn at random (Sec. 6.3). Its expected accuracy is the mean of the
+ * transfer matrix.
+ */
+export function random(attack: Attack): SwitchAttack {
+  const { settings } = attack as { settings?: { onlyCorrect?: unknown } }
+  const onlyCorrect = typeof settings?.onlyCorrect === 'boolean' ? settings.onlyCorrect : undefined
+  return {
+    name: attack.name,
+    eps: attack.eps,
+    norm: attack.norm,
+    against: 'one',
+    onlyCorrect,
+    run: ([ticket], images, labels, options) => attack.run(ticket, images, labels, options),
+  }
+}

@@ -1,0 +1,212 @@
+// The random switch as a service uses it.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fgsm } from '../../src/attacks/index.ts'
+import { ConfigError, ShapeError, TicketError } from '../../src/errors.ts'
+import { R2S } from '../../src/r2s/r2s.ts'
+import { finetune } from '../../src/search/finetune.ts'
+import { Device } from '../../src/tensor/device.ts'
+import { scope } from '../../src/tensor/scope.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+import { loadTicket, type Ticket } from '../../src/tickets/ticket.ts'
+import type { TicketMetadata } from '../../src/tickets/ticket-data.ts'
+import { data, quickTicket } from './small-tickets.ts'
+
+const device = new Device({ threads: 1 })
+const ratios = [0.1, 0.3, 0.5]
+const imageSize = 64
+const pixels = Float32Array.from(data.test.images.subarray(0, 9 * imageSize), v => v / 255)
+const image = pixels.slice(0, imageSize)
+
+let folder: string
+let paths: string[]
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rst-r2s-'))
+  paths = ratios.map(ratio => join(folder, `${ratio}.safetensors`))
+  for (const [k, ratio] of ratios.entries()) {
+    using ticket = await quickTicket(ratio, device, { scoreSeed: k })
+    await ticket.save(paths[k])
+  }
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const load = (seed?: number) => R2S.load(paths, { device, seed })
+
+async function logitsOf(model: Pick<Ticket, 'logits'>): Promise<number[]> {
+  using y = scope(() => model.logits(tensor(pixels, [9, 1, 8, 8], { device })))
+  return [...(await y.data())]
+}
+
+describe('the tickets of a switch', () => {
+  it('answer, to the bit, as they do alone: masks and statistics are their own', async () => {
+    using r2s = await load(0)
+    expect(r2s.tickets).toHaveLength(3)
+    const answers = []
+    for (const [k, path] of paths.entries()) {
+      using alone = await loadTicket(path, { device })
+      const expected = await logitsOf(alone)
+      expect(await logitsOf(r2s.pinned(k))).toEqual(expected)
+      answers.push(expected)
+    }
+    expect(answers[0]).not.toEqual(answers[1])
+    expect(answers[1]).not.toEqual(answers[2])
+  })
+
+  it('share one weight tensor a layer, and leave no memory behind', async () => {
+    const own = new Device({ threads: 1 })
+    const tickets = []
+    for (const path of paths) tickets.push(await loadTicket(path, { device: own }))
+    await own.synchronize()
+    const before = own.memory().inUse
+    const r2s = new R2S(tickets)
+    await own.synchronize()
+    const { network } = tickets[0]
+    expect(before - own.memory().inUse).toBeGreaterThanOrEqual(2 * 4 * network.weightCount)
+    for (const [i, layer] of network.convolutions.entries()) {
+      for (const { network: other } of tickets) expect(other.convolutions[i].weight).toBe(layer.weight)
+    }
+    await r2s.predict(image)
+    r2s.dispose()
+    await own.synchronize()
+    expect(own.memory().inUse).toBe(0)
+  })
+
+  it('switch without taking memory: many switches are as cheap as one round of all tickets', async () => {
+    const own = new Device({ threads: 1 })
+    using r2s = await R2S.load(paths, { device: own, seed: 1 })
+    for (let i = 0; i < 20; i++) await r2s.predict(image)
+    await own.synchronize()
+    const before = own.memory().inUse
+    for (let i = 0; i < 100; i++) await r2s.predict(image)
+    await own.synchronize()
+    expect(own.memory().inUse).toBe(before)
+  })
+
+  it('keep their own weights where they were fine-tuned', async () => {
+    using base = await quickTicket(0.3, device, { scoreSeed: 1 })
+    const { ticket: tuned } = await finetune({
+      ticket: base,
+      data,
+      inner: fgsm({ eps: 0.01 }),
+      epochs: 1,
+      batchSize: 32,
+      selectOn: 'last',
+    })
+    const expected = await logitsOf(tuned)
+    using r2s = new R2S([
+      await loadTicket(paths[0], { device }),
+      tuned,
+      await loadTicket(paths[2], { device }),
+    ])
+    expect(await logitsOf(r2s.pinned(1))).toEqual(expected)
+    const [first, second, third] = r2s.tickets.map(({ network }) => network.convolutions[0].weight)
+    expect(second).not.toBe(first)
+    expect(third).toBe(first)
+  })
+})
+
+describe('the draws', () => {
+  const drawn = async (r2s: R2S, count: number) => {
+    const tickets = []
+    for (let i = 0; i < count; i++) tickets.push((await r2s.predict(image)).ticket)
+    return tickets
+  }
+
+  it('are a function of the seed, and each ticket is as likely as another', async () => {
+    using a = await load(5)
+    using b = await load(5)
+    using c = await load(6)
+    const [first, again, other] = [await drawn(a, 300), await drawn(b, 300), await drawn(c, 300)]
+    expect(again).toEqual(first)
+    expect(other).not.toEqual(first)
+    for (let k = 0; k < 3; k++) {
+      const share = first.filter(ticket => ticket === k).length / 300
+      // Four standard deviations.
+      expect(Math.abs(share - 1 / 3)).toBeLessThan(0.11)
+    }
+  })
+
+  it('come from the system where no seed is given', async () => {
+    using a = await load()
+    using b = await load()
+    expect(a.seed).not.toBe(b.seed)
+    using again = await load(a.seed)
+    expect(await drawn(again, 20)).toEqual(await drawn(a, 20))
+  })
+
+  it('decide the answer: of predict for a request, of predictBatch for a batch, of logits for a call', async () => {
+    using r2s = await load(2)
+    const alone = []
+    for (const ticket of r2s.tickets) alone.push(await ticket.predict(image))
+    for (let i = 0; i < 5; i++) {
+      const { ticket, ...prediction } = await r2s.predict(image)
+      expect(prediction).toEqual(alone[ticket])
+      const batch = await r2s.predictBatch(pixels)
+      expect(batch.labels).toHaveLength(9)
+      expect(batch.labels[0]).toBe(alone[batch.ticket].label)
+      expect(batch.probabilities.slice(0, 4)).toEqual(alone[batch.ticket].probabilities)
+    }
+    const answers = []
+    for (let i = 0; i < 12; i++) answers.push((await logitsOf(r2s)).join())
+    expect(new Set(answers).size).toBe(3)
+    expect(r2s.randomized).toBe(true)
+    expect('randomized' in r2s.pinned(0)).toBe(false)
+  })
+
+  it('of a single ticket are always that ticket', async () => {
+    using r2s = await R2S.load([paths[1]], { device, seed: 3 })
+    expect(await drawn(r2s, 10)).toEqual(new Array(10).fill(0))
+    expect(await logitsOf(r2s)).toEqual(await logitsOf(r2s.pinned(0)))
+  })
+})
+
+describe('is refused:', () => {
+  const differing: [keyof TicketMetadata, unknown][] = [
+    ['arch', 'conv4'],
+    ['width', 0.2],
+    ['classes', 5],
+    ['inChannels', 3],
+    ['imageSize', [8, 9]],
+    ['init', 'kaiming-normal'],
+    ['weightSeed', 8],
+    ['normalisation', { mean: [0.5], std: [0.2] }],
+  ]
+  it.each(differing)('a ticket of another %s', async (field, value) => {
+    using first = await loadTicket(paths[0], { device })
+    using second = await loadTicket(paths[1], { device })
+    const other = second.withMetadata({ ...second.metadata, [field]: value })
+    const make = () => new R2S([first, other])
+    expect(make).toThrow(TicketError)
+    expect(make).toThrow(expect.objectContaining({ field }))
+    expect(make).toThrow(`${field} is ${JSON.stringify(value)} in ticket 2`)
+  })
+
+  it('no ticket, tickets on two devices, a bad seed, a ticket that is not there', async () => {
+    expect(() => new R2S([])).toThrow(ConfigError)
+    using first = await loadTicket(paths[0], { device })
+    using elsewhere = await loadTicket(paths[1], { device: new Device({ threads: 1 }) })
+    expect(() => new R2S([first, elsewhere])).toThrow(expect.objectContaining({ option: 'device' }))
+    expect(() => new R2S([first], { seed: -1 })).toThrow(expect.objectContaining({ option: 'seed' }))
+    using r2s = await load(0)
+    for (const k of [-1, 3, 0.5]) {
+      expect(() => r2s.pinned(k)).toThrow(`from 0 to 2 but received ${k}`)
+    }
+  })
+
+  it('a file that is missing, with the memory of the others given back', async () => {
+    const own = new Device({ threads: 1 })
+    const run = R2S.load([...paths, join(folder, 'none')], { device: own })
+    await expect(run).rejects.toThrow(expect.objectContaining({ name: 'TicketError', field: 'file' }))
+    await own.synchronize()
+    expect(own.memory().inUse).toBe(0)
+  })
+
+  it('pixels of another size', async () => {
+    using r2s = await load(0)
+    await expect(r2s.predict(image.subarray(1))).rejects.toThrow(ShapeError)
+    await expect(r2s.predictBatch(pixels.subarray(1))).rejects.toThrow(/64 values each\) but received 575/)
+    await expect(r2s.predictBatch(new Float32Array())).rejects.toThrow(ShapeError)
+  })
+})
