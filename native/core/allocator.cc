@@ -46,20 +46,15 @@ CachingAllocator::Block CachingAllocator::allocate(int64_t bytes, uint64_t conte
   const int64_t size = size_class(bytes);
   std::lock_guard lock(mutex_);
   Block block;
-  auto& list = free_[size];
-  const bool allowed = stats_.limit == 0 || stats_.in_use + size <= stats_.limit;
-  if (allowed && !list.empty()) {
-    auto it = std::find_if(list.rbegin(), list.rend(), [&](const Block& b) { return b.content == content; });
-    if (it == list.rend()) it = list.rbegin();
-    block = *it;
-    list.erase(std::next(it).base());
-    stats_.cached -= size;
-  } else if (allowed) {
-    if (stats_.limit && stats_.in_use + stats_.cached + size > stats_.limit) release_cached_locked();
-    block.data = system_allocate(size);
+  if (stats_.limit == 0 || stats_.in_use + size <= stats_.limit) {
+    block = take_cached(size, content);
+    if (!block.data) {
+      if (stats_.limit && stats_.in_use + stats_.cached + size > stats_.limit) release_cached_locked();
+      block = {system_allocate(size), 0, size};
+    }
     if (!block.data) {
       release_cached_locked();
-      block.data = system_allocate(size);
+      block = {system_allocate(size), 0, size};
     }
   }
   if (!block.data) {
@@ -71,17 +66,30 @@ CachingAllocator::Block CachingAllocator::allocate(int64_t bytes, uint64_t conte
     throw Error(ErrorCode::kOutOfMemory, "Asked for " + std::to_string(bytes) + " bytes but " + free_text +
                                              "; use a smaller batch size or width.");
   }
-  stats_.in_use += size;
+  stats_.in_use += block.size;
   stats_.peak = std::max(stats_.peak, stats_.in_use);
   return block;
 }
 
-void CachingAllocator::release(Block block, int64_t bytes) noexcept {
-  const int64_t size = size_class(bytes);
+CachingAllocator::Block CachingAllocator::take_cached(int64_t size, uint64_t content) {
+  for (auto at = free_.lower_bound(size); at != free_.end() && at->first <= size + size / 4; ++at) {
+    auto& [class_size, list] = *at;
+    if (list.empty() || (stats_.limit && stats_.in_use + class_size > stats_.limit)) continue;
+    auto it = std::find_if(list.rbegin(), list.rend(), [&](const Block& b) { return b.content == content; });
+    if (it == list.rend()) it = list.rbegin();
+    const Block block = *it;
+    list.erase(std::next(it).base());
+    stats_.cached -= class_size;
+    return block;
+  }
+  return {};
+}
+
+void CachingAllocator::release(Block block) noexcept {
   std::lock_guard lock(mutex_);
-  free_[size].push_back(block);
-  stats_.in_use -= size;
-  stats_.cached += size;
+  free_[block.size].push_back(block);
+  stats_.in_use -= block.size;
+  stats_.cached += block.size;
 }
 
 void CachingAllocator::release_cached_locked() noexcept {

@@ -28,18 +28,21 @@ class CachingAllocator {
   struct Block {
     void* data = nullptr;
     uint64_t content = 0;
+    int64_t size = 0;  // bytes, at least what was asked for
   };
 
   // Throws Error(kOutOfMemory) that names the size asked for and the size free. `content` names what the
   // caller would like to find in it, as given to a former `release`; a block that has it is preferred, and
   // the result says what it has.
   Block allocate(int64_t bytes, uint64_t content = 0);
-  void release(Block block, int64_t bytes) noexcept;
+  void release(Block block) noexcept;
   void release_cached() noexcept;
   MemoryStats stats() const;
 
  private:
   static int64_t size_class(int64_t bytes);
+  // Takes a cached block of the class, or of one up to a quarter larger; without data where there is none.
+  Block take_cached(int64_t size, uint64_t content);
   void release_cached_locked() noexcept;
 
   mutable std::mutex mutex_;
@@ -68,7 +71,7 @@ class Buffer {
   ~Buffer() { reset(); }
 
   void reset() noexcept {
-    if (block_.data) allocator_->release(block_, bytes_);
+    if (block_.data) allocator_->release(block_);
     block_ = {};
     bytes_ = 0;
   }

@@ -15,15 +15,33 @@ constexpr int64_t kMebi = 1 << 20;
 TEST_CASE("a released block is handed out again for the same size") {
   CachingAllocator allocator;
   const auto first = allocator.allocate(5000);
-  allocator.release(first, 5000);
+  allocator.release(first);
   CHECK(allocator.stats().in_use == 0);
   CHECK(allocator.stats().cached >= 5000);
   const auto second = allocator.allocate(5000);
   CHECK(second.data == first.data);
   CHECK(allocator.stats().cached == 0);
-  allocator.release(second, 5000);
+  allocator.release(second);
   allocator.release_cached();
   CHECK(allocator.stats().cached == 0);
+}
+
+TEST_CASE("a cached block up to a quarter larger serves too, with its whole size in use") {
+  CachingAllocator allocator;
+  const auto large = allocator.allocate(5 * kMebi);
+  const int64_t size = allocator.stats().in_use;
+  allocator.release(large);
+  const auto other = allocator.allocate(3 * kMebi);
+  CHECK(other.data != large.data);
+  const auto reused = allocator.allocate(4 * kMebi);
+  CHECK(reused.data == large.data);
+  allocator.release(other);
+  CHECK(allocator.stats().in_use == size);
+  allocator.release(reused);
+  CHECK(allocator.stats().in_use == 0);
+  const auto again = allocator.allocate(5 * kMebi);
+  CHECK(again.data == large.data);
+  allocator.release(again);
 }
 
 TEST_CASE("blocks are aligned, distinct and writable to their end") {
@@ -36,8 +54,8 @@ TEST_CASE("blocks are aligned, distinct and writable to their end") {
     CHECK(reinterpret_cast<uintptr_t>(a.data) % alignment == 0);
     std::memset(a.data, 1, static_cast<size_t>(bytes));
     std::memset(b.data, 2, static_cast<size_t>(bytes));
-    allocator.release(a, bytes);
-    allocator.release(b, bytes);
+    allocator.release(a);
+    allocator.release(b);
   }
 }
 
