@@ -24,7 +24,7 @@ export interface AttackResult {
   readonly adversarial: Float32Array<ArrayBuffer>
   /** 1 = still classified right. */
   readonly robust: Uint8Array<ArrayBuffer>
-  /** The largest loss found for each image. */
+  /** The largest loss found for each image; of attacks that give `distances`, their negative. */
   readonly bestLoss: Float32Array<ArrayBuffer>
   /**
    * Of attacks that look for the nearest adversarial image (FAB, CW-L2): its distance in the attack's norm, also where

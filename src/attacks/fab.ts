@@ -248,7 +248,7 @@ function startAtRandom(
     const draws = new Draws(new RandomStream(seed, Purpose.attackStart, step, sampleIds[image]))
     for (let i = 0; i < imageSize; i++) noise[i] = norm === 'linf' ? 2 * draws.uniform() - 1 : draws.normal()
     const scale = eps / 2 / vectorNorm(noise, norm)
-    const start = row(starts as Float32Array, n, imageSize)
+    const start = row(starts, n, imageSize)
     for (let i = 0; i < imageSize; i++) start[i] = Math.min(high, Math.max(low, start[i] + scale * noise[i]))
   }
 }

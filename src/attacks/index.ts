@@ -6,6 +6,8 @@ export {
   type AutoAttackResult,
   autoAttack,
 } from './autoattack/autoattack.ts'
+export { cwL2 } from './cw-l2.ts'
+export { cwLinf } from './cw-linf.ts'
 export { type FabOptions, fab } from './fab.ts'
 export { fgsm, fgsmRs } from './fgsm.ts'
 export { free } from './free.ts'

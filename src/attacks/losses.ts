@@ -14,9 +14,6 @@ export type LossName = 'ce' | 'dlr' | 'dlr-targeted' | 'cw'
 
 /** Added to the denominator of DLR (reference code). */
 const tiny = 1e-12
-/** Confidence of the CW loss in robust training papers: Madry's cifar10_challenge, pgd_attack.py. */
-const kappa = 50
-
 /** Cross-entropy, log Σ exp z − z_y. */
 const ce: Loss = (logits, label, cotangent) => {
   const top = Math.max(...logits)
@@ -60,16 +57,21 @@ const dlrTargeted: Loss = (logits, label, cotangent, target) => {
   )
 }
 
-/** −max(z_y − max_{j≠y} z_j + 50, 0): the margin of Carlini & Wagner (S&P 2017) as robust training papers use it. */
-const cw: Loss = (logits, label, cotangent) => {
-  cotangent.fill(0)
-  const other = bestOther(logits, label)
-  const hinge = logits[label] - logits[other] + kappa
-  if (!(hinge > 0)) return hinge <= 0 ? 0 : Number.NaN
-  cotangent[label] = -1
-  cotangent[other] = 1
-  return -hinge
+/** −max(z_y − max_{j≠y} z_j + κ, 0), the margin of Carlini & Wagner (S&P 2017, Section V-A, f6), κ the confidence. */
+export function cwLoss(kappa: number): Loss {
+  return (logits, label, cotangent) => {
+    cotangent.fill(0)
+    const other = bestOther(logits, label)
+    const hinge = logits[label] - logits[other] + kappa
+    if (!(hinge > 0)) return hinge <= 0 ? 0 : Number.NaN
+    cotangent[label] = -1
+    cotangent[other] = 1
+    return -hinge
+  }
 }
+
+/** With the confidence of robust training papers: Madry's cifar10_challenge, pgd_attack.py. */
+const cw = cwLoss(50)
 
 export const losses: Readonly<Record<LossName, Loss>> = { ce, dlr, 'dlr-targeted': dlrTargeted, cw }
 

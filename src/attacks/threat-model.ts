@@ -3,7 +3,10 @@ import { ConfigError } from '../errors.ts'
 
 export type Norm = 'linf' | 'l2'
 
-/** Perturbations of norm at most eps (in pixel units, pixels in [0, 1]) that keep pixels in [low, high]. */
+/**
+ * Perturbations of norm at most eps (in pixel units, pixels in [0, 1]; Infinity: of any norm) that keep pixels in
+ * [low, high].
+ */
 export interface ThreatModel {
   readonly norm: Norm
   readonly eps: number
@@ -11,12 +14,25 @@ export interface ThreatModel {
   readonly high: number
 }
 
-/** @throws ConfigError for a norm or eps out of range. */
-export function threatModel({ eps, norm = 'linf' }: { eps: number; norm?: Norm }): ThreatModel {
+/**
+ * @param anyDistance allows an L2 eps of Infinity: for attacks that look for the nearest adversarial image, and so need
+ * no radius. Default false
+ * @throws ConfigError for a norm or eps out of range.
+ */
+export function threatModel({
+  eps,
+  norm = 'linf',
+  anyDistance = false,
+}: {
+  eps: number
+  norm?: Norm
+  anyDistance?: boolean
+}): ThreatModel {
   if (norm !== 'linf' && norm !== 'l2') {
     throw new ConfigError(`Expected 'linf' or 'l2' for norm but received '${norm}'.`, 'norm')
   }
-  if (!Number.isFinite(eps) || eps < 0 || (norm === 'linf' && eps > 1)) {
+  const unlimited = anyDistance && norm === 'l2' && eps === Number.POSITIVE_INFINITY
+  if (!unlimited && (!Number.isFinite(eps) || eps < 0 || (norm === 'linf' && eps > 1))) {
     const hint = norm === 'linf' && eps > 1 ? `; pixels lie in [0, 1]: did you mean ${eps}/255?` : '.'
     throw new ConfigError(
       `Expected eps ${norm === 'linf' ? 'from 0 to 1' : 'of at least 0'} but received ${eps}${hint}`,

@@ -41,6 +41,15 @@ export interface Library {
     }): Attack & InnerAttack
     fgsm(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
     fgsmRs(options: { eps: number; stepSize?: number; norm?: 'linf' | 'l2' }): Attack & InnerAttack
+    fab(options: {
+      eps: number
+      norm?: 'linf' | 'l2'
+      steps?: number
+      restarts?: number
+      targeted?: boolean
+    }): Attack
+    cwLinf(options: { eps: number; stepSize?: number; steps?: number; restarts?: number }): Attack
+    cwL2(options: { eps: number; iterations?: number }): Attack
     /** Free adversarial training: each batch is replayed with the perturbation kept. */
     free(options: { eps: number; stepSize?: number; replays?: number }): InnerAttack
     apgd(options: {

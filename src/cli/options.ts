@@ -23,6 +23,10 @@ export const evaluationAttackNames = [
   'apgd-ce',
   'apgd-dlr',
   'apgd-t',
+  'fab',
+  'fab-t',
+  'cw-linf',
+  'cw-l2',
   'autoattack',
 ] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
@@ -296,18 +300,18 @@ export function addEvaluationOptions(command: Command): Command {
     .addOption(
       option(
         '--step-size <size>',
-        'step of the attack (default: eps/4 for pgd, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
+        'step of the attack (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
         parseEps,
       ),
     )
     .addOption(
       option(
         '--steps <n>',
-        'steps of pgd (default: 20) and of each run of apgd (default: 100)',
+        'steps (default: 20 for pgd and cw-linf, 100 for apgd and fab, 10000 for each constant of cw-l2)',
         integerFrom(1),
       ),
     )
-    .addOption(option('--restarts <n>', 'random restarts of pgd and apgd', integerFrom(1), 1))
+    .addOption(option('--restarts <n>', 'random restarts of pgd, cw-linf, apgd and fab', integerFrom(1), 1))
     .addOption(
       option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
     )

@@ -118,7 +118,7 @@ export async function evaluate(
           insideThreat(
             row(natural, i, imageSize),
             row(result.adversarial, i, imageSize),
-            threatModel(attack),
+            threatModel({ eps: attack.eps, norm: attack.norm, anyDistance: true }),
           ),
         )
         const stillRight = await isRight(result.adversarial, theirLabels)

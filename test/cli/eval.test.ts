@@ -67,9 +67,9 @@ describe('rst eval', () => {
 
   it('shows in its help which attacks there are', async () => {
     const { stdout } = await rst(['eval', '--help'])
-    expect(stdout.replace(/\s+/g, ' ')).toContain(
-      'pgd, fgsm, fgsm-rs, apgd-ce, apgd-dlr, apgd-t, autoattack; autoattack is the standard version',
-    )
+    const help = stdout.replace(/\s+/g, ' ')
+    expect(help).toContain('apgd-ce, apgd-dlr, apgd-t')
+    expect(help).toContain('autoattack is the standard version')
   })
 
   it('attacks in L2 when eps is given', async () => {
@@ -77,6 +77,28 @@ describe('rst eval', () => {
     const ran = await evaluate('--norm', 'l2', '--eps', '510/255')
     expect(ran.calls.evaluate[0].attacks[0]).toMatchObject({ norm: 'l2', eps: 2 })
     expect(ran.stdout).toContain('pgd (L2 510/255)')
+  })
+
+  it('attacks by FAB and CW with their own default steps', async () => {
+    const attacksOf = async (...args: string[]) => (await evaluate(...args)).calls.evaluate[0].attacks
+    expect(await attacksOf('--attack', 'fab,fab-t,cw-linf', '--restarts', '3')).toMatchObject([
+      { name: 'fab', eps: 0.1, targeted: false, steps: undefined, restarts: 3 },
+      { name: 'fab', eps: 0.1, targeted: true, steps: undefined, restarts: 3 },
+      { name: 'cw-linf', eps: 0.1, steps: undefined, restarts: 3 },
+    ])
+    const l2 = ['--norm', 'l2', '--eps', '510/255', '--steps', '70']
+    expect(await attacksOf('--attack', 'cw-l2,fab-t', ...l2)).toMatchObject([
+      { name: 'cw-l2', eps: 2, iterations: 70 },
+      { name: 'fab', eps: 2, norm: 'l2', steps: 70 },
+    ])
+    for (const [name, norm] of [
+      ['cw-l2', 'linf'],
+      ['cw-linf', 'l2'],
+    ]) {
+      const ran = await evaluate('--attack', name, '--norm', norm, '--eps', '0.5')
+      expect(ran.code).toBe(2)
+      expect(ran.stderr).toContain(`--attack ${name} is for --norm ${norm === 'l2' ? 'linf' : 'l2'} only`)
+    }
   })
 
   it('refuses images of another size', async () => {

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { Attack } from '../../attacks/attack.ts'
+import type { Norm } from '../../attacks/threat-model.ts'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
@@ -96,7 +97,20 @@ function makeAttack(
       return attacks.apgdT({ eps, norm, steps, restarts })
     case 'autoattack':
       return attacks.autoAttack({ eps, norm })
+    case 'fab':
+    case 'fab-t':
+      return attacks.fab({ eps, norm, steps, restarts, targeted: name === 'fab-t' })
+    case 'cw-linf':
+      checkNorm(name, 'linf', norm)
+      return attacks.cwLinf({ eps, stepSize, steps, restarts })
+    case 'cw-l2':
+      checkNorm(name, 'l2', norm)
+      return attacks.cwL2({ eps, iterations: steps })
   }
+}
+
+function checkNorm(name: string, only: Norm, norm: Norm): void {
+  if (norm !== only) throw new ConfigError(`--attack ${name} is for --norm ${only} only.`, 'norm')
 }
 
 interface Images {

@@ -1,0 +1,202 @@
+// The L2 attack of Carlini & Wagner, "Towards Evaluating the Robustness of Neural Networks" (S&P 2017), Section VI-A,
+// untargeted, with the constants of their code (nn_robust_attacks).
+import { ConfigError } from '../errors.ts'
+import type { Attack } from './attack.ts'
+import { type HostBatch, hostAttack } from './host-attack.ts'
+import { cwLoss, topClass } from './losses.ts'
+import { type Oracle, row } from './oracle.ts'
+import { checkCount } from './pgd.ts'
+import { distance, threatModel } from './threat-model.ts'
+
+export interface CwL2Options {
+  /**
+   * L2 budget, pixels in [0, 1]. The search does not know it: it decides at the end which images count as fooled.
+   * Infinity: any distance does.
+   */
+  eps: number
+  /** Steps of the search for the trade-off constant c. From 10 on, the last one tries its upper bound. Default 9. */
+  searchSteps?: number
+  /** Steps of Adam for each constant, at most. Default 10000. */
+  iterations?: number
+  /** Of Adam, above 0. Default 0.01. */
+  learningRate?: number
+  /** The first c, above 0. Default 0.001. */
+  initialConst?: number
+  /** By how much a logit must exceed the label's to count as fooled, at least 0. Default 0. */
+  confidence?: number
+}
+
+/** Images are shrunk by this towards grey before arctanh, which has no value at black and white. */
+const insideBox = 0.999999
+/** No upper bound known. */
+const unbounded = 1e10
+/** Adam, as in TensorFlow: Kingma & Ba, "Adam" (ICLR 2015). */
+const beta1 = 0.9
+const beta2 = 0.999
+const adamEpsilon = 1e-8
+
+interface Search {
+  readonly iterations: number
+  readonly learningRate: number
+  readonly confidence: number
+}
+
+/** What is known of each image of a batch. */
+interface SearchState {
+  /** The trade-off constant to try, and its bounds. */
+  readonly c: Float64Array
+  readonly lower: Float64Array
+  readonly upper: Float64Array
+  /** The nearest adversarial image found, and its distance. */
+  readonly nearest: Float32Array<ArrayBuffer>
+  readonly distances: Float64Array
+}
+
+/**
+ * Minimises ‖x' − x‖₂² + c·max(z_y − max_{j≠y} z_j + confidence, 0) over w, x' = (tanh(w) + 1)/2, by Adam, for several
+ * c: ten times larger until the model is fooled, then halving the interval between failure and success. `distances` of
+ * the result are those of the nearest images found, of any size, and bestLoss is their negative.
+ *
+ * Everything is decided image by image; in the reference the whole batch stops early together, and distances are
+ * measured from the shrunken image. An image has at most searchSteps·iterations forward and backward passes, and one
+ * forward before and one after.
+ * @throws ConfigError
+ */
+export function cwL2({
+  eps,
+  searchSteps = 9,
+  iterations = 10_000,
+  learningRate = 0.01,
+  initialConst = 1e-3,
+  confidence = 0,
+}: CwL2Options): Attack {
+  checkCount('searchSteps', searchSteps)
+  checkCount('iterations', iterations)
+  checkPositive('learningRate', learningRate)
+  checkPositive('initialConst', initialConst)
+  if (!Number.isFinite(confidence) || confidence < 0) {
+    throw new ConfigError(`Expected a confidence of at least 0 but received ${confidence}.`, 'confidence')
+  }
+  const search: Search = { iterations, learningRate, confidence }
+  return hostAttack({
+    name: 'cw-l2',
+    threat: threatModel({ eps, norm: 'l2', anyDistance: true }),
+    async attackBatch(oracle, batch) {
+      const { imageSize, classes } = oracle
+      const { count, images, labels } = batch
+      const logits = await oracle.logits(images)
+      const right = [...labels.keys()].filter(n => topClass(row(logits, n, classes)) === labels[n])
+      const state: SearchState = {
+        c: new Float64Array(count).fill(initialConst),
+        lower: new Float64Array(count),
+        upper: new Float64Array(count).fill(unbounded),
+        nearest: new Float32Array(images),
+        distances: new Float64Array(count),
+      }
+      for (const n of right) state.distances[n] = Number.POSITIVE_INFINITY
+      for (let step = 0; step < searchSteps; step++) {
+        if (searchSteps >= 10 && step === searchSteps - 1) state.c.set(state.upper)
+        const fooled = await minimise(oracle, batch, right, state, search)
+        for (const n of right) nextConst(state, n, fooled[n] === 1)
+      }
+      const { nearest, distances } = state
+      for (let n = 0; n < count; n++) {
+        if (!(distances[n] <= eps)) nearest.set(row(images, n, imageSize), n * imageSize)
+      }
+      return { adversarial: nearest, bestLoss: distances.map(d => 0 - d), distances }
+    },
+  })
+}
+
+function nextConst({ c, lower, upper }: SearchState, n: number, fooled: boolean): void {
+  if (fooled) upper[n] = Math.min(upper[n], c[n])
+  else lower[n] = Math.max(lower[n], c[n])
+  if (upper[n] < unbounded) c[n] = (lower[n] + upper[n]) / 2
+  else c[n] *= 10
+}
+
+/**
+ * One run of Adam from each image; an image leaves when its loss has hardly fallen over a tenth of the iterations.
+ * @returns 1 where some point fooled the model, [count]
+ */
+async function minimise(
+  oracle: Oracle,
+  { count, images, labels }: HostBatch,
+  right: readonly number[],
+  { c, nearest, distances }: SearchState,
+  { iterations, learningRate, confidence }: Search,
+): Promise<Uint8Array> {
+  const { imageSize, classes } = oracle
+  const margin = cwLoss(confidence)
+  const checkEvery = Math.max(1, Math.floor(iterations / 10))
+  const fooled = new Uint8Array(count)
+  const previousLoss = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
+  const w = images.map(pixel => Math.atanh(insideBox * (2 * pixel - 1)))
+  const mean = new Float32Array(images.length)
+  const variance = new Float32Array(images.length)
+  let active = right
+  for (let t = 1; t <= iterations && active.length > 0; t++) {
+    const x = new Float32Array(active.length * imageSize)
+    const slope = new Float32Array(active.length * imageSize)
+    for (const [i, n] of active.entries()) {
+      toPixels(row(w, n, imageSize), row(x, i, imageSize), row(slope, i, imageSize))
+    }
+    const hinge = new Float64Array(active.length)
+    const { logits, gradient } = await oracle.differentiate(x, (i, z, cotangent) => {
+      hinge[i] = -margin(z, labels[active[i]], cotangent, 0)
+    })
+    const rate = (learningRate * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t)
+    const stay: number[] = []
+    for (const [i, n] of active.entries()) {
+      const point = row(x, i, imageSize)
+      const original = row(images, n, imageSize)
+      const length = distance(original, point, 'l2')
+      if (isFooled(row(logits, i, classes), labels[n], confidence)) {
+        fooled[n] = 1
+        if (length < distances[n]) {
+          distances[n] = length
+          nearest.set(point, n * imageSize)
+        }
+      }
+      if ((t - 1) % checkEvery === 0) {
+        const loss = length * length + c[n] * hinge[i]
+        if (loss > 0.9999 * previousLoss[n]) continue
+        previousLoss[n] = loss
+      }
+      stay.push(n)
+      const from = i * imageSize
+      const at = n * imageSize
+      for (let j = 0; j < imageSize; j++) {
+        // The gradient is that of the negative hinge.
+        const dx = 2 * (point[j] - original[j]) - c[n] * gradient[from + j]
+        const dw = dx * slope[from + j]
+        mean[at + j] = beta1 * mean[at + j] + (1 - beta1) * dw
+        variance[at + j] = beta2 * variance[at + j] + (1 - beta2) * dw * dw
+        w[at + j] -= (rate * mean[at + j]) / (Math.sqrt(variance[at + j]) + adamEpsilon)
+      }
+    }
+    active = stay
+  }
+  return fooled
+}
+
+/** x = (tanh(w) + 1)/2, and its derivative. */
+function toPixels(w: Float32Array, x: Float32Array, slope: Float32Array): void {
+  for (let i = 0; i < w.length; i++) {
+    const t = Math.tanh(w[i])
+    x[i] = (t + 1) / 2
+    slope[i] = (1 - t * t) / 2
+  }
+}
+
+/** Whether another class wins although the label's logit is raised by the confidence. */
+function isFooled(logits: Float32Array, label: number, confidence: number): boolean {
+  const raised = new Float32Array(logits)
+  raised[label] += confidence
+  return topClass(raised) !== label
+}
+
+function checkPositive(option: string, value: number): void {
+  if (Number.isFinite(value) && value > 0) return
+  throw new ConfigError(`Expected a ${option} above 0 but received ${value}.`, option)
+}

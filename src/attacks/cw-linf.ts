@@ -1,0 +1,122 @@
+// PGD on the margin of Carlini & Wagner, as robust training papers call "CW∞": Madry et al., "Towards Deep Learning
+// Models Resistant to Adversarial Attacks" (ICLR 2018), Section 5, and their cifar10_challenge. The attack of that name
+// in Carlini & Wagner's own paper has no ball.
+import { ConfigError } from '../errors.ts'
+import { Draws } from '../random/draws.ts'
+import { Purpose, RandomStream } from '../random/philox.ts'
+import type { Attack } from './attack.ts'
+import { hostAttack } from './host-attack.ts'
+import { cwLoss, topClass } from './losses.ts'
+import { row, rows } from './oracle.ts'
+import { checkCount, checkStepSize } from './pgd.ts'
+import { type ThreatModel, threatModel } from './threat-model.ts'
+
+export interface CwLinfOptions {
+  /** L∞ radius, pixels in [0, 1]: 8/255 on CIFAR. */
+  eps: number
+  /** Gradient steps, ≥ 1. Default 20. */
+  steps?: number
+  /** Default eps/4, 2/255 at 8/255. */
+  stepSize?: number
+  /** Random starts. Default 1. */
+  restarts?: number
+  /**
+   * The loss is −max(z_y − max_{j≠y} z_j + kappa, 0), kappa ≥ 0. As an image that is fooled leaves at once, kappa
+   * shifts the losses reported but not the search. Default 50.
+   */
+  kappa?: number
+}
+
+/**
+ * Each restart starts uniformly in the ball. An image is done at the first point that fools the model, where the
+ * reference only looks at the last. bestLoss starts with that of the image itself.
+ *
+ * Each restart of a never fooled image makes steps + 1 forward and `steps` backward passes, and each image has one
+ * forward pass before and one after.
+ * @throws ConfigError
+ */
+export function cwLinf({
+  eps,
+  steps = 20,
+  stepSize = eps / 4,
+  restarts = 1,
+  kappa = 50,
+}: CwLinfOptions): Attack {
+  checkCount('steps', steps)
+  checkCount('restarts', restarts)
+  if (!Number.isFinite(kappa) || kappa < 0) {
+    throw new ConfigError(`Expected a kappa of at least 0 but received ${kappa}.`, 'kappa')
+  }
+  const threat = threatModel({ eps })
+  checkStepSize(stepSize)
+  const loss = cwLoss(kappa)
+  return hostAttack({
+    name: 'cw-linf',
+    threat,
+    async attackBatch(oracle, { count, images, labels, sampleIds, seed }) {
+      const { imageSize, classes } = oracle
+      const adversarial = new Float32Array(images)
+      const bestLoss = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
+      const fooled = new Uint8Array(count)
+      const unused = new Float64Array(classes)
+      /** Keeps what is best of the points x of the images `active`; says which of the points still go on. */
+      const judge = (x: Float32Array, active: readonly number[], logits: Float32Array): number[] => {
+        for (const [i, n] of active.entries()) {
+          const z = row(logits, i, classes)
+          const value = loss(z, labels[n], unused, 0)
+          if (topClass(z) !== labels[n]) fooled[n] = 1
+          else if (!(value > bestLoss[n])) continue
+          bestLoss[n] = Math.max(bestLoss[n], value)
+          adversarial.set(row(x, i, imageSize), n * imageSize)
+        }
+        return [...active.keys()].filter(i => fooled[active[i]] === 0)
+      }
+
+      judge(images, [...labels.keys()], await oracle.logits(images))
+      for (let restart = 0; restart < restarts; restart++) {
+        let active = [...labels.keys()].filter(n => fooled[n] === 0)
+        let x = rows(images, active, imageSize)
+        for (const [i, n] of active.entries()) {
+          const stream = new RandomStream(seed, Purpose.attackStart, restart, sampleIds[n])
+          startInBall(row(x, i, imageSize), new Draws(stream), threat)
+        }
+        for (let step = 0; step < steps && active.length > 0; step++) {
+          const { logits, gradient } = await oracle.differentiate(x, (i, z, cotangent) => {
+            loss(z, labels[active[i]], cotangent, 0)
+          })
+          const going = judge(x, active, logits)
+          x = rows(x, going, imageSize)
+          active = going.map(i => active[i])
+          for (const [k, i] of going.entries()) {
+            const original = row(images, active[k], imageSize)
+            ascend(row(x, k, imageSize), original, row(gradient, i, imageSize), threat, stepSize)
+          }
+        }
+        if (active.length > 0) judge(x, active, await oracle.logits(x))
+      }
+      return { adversarial, bestLoss }
+    },
+  })
+}
+
+/** Moves an image to a uniform point of the ball, clipped to the box. */
+function startInBall(x: Float32Array, draws: Draws, { eps, low, high }: ThreatModel): void {
+  for (let i = 0; i < x.length; i++) {
+    x[i] = Math.min(high, Math.max(low, x[i] + eps * (2 * draws.uniform() - 1)))
+  }
+}
+
+/** A step of `stepSize` along the sign of the gradient, clipped to the ball, then to the box. */
+function ascend(
+  x: Float32Array,
+  original: Float32Array,
+  gradient: Float32Array,
+  { eps, low, high }: ThreatModel,
+  stepSize: number,
+): void {
+  for (let i = 0; i < x.length; i++) {
+    const moved = x[i] + stepSize * Math.sign(gradient[i])
+    const inBall = Math.min(original[i] + eps, Math.max(original[i] - eps, moved))
+    x[i] = Math.min(high, Math.max(low, inBall))
+  }
+}
