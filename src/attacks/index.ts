@@ -6,6 +6,7 @@ export {
   type AutoAttackResult,
   autoAttack,
 } from './autoattack/autoattack.ts'
+export { type BanditsOptions, bandits } from './bandits.ts'
 export { cwL2 } from './cw-l2.ts'
 export { cwLinf } from './cw-linf.ts'
 export { type FabOptions, fab } from './fab.ts'

@@ -61,6 +61,8 @@ export interface Library {
     }): Attack
     apgdT(options: { eps: number; norm?: 'linf' | 'l2'; steps?: number; restarts?: number }): Attack
     autoAttack(options: { eps: number; norm?: 'linf' | 'l2' }): Attack
+    square(options: { eps: number; norm?: 'linf' | 'l2'; queries?: number; restarts?: number }): Attack
+    bandits(options: { eps: number; norm?: 'linf' | 'l2'; queries?: number }): Attack
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>

@@ -27,6 +27,8 @@ export const evaluationAttackNames = [
   'fab-t',
   'cw-linf',
   'cw-l2',
+  'square',
+  'bandits',
   'autoattack',
 ] as const
 const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
@@ -102,9 +104,11 @@ export interface EvaluationOptions extends OutputOptions, DeviceOptions {
   stepSize?: number
   steps?: number
   restarts: number
+  queries?: number
   norm: 'linf' | 'l2'
   limit: number | 'all'
   batchSize: number
+  save?: string
 }
 
 const parseDevice: Parser<'auto' | 'cpu'> = (text, flag) => {
@@ -311,7 +315,16 @@ export function addEvaluationOptions(command: Command): Command {
         integerFrom(1),
       ),
     )
-    .addOption(option('--restarts <n>', 'random restarts of pgd, cw-linf, apgd and fab', integerFrom(1), 1))
+    .addOption(
+      option('--restarts <n>', 'random restarts of pgd, cw-linf, apgd, fab and square', integerFrom(1), 1),
+    )
+    .addOption(
+      option(
+        '--queries <n>',
+        'queries for each image of square (default: 5000) and bandits (default: 10000)',
+        integerFrom(1),
+      ),
+    )
     .addOption(
       option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
     )
@@ -319,6 +332,13 @@ export function addEvaluationOptions(command: Command): Command {
       option('--batch-size <n>', 'images at once; no influence on results', integerFrom(1, 65536), 256),
     )
     .addOption(option('--out <dir>', 'folder to write evaluation.json to', parseText))
+    .addOption(
+      option(
+        '--save <dir>',
+        'folder to write adversarial images to, one safetensors file an attack: images, labels, results',
+        parseText,
+      ),
+    )
 }
 
 export function addDatasetOption(command: Command): Command {

@@ -1,8 +1,12 @@
-import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concatUint8Arrays } from 'typed-array-utils'
 import { describe, expect, it } from 'vitest'
-import { encodeSafetensors } from '../../src/files/safetensors.ts'
+import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { Library } from '../../src/cli/library.ts'
+import type { EvaluateOptions } from '../../src/evaluation/evaluate.ts'
+import { decodeSafetensors, encodeSafetensors } from '../../src/files/safetensors.ts'
+import { exampleTicket } from '../tickets/example-ticket.ts'
 import { jsonOf, rst } from './run-rst.ts'
 import { cifar, data, out, ticket, useWorkspace } from './workspace.ts'
 
@@ -70,6 +74,61 @@ describe('rst eval', () => {
     const help = stdout.replace(/\s+/g, ' ')
     expect(help).toContain('apgd-ce, apgd-dlr, apgd-t')
     expect(help).toContain('autoattack is the standard version')
+  })
+
+  it('passes queries to the attacks without gradient, and leaves their defaults alone', async () => {
+    const names = ['--attack', 'square,bandits']
+    const chosen = await evaluate(...names, '--queries', '300', '--restarts', '2')
+    expect(chosen.calls.evaluate[0].attacks).toMatchObject([
+      { name: 'square', eps: 0.1, norm: 'linf', queries: 300, restarts: 2 },
+      { name: 'bandits', eps: 0.1, norm: 'linf', queries: 300 },
+    ])
+    const plain = await evaluate(...names)
+    for (const { queries } of plain.calls.evaluate[0].attacks) expect(queries).toBeUndefined()
+    const none = await evaluate(...names, '--queries', '0')
+    expect(none.code).toBe(2)
+    expect(none.stderr).toContain('at least 1 for --queries but received 0')
+  })
+
+  it('saves the adversarial images of each attack on request', async () => {
+    const attack = (name: string) => ({
+      name,
+      eps: 0.1,
+      norm: 'linf' as const,
+      run: async (_: unknown, images: Float32Array, labels: ArrayLike<number>) => ({
+        adversarial: new Float32Array(images),
+        robust: new Uint8Array(labels.length).fill(1),
+        bestLoss: new Float32Array(labels.length),
+        forwards: 0,
+        backwards: 0,
+        warnings: [],
+      }),
+    })
+    const library = {
+      attacks: { pgd: () => attack('pgd-20'), square: () => attack('square') },
+      loadTicket: async () => ({ metadata: exampleTicket().metadata, inputShape: [1, 28, 28] }),
+      evaluate: async (model: Classifier, _: unknown, { attacks }: EvaluateOptions) => {
+        const images = new Float32Array(2 * 784).fill(0.25)
+        for (const made of attacks!) await made.run(model, images, [4, 2], { sampleIds: [7, 30] })
+        return { images: 2, naturalAccuracy: 1, attacks: [] }
+      },
+    } as unknown as Partial<Library>
+    const args = ['eval', '--ticket', ticket, '--data', join(data, 'idx')]
+    const ran = await rst([...args, '--attack', 'pgd,square', '--save', out()], { library })
+    expect(ran.code).toBe(0)
+    expect((await readdir(out())).sort()).toEqual(['pgd-20.safetensors', 'square.safetensors'])
+    const file = join(out(), 'square.safetensors')
+    const { metadata, tensors } = decodeSafetensors(await readFile(file), file)
+    expect(metadata).toMatchObject({
+      format: 'rst-adversarial/1',
+      attack: 'square',
+      norm: 'linf',
+      eps: '0.1',
+    })
+    expect(tensors.get('adversarial')!.shape).toEqual([2, 1, 28, 28])
+    expect([...tensors.get('labels')!.data]).toEqual([4, 2])
+    expect([...tensors.get('images')!.data]).toEqual([7, 30])
+    expect([...tensors.get('robust')!.data]).toEqual([1, 1])
   })
 
   it('attacks in L2 when eps is given', async () => {

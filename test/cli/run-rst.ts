@@ -120,6 +120,8 @@ export async function rst(
       fab: attack('fab'),
       cwLinf: attack('cw-linf'),
       cwL2: attack('cw-l2'),
+      square: attack('square'),
+      bandits: attack('bandits'),
     },
     searchRST: train('searchRST'),
     trainDense: train('trainDense'),

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import type { Attack } from '../../attacks/attack.ts'
+import { recorded } from '../../attacks/saved.ts'
 import type { Norm } from '../../attacks/threat-model.ts'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
@@ -35,7 +36,7 @@ export function evalCommand(context: Context): Command {
 
 async function evaluateTicket(options: EvaluationOptions, session: Session): Promise<void> {
   const { terminal } = session
-  const { device, threads, seed, batchSize, out, norm } = options
+  const { device, threads, seed, batchSize, out, save, norm } = options
   if (options.ticket === undefined)
     throw new ConfigError('--ticket is required: give the path of a ticket file.', 'ticket')
   if (norm === 'l2' && options.eps === undefined) {
@@ -44,7 +45,7 @@ async function evaluateTicket(options: EvaluationOptions, session: Session): Pro
       'eps',
     )
   }
-  if (out !== undefined) await makeFolder(out)
+  for (const folder of [out, save]) if (folder !== undefined) await makeFolder(folder)
   const library = await session.loadLibrary()
   const ticket = await library.loadTicket(options.ticket, { device, threads })
   const dataset = options.dataset ?? ticket.metadata.dataset
@@ -52,11 +53,12 @@ async function evaluateTicket(options: EvaluationOptions, session: Session): Pro
   checkImages(ticket.metadata, info)
   const eps = options.eps ?? defaultEps(dataset)
   const attacks = options.attack.map(name => makeAttack(name, options, eps, library))
+  const recordings = save === undefined ? [] : attacks.map(attack => recorded(attack, ticket.inputShape))
 
   const display = new ProgressDisplay(terminal, 'evaluate')
   const evaluation = await library
     .evaluate(ticket, test, {
-      attacks,
+      attacks: save === undefined ? attacks : recordings,
       limit: limitFor(options.limit, test),
       seed,
       batchSize,
@@ -64,6 +66,9 @@ async function evaluateTicket(options: EvaluationOptions, session: Session): Pro
       onProgress: showEvaluation(display, terminal.io.now),
     })
     .finally(() => display.finish())
+  for (const recording of recordings) {
+    await recording.save(join(save!, `${recording.name}.safetensors`))
+  }
   printWarnings(evaluation, session)
   const json = {
     naturalAccuracy: evaluation.naturalAccuracy,
@@ -78,7 +83,7 @@ async function evaluateTicket(options: EvaluationOptions, session: Session): Pro
 
 function makeAttack(
   name: (typeof evaluationAttackNames)[number],
-  { stepSize, steps, restarts, norm }: EvaluationOptions,
+  { stepSize, steps, restarts, queries, norm }: EvaluationOptions,
   eps: number,
   { attacks }: Library,
 ): Attack {
@@ -106,6 +111,10 @@ function makeAttack(
     case 'cw-l2':
       checkNorm(name, 'l2', norm)
       return attacks.cwL2({ eps, iterations: steps })
+    case 'square':
+      return attacks.square({ eps, norm, queries, restarts })
+    case 'bandits':
+      return attacks.bandits({ eps, norm, queries })
   }
 }
 

@@ -1,0 +1,271 @@
+// Bandits with time and data priors: Ilyas et al., "Prior Convictions: Black-Box Adversarial Attacks with Bandits and
+// Priors" (ICLR 2019), Algorithms 1 to 3, with the settings of the authors' code for ImageNet.
+import { ConfigError } from '../errors.ts'
+import { Draws } from '../random/draws.ts'
+import { Purpose, RandomStream } from '../random/philox.ts'
+import type { Attack } from './attack.ts'
+import { type HostBatch, type HostBatchResult, hostAttack } from './host-attack.ts'
+import { losses, topClass } from './losses.ts'
+import { type Oracle, row } from './oracle.ts'
+import { type Norm, type ThreatModel, threatModel } from './threat-model.ts'
+
+export interface BanditsOptions {
+  /** Radius of the ball, pixels in [0, 1]. */
+  eps: number
+  /** Default 'linf'. */
+  norm?: Norm
+  /**
+   * Loss queries for each image, ≥ 2, two an iteration. As in the paper the pass that sees whether the image of an
+   * iteration fools the model is not among them (but among the `forwards` of the result). Default 10000.
+   */
+  queries?: number
+  /** L2 size of the finite differences, above 0. Default 0.1 for L∞, 0.01 for L2. */
+  fdEta?: number
+  /** Size of the random directions around the prior, above 0. Default 1 for L∞, 0.01 for L2. */
+  exploration?: number
+  /** Step of the image, above 0. Default 0.01 for L∞, 0.5 for L2. */
+  imageLearningRate?: number
+  /** Step of the prior, above 0. Default 100 for L∞, 0.1 for L2. */
+  onlineLearningRate?: number
+  /**
+   * Height and width of the prior, each of whose values belongs to a rectangle of pixels, from 1 to the longer side of
+   * the image; a shorter side has one value a pixel at most. Default the paper's 50 on 224 pixels for each side in
+   * proportion, at least 4: 7 on 32 pixels, 6 on 28.
+   */
+  tile?: number
+}
+
+type Rates = Readonly<
+  Record<'fdEta' | 'exploration' | 'imageLearningRate' | 'onlineLearningRate' | 'iterations', number>
+>
+
+const defaults = {
+  linf: { fdEta: 0.1, exploration: 1, imageLearningRate: 0.01, onlineLearningRate: 100 },
+  l2: { fdEta: 0.01, exploration: 0.01, imageLearningRate: 0.5, onlineLearningRate: 0.1 },
+} as const
+
+/**
+ * Gradient ascent on the cross-entropy by logits alone: a prior of the gradient, learnt from one finite difference an
+ * iteration, moves the image by its sign (L∞) or its direction (L2). The prior itself moves by exponentiated gradients
+ * (L∞) or by gradients (L2). All draws are made for each image.
+ *
+ * An image that is wrong, or becomes so, is kept as it is and gets no further query; of one that resists the iterate of
+ * largest loss comes back. Queries are clamped to the box [0, 1], which the authors' code lets them leave.
+ * Passes of an image that resists: one to see whether it is right at all, 3·⌊queries/2⌋, one to check.
+ * @throws ConfigError
+ */
+export function bandits({ eps, norm = 'linf', queries = 10000, tile, ...chosen }: BanditsOptions): Attack {
+  const threat = threatModel({ eps, norm })
+  if (!Number.isInteger(queries) || queries < 2) {
+    throw new ConfigError(
+      `Expected a whole number of at least 2 for queries (two an iteration) but received ${queries}.`,
+      'queries',
+    )
+  }
+  const rateOf = (option: keyof typeof defaults.linf): number => {
+    const value = chosen[option] ?? defaults[norm][option]
+    if (Number.isFinite(value) && value > 0) return value
+    throw new ConfigError(`Expected a number above 0 for ${option} but received ${value}.`, option)
+  }
+  const rates: Rates = {
+    fdEta: rateOf('fdEta'),
+    exploration: rateOf('exploration'),
+    imageLearningRate: rateOf('imageLearningRate'),
+    onlineLearningRate: rateOf('onlineLearningRate'),
+    iterations: Math.floor(queries / 2),
+  }
+  return hostAttack({
+    name: 'bandits',
+    threat,
+    check: ({ model }) => checkTile(tile, model.inputShape),
+    attackBatch: (oracle, batch) => attackBatch(oracle, batch, threat, rates, tile),
+  })
+}
+
+function checkTile(tile: number | undefined, [, height, width]: readonly [number, number, number]): void {
+  const largest = Math.max(height, width)
+  if (tile === undefined || (Number.isInteger(tile) && tile >= 1 && tile <= largest)) return
+  throw new ConfigError(
+    `Expected a whole number from 1 to ${largest}, the side of the images, for tile but received ${tile}.`,
+    'tile',
+  )
+}
+
+/** An image under attack. */
+interface Iterate {
+  /** Its place in the batch. */
+  readonly n: number
+  readonly draws: Draws
+  /** [C·H·W] */
+  readonly image: Float32Array
+  /**
+   * What the prior adds up, [C·tiles]: the prior itself in L2; in L∞ its inverse hyperbolic tangent, in which an
+   * exponentiated gradient step on [−1, 1] is a sum.
+   */
+  readonly total: Float64Array
+  readonly prior: Float64Array
+  readonly noise: Float64Array
+}
+
+async function attackBatch(
+  oracle: Oracle,
+  batch: HostBatch,
+  { norm, eps }: ThreatModel,
+  { fdEta, exploration, imageLearningRate, onlineLearningRate, iterations }: Rates,
+  tile: number | undefined,
+): Promise<HostBatchResult> {
+  const { imageSize, classes } = oracle
+  const { sources, pixels } = tilingOf(oracle.model.inputShape, tile)
+  const priorSize = pixels.length
+  const change = new Float64Array(priorSize)
+  const scratch = new Float64Array(classes)
+  const lossOf = (logits: Float32Array, k: number, n: number) =>
+    losses.ce(row(logits, k, classes), batch.labels[n], scratch, 0)
+
+  const adversarial = batch.images.slice()
+  const bestLoss = new Float64Array(batch.count)
+  let iterates: Iterate[] = []
+  const clean = await oracle.logits(batch.images)
+  for (let n = 0; n < batch.count; n++) {
+    bestLoss[n] = lossOf(clean, n, n)
+    if (topClass(row(clean, n, classes)) !== batch.labels[n]) continue
+    iterates.push({
+      n,
+      draws: new Draws(new RandomStream(batch.seed, Purpose.attackStep, 0, batch.sampleIds[n])),
+      image: row(batch.images, n, imageSize).slice(),
+      total: new Float64Array(priorSize),
+      prior: new Float64Array(priorSize),
+      noise: new Float64Array(priorSize),
+    })
+  }
+
+  const probes = new Float32Array(2 * iterates.length * imageSize)
+  for (let iteration = 0; iteration < iterations && iterates.length > 0; iteration++) {
+    for (const [k, { draws, image, prior, noise }] of iterates.entries()) {
+      for (let i = 0; i < priorSize; i++) noise[i] = (exploration * draws.normal()) / Math.sqrt(priorSize)
+      for (const [probe, sign] of [
+        [2 * k, 1],
+        [2 * k + 1, -1],
+      ]) {
+        for (let i = 0; i < priorSize; i++) change[i] = prior[i] + sign * noise[i]
+        rescale(change, fdEta, pixels)
+        writeProbe(row(probes, probe, imageSize), image, change, sources)
+      }
+    }
+    const differences = await oracle.logits(probes.subarray(0, 2 * iterates.length * imageSize))
+    for (const [k, { n, image, total, prior, noise }] of iterates.entries()) {
+      const derivative =
+        (lossOf(differences, 2 * k, n) - lossOf(differences, 2 * k + 1, n)) / (fdEta * exploration)
+      for (let i = 0; i < priorSize; i++) {
+        total[i] += onlineLearningRate * derivative * noise[i]
+        prior[i] = norm === 'linf' ? Math.tanh(total[i]) : total[i]
+      }
+      const original = row(batch.images, n, imageSize)
+      if (norm === 'linf') {
+        for (let i = 0; i < priorSize; i++) change[i] = imageLearningRate * Math.sign(prior[i])
+        stepLinf(image, original, change, sources, eps)
+      } else {
+        change.set(prior)
+        rescale(change, imageLearningRate, pixels)
+        stepL2(image, original, change, sources, eps)
+      }
+      probes.set(image, k * imageSize)
+    }
+    const answers = await oracle.logits(probes.subarray(0, iterates.length * imageSize))
+    iterates = iterates.filter(({ n, image }, k) => {
+      const fooled = topClass(row(answers, k, classes)) !== batch.labels[n]
+      const loss = lossOf(answers, k, n)
+      if (fooled || loss > bestLoss[n]) {
+        adversarial.set(image, n * imageSize)
+        bestLoss[n] = loss
+      }
+      return !fooled
+    })
+  }
+  return { adversarial, bestLoss }
+}
+
+interface Tiling {
+  /** Which value of the prior each pixel takes, [C·H·W]. */
+  readonly sources: Int32Array
+  /** Pixels of each value, [C·rows·columns]. */
+  readonly pixels: Int32Array
+}
+
+function tilingOf(
+  [channels, height, width]: readonly [number, number, number],
+  tile: number | undefined,
+): Tiling {
+  const along = (side: number) => Math.min(tile ?? Math.max(Math.round((50 / 224) * side), 4), side)
+  const [tileRows, tileColumns] = [along(height), along(width)]
+  const sources = new Int32Array(channels * height * width)
+  const pixels = new Int32Array(channels * tileRows * tileColumns)
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const tileRow = Math.floor((y * tileRows) / height)
+        const tileColumn = Math.floor((x * tileColumns) / width)
+        const source = (c * tileRows + tileRow) * tileColumns + tileColumn
+        sources[(c * height + y) * width + x] = source
+        pixels[source]++
+      }
+    }
+  }
+  return { sources, pixels }
+}
+
+/** Scales values of the prior so that their image has the L2 norm `size`; zeros stay. */
+function rescale(values: Float64Array, size: number, pixels: Int32Array): void {
+  let squares = 0
+  for (let i = 0; i < values.length; i++) squares += pixels[i] * values[i] * values[i]
+  const scale = squares > 0 ? size / Math.sqrt(squares) : 0
+  for (let i = 0; i < values.length; i++) values[i] *= scale
+}
+
+/** image + change, in the box. */
+function writeProbe(
+  probe: Float32Array,
+  image: Float32Array,
+  change: Float64Array,
+  sources: Int32Array,
+): void {
+  for (let i = 0; i < probe.length; i++) probe[i] = clamp(image[i] + change[sources[i]], 0, 1)
+}
+
+/** image + change, back into the L∞ ball and the box. */
+function stepLinf(
+  image: Float32Array,
+  original: Float32Array,
+  change: Float64Array,
+  sources: Int32Array,
+  eps: number,
+): void {
+  for (let i = 0; i < image.length; i++) {
+    const moved = image[i] + change[sources[i]]
+    image[i] = clamp(clamp(moved, original[i] - eps, original[i] + eps), 0, 1)
+  }
+}
+
+/** image + change, back into the L2 ball by scaling, then into the box. */
+function stepL2(
+  image: Float32Array,
+  original: Float32Array,
+  change: Float64Array,
+  sources: Int32Array,
+  eps: number,
+): void {
+  let squares = 0
+  for (let i = 0; i < image.length; i++) {
+    const moved = image[i] + change[sources[i]] - original[i]
+    squares += moved * moved
+  }
+  const shrink = squares > eps * eps ? eps / Math.sqrt(squares) : 1
+  for (let i = 0; i < image.length; i++) {
+    const moved = image[i] + change[sources[i]] - original[i]
+    image[i] = clamp(original[i] + shrink * moved, 0, 1)
+  }
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return value < low ? low : value > high ? high : value
+}
