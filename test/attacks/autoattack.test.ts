@@ -150,6 +150,18 @@ describe('the series', () => {
     await expect(attack).rejects.toThrow(AbortError)
   })
 
+  it('can be aborted while it probes the model', async () => {
+    const controller = new AbortController()
+    let passes = 0
+    const counted = withLogits(logits => {
+      if (++passes === 10) controller.abort()
+      return ops.scale(logits, 1e5)
+    })
+    const attack = autoAttack({ eps: 0.05 }).run(counted, images, labels, { signal: controller.signal })
+    await expect(attack).rejects.toThrow(AbortError)
+    expect(passes).toBe(10)
+  })
+
   it('is an attack for evaluate like any other', async () => {
     const bytes = Uint8Array.from(images, v => Math.round(v * 255))
     const split = { images: bytes, labels: Int32Array.from(labels), size: count }

@@ -275,7 +275,8 @@ function predictedRight(logits: Float32Array, labels: Int32Array, classes: numbe
 
 /** APGD on the probe, its passes counted with the oracle's. */
 async function attackProbe(oracle: Oracle, probe: Probe, norm: Norm, eps: number, steps: number) {
-  const result = await apgd({ eps, norm, steps }).run(oracle.model, probe.images, probe.labels)
+  const { model, signal } = oracle
+  const result = await apgd({ eps, norm, steps }).run(model, probe.images, probe.labels, { signal })
   oracle.forwards += result.forwards
   oracle.backwards += result.backwards
   return result
