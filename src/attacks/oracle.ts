@@ -17,15 +17,16 @@ export class Oracle {
   /** Images that passed through the model so far. */
   forwards = 0
   backwards = 0
+  /** Ends every further pass. */
+  readonly signal: AbortSignal | undefined
   readonly #device: Device
-  readonly #signal: AbortSignal | undefined
 
   constructor(model: Classifier, signal?: AbortSignal) {
     this.model = model
     this.classes = model.numClasses
     this.imageSize = model.inputShape.reduce((product, d) => product * d, 1)
     this.#device = (model as { device?: Device }).device ?? Device.default
-    this.#signal = signal
+    this.signal = signal
   }
 
   /**
@@ -76,8 +77,8 @@ export class Oracle {
   }
 
   #count(x: Float32Array): number {
-    if (this.#signal?.aborted) {
-      throw new AbortError('The attack was interrupted.', { cause: this.#signal.reason })
+    if (this.signal?.aborted) {
+      throw new AbortError('The attack was interrupted.', { cause: this.signal.reason })
     }
     return x.length / this.imageSize
   }

@@ -150,6 +150,18 @@ describe('the series', () => {
     await expect(attack).rejects.toThrow(AbortError)
   })
 
+  it('can be aborted while it probes the model', async () => {
+    const controller = new AbortController()
+    let passes = 0
+    const counted = withLogits(logits => {
+      if (++passes === 10) controller.abort()
+      return ops.scale(logits, 1e5)
+    })
+    const attack = autoAttack({ eps: 0.05 }).run(counted, images, labels, { signal: controller.signal })
+    await expect(attack).rejects.toThrow(AbortError)
+    expect(passes).toBe(10)
+  })
+
   it('is an attack for evaluate like any other', async () => {
     const bytes = Uint8Array.from(images, v => Math.round(v * 255))
     const split = { images: bytes, labels: Int32Array.from(labels), size: count }
@@ -329,6 +341,12 @@ describe('the checks', () => {
     const warning = await checks.checkRandomness(new Oracle(shifting(pass => pass === 2)), probe)
     expect(warning!.message).toContain('16 images: 100, 101,')
     expect(await checks.checkRandomness(new Oracle(shifting(() => true)), probe)).toBeNull()
+  })
+
+  it('randomness: say that single answers decide, where it is expected', async () => {
+    const random = shifting(pass => pass % 2 === 1)
+    const found = await checks.checkModel(new Oracle(random), probe, 'linf', { random: true })
+    expect(found.map(({ code }) => code)).toEqual(['single-draws'])
   })
 
   it('randomness: see predictions that change although as many are right', async () => {
