@@ -1,5 +1,5 @@
 // What the commands on several tickets share: loading, test images, names, and the folder of the result.
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { Split } from '../data/dataset.ts'
 import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'
@@ -20,7 +20,7 @@ export interface SwitchRun {
   readonly eps: number
   /** As given. */
   readonly paths: readonly string[]
-  /** The tickets' file names, without what all of them end in. */
+  /** Short and distinct. */
   readonly names: readonly string[]
 }
 
@@ -40,8 +40,18 @@ export async function openSwitchRun(options: TransferOptions, session: Session):
   const dataset = options.dataset ?? metadata.dataset
   const { test, info } = await datasets.open(dataset, options.data)
   checkImages(metadata, info)
-  const names = paths.map(path => basename(path, '.safetensors'))
+  const names = shortNames(paths)
   return { library, r2s, test, eps: options.eps ?? defaultEps(dataset), paths, names }
+}
+
+/** The paths without the folders in which all begin, and without what all end in: run folders hold tickets of one name. */
+export function shortNames(paths: readonly string[]): string[] {
+  const split = paths.map(path => path.replace(/\.safetensors$/, '').split('/'))
+  const all = (part: (path: string[]) => string | undefined) =>
+    split.every(path => path.length > 1 && part(path) === part(split[0]))
+  while (all(path => path[0])) for (const path of split) path.shift()
+  while (split.length > 1 && all(path => path.at(-1))) for (const path of split) path.pop()
+  return split.map(path => path.join('/'))
 }
 
 /** How much is evaluated, and who is told. */

@@ -2,6 +2,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { shortNames } from '../../src/cli/switch-run.ts'
 import { datasets } from '../../src/data/datasets.ts'
 import * as library from '../../src/index.ts'
 import { Device } from '../../src/tensor/device.ts'
@@ -123,6 +124,32 @@ describe('rst r2s', () => {
     expect(ran.stderr).toContain(message)
     expect(ran.calls.evaluateR2S).toBeUndefined()
   })
+})
+
+it.each([
+  [
+    ['/a/b/rst-5.safetensors', '/a/b/rst-7.safetensors'],
+    ['rst-5', 'rst-7'],
+  ],
+  [
+    ['runs/5/ticket.safetensors', 'runs/7/ticket.safetensors'],
+    ['5', '7'],
+  ],
+  [
+    ['x/5/ticket.safetensors', 'y/5/best.safetensors'],
+    ['x/5/ticket', 'y/5/best'],
+  ],
+  [
+    ['ticket', 'a/ticket'],
+    ['ticket', 'a/ticket'],
+  ],
+  [['runs/5/ticket.safetensors'], ['ticket']],
+  [
+    ['a/t', 'a/t'],
+    ['t', 't'],
+  ],
+])('tickets %j are called %j', (paths, names) => {
+  expect(shortNames(paths)).toEqual(names)
 })
 
 describe.each(['transfer', 'r2s'])('rst %s', name => {

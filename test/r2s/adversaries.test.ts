@@ -129,6 +129,63 @@ function rightAbout(
 const binary = (weights: readonly (readonly number[])[], biases: readonly number[]): Classifier[] =>
   weights.map((w, k) => linearTicket([w, w.map(() => 0)], [biases[k], 0]))
 
+describe('a step goes along the gradient of the loss that the attack is named after:', () => {
+  const weights = [
+    [
+      [1, -2, 0.5],
+      [0, 1, 1.5],
+      [-1, 0.5, 2],
+    ],
+    [
+      [0.5, 3, -1],
+      [2, -1, 0],
+      [-0.5, 1, 1],
+    ],
+  ]
+  const biases = [
+    [0.1, -0.2, 0],
+    [0.3, 0, -0.4],
+  ]
+  const pair = weights.map((weight, k) => linearTicket(weight, biases[k]))
+  const logitsAt = (k: number, x: readonly number[]) =>
+    weights[k].map((w, c) => w.reduce((sum, v, i) => sum + v * x[i], biases[k][c]))
+  const probability = (logits: readonly number[], label: number) =>
+    Math.exp(logits[label]) / logits.reduce((sum, z) => sum + Math.exp(z), 0)
+  const mean = (of: (k: number) => number) => (of(0) + of(1)) / 2
+  const losses = {
+    eot: (x: readonly number[], label: number) => mean(k => -Math.log(probability(logitsAt(k, x), label))),
+    'ensemble-logits': (x: readonly number[], label: number) => {
+      const averaged = [0, 1, 2].map(c => mean(k => logitsAt(k, x)[c]))
+      return -Math.log(probability(averaged, label))
+    },
+    'ensemble-probs': (x: readonly number[], label: number) =>
+      -Math.log(mean(k => probability(logitsAt(k, x), label))),
+  }
+  it.each([
+    ['eot', eot],
+    ['ensemble-logits', ensembleLogits],
+    ['ensemble-probs', ensembleProbs],
+  ] as const)('%s', async (name, make) => {
+    const image = new Float32Array([0.5, 0.4, 0.6])
+    const h = 1e-5
+    for (const label of [0, 1, 2]) {
+      const at = async (stepSize: number) => {
+        const attack = make({ eps: 0.2, norm: 'l2', steps: 1, stepSize })
+        return [...(await attack.run(pair, image, [label], { seed: label })).adversarial]
+      }
+      const [start, end] = [await at(0), await at(0.01)]
+      const gradient = start.map((_, i) => {
+        const moved = (by: number) => losses[name](start.with(i, start[i] + by), label)
+        return (moved(h) - moved(-h)) / (2 * h)
+      })
+      const length = Math.hypot(...gradient)
+      for (const [i, slope] of gradient.entries()) {
+        expect((end[i] - start[i]) / 0.01).toBeCloseTo(slope / length, 4)
+      }
+    }
+  })
+})
+
 describe('the averages differ:', () => {
   // Ticket 0 is sure of itself and barely moves in probability; ticket 1 wavers.
   const weights = [
