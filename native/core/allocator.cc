@@ -14,6 +14,8 @@ namespace rst {
 namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
+// Smaller blocks stay in their class.
+constexpr int64_t kWorthSharing = int64_t{1} << 20;
 
 void* system_allocate(int64_t bytes) {
   const int64_t alignment = bytes >= kHugePage / 2 ? kHugePage : 64;
@@ -72,7 +74,8 @@ CachingAllocator::Block CachingAllocator::allocate(int64_t bytes, uint64_t conte
 }
 
 CachingAllocator::Block CachingAllocator::take_cached(int64_t size, uint64_t content) {
-  for (auto at = free_.lower_bound(size); at != free_.end() && at->first <= size + size / 4; ++at) {
+  const int64_t largest = size >= kWorthSharing ? size + size / 4 : size;
+  for (auto at = free_.lower_bound(size); at != free_.end() && at->first <= largest; ++at) {
     auto& [class_size, list] = *at;
     if (list.empty() || (stats_.limit && stats_.in_use + class_size > stats_.limit)) continue;
     auto it = std::find_if(list.rbegin(), list.rend(), [&](const Block& b) { return b.content == content; });

@@ -41,7 +41,8 @@ class CachingAllocator {
 
  private:
   static int64_t size_class(int64_t bytes);
-  // Takes a cached block of the class, or of one up to a quarter larger; without data where there is none.
+  // Takes a cached block of the class, or for a MiB and more of one up to a quarter larger; without
+  // data where there is none.
   Block take_cached(int64_t size, uint64_t content);
   void release_cached_locked() noexcept;
 
