@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fgsm } from '../../src/attacks/index.ts'
+import type { Classifier } from '../../src/attacks/classifier.ts'
+import { autoAttack, fgsm } from '../../src/attacks/index.ts'
 import { ConfigError, ShapeError, TicketError } from '../../src/errors.ts'
 import { R2S } from '../../src/r2s/r2s.ts'
 import { finetune } from '../../src/search/finetune.ts'
@@ -104,6 +105,17 @@ describe('the tickets of a switch', () => {
     const [first, second, third] = r2s.tickets.map(({ network }) => network.convolutions[0].weight)
     expect(second).not.toBe(first)
     expect(third).toBe(first)
+  })
+})
+
+describe('AutoAttack', () => {
+  const attack = autoAttack({ eps: 0.1, version: 'custom', attacks: ['apgd-ce'], checks: false })
+  const run = (model: Classifier) => attack.run(model, image, [data.test.labels[0]])
+
+  it('refuses the switch, whose single answers decide nothing, and attacks a pinned ticket', async () => {
+    using r2s = await load()
+    await expect(run(r2s)).rejects.toThrow(/pin a ticket \(r2s\.pinned\(0\)\).*evaluateR2S/)
+    expect((await run(r2s.pinned(0))).robust).toHaveLength(1)
   })
 })
 

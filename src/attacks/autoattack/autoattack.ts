@@ -98,6 +98,12 @@ export function autoAttack({
       const oracle = new Oracle(model, signal)
       const { imageSize, classes } = oracle
       checkInputs(model, pixels, labels, imageSize, batchSize, sampleIds)
+      if (model.randomized && version !== 'rand') {
+        throw new ConfigError(
+          `Expected a model that answers the same each time for AutoAttack ${version} but received a randomized one, whose single answers decide nothing: pin a ticket (r2s.pinned(0)), or compute the exact expectation (evaluateR2S, rst r2s --adversary eot or arc).`,
+          'model',
+        )
+      }
       const total = labels.length
       const wanted = version === 'custom' ? attacks! : versionParts[version]
       const chosen = version === 'custom' ? attacks! : partsFor(version, classes)
