@@ -1,14 +1,14 @@
 // A dense network and its file: weights and batch-norm statistics as safetensors.
 import { readFile } from 'node:fs/promises'
-import type { Classifier } from '../attacks/classifier.ts'
 import { TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../files/safetensors.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
+import { NetworkClassifier } from '../nn/network-classifier.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
 import { outsideScopes } from '../tensor/scope.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { tensor } from '../tensor/tensor.ts'
 
 export const denseFormat = 'rst-dense/1'
 
@@ -30,28 +30,13 @@ export interface DenseMetadata {
 }
 
 /** A trained dense network, in eval mode. */
-export class DenseModel implements Classifier {
-  readonly network: Network
+export class DenseModel extends NetworkClassifier {
   readonly metadata: DenseMetadata
 
   /** @internal Takes ownership of the network. */
   constructor(network: Network, metadata: DenseMetadata) {
-    network.mode = 'eval'
-    this.network = network
+    super(network)
     this.metadata = metadata
-  }
-
-  get numClasses(): number {
-    return this.network.numClasses
-  }
-  get inputShape(): readonly [number, number, number] {
-    return this.network.inputShape
-  }
-  get device(): Device {
-    return this.network.device
-  }
-  logits(x: Tensor): Tensor {
-    return this.network.logits(x)
   }
 
   /** Writes weights and running statistics as safetensors, atomically. */
@@ -72,13 +57,6 @@ export class DenseModel implements Classifier {
       ]),
     )
     await writeFileAtomic(path, encodeSafetensors({ metadata, tensors }))
-  }
-
-  dispose(): void {
-    this.network.dispose()
-  }
-  [Symbol.dispose](): void {
-    this.dispose()
   }
 }
 
@@ -158,9 +136,10 @@ function decodeMetadata(strings: Readonly<Record<string, string>>, path: string)
     const { mean, std } = (value ?? {}) as Record<string, unknown>
     return isNumbers(mean) && isNumbers(std) && std.every(v => v > 0)
   })
+  const { arch, dataset = '', libraryVersion = '' } = strings
   return {
     format: denseFormat,
-    arch: strings.arch,
+    arch,
     width: json('width', 'a number above 0', v => typeof v === 'number' && v > 0) as number,
     classes: json('classes', 'a whole number', isCount) as number,
     inChannels: json('inChannels', 'a whole number', isCount) as number,
@@ -169,9 +148,9 @@ function decodeMetadata(strings: Readonly<Record<string, string>>, path: string)
       '[height, width]',
       v => isNumbers(v) && v.length === 2 && v.every(isCount),
     ) as [number, number],
-    dataset: strings.dataset ?? '',
+    dataset,
     normalisation: normalisation as DenseMetadata['normalisation'],
     recipe: json('recipe', 'an object', v => typeof v === 'object' && v !== null) as Record<string, unknown>,
-    libraryVersion: strings.libraryVersion ?? '',
+    libraryVersion,
   }
 }

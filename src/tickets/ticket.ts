@@ -1,13 +1,13 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
-import type { Classifier } from '../attacks/classifier.ts'
 import { ShapeError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
+import { NetworkClassifier } from '../nn/network-classifier.ts'
 import { keepCount, maskShape } from '../nn/pattern.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { tensor } from '../tensor/tensor.ts'
 import { checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
 import type { LayerMask, TicketData, TicketMetadata } from './ticket-data.ts'
@@ -20,17 +20,15 @@ export interface Prediction {
 }
 
 /** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
-export class Ticket implements Classifier {
-  readonly network: Network
+export class Ticket extends NetworkClassifier {
   /** Whether its kept weights were fine-tuned, so that a file must hold them. */
   readonly trained: boolean
   #metadata: TicketMetadata
 
   /** @internal Takes ownership of the network. */
   constructor(network: Network, metadata: TicketMetadata, { trained = false } = {}) {
-    network.mode = 'eval'
+    super(network)
     for (const layer of network.convolutions) layer.scores = null
-    this.network = network
     this.#metadata = metadata
     this.trained = trained
   }
@@ -42,21 +40,6 @@ export class Ticket implements Classifier {
   /** Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes. */
   recordAccuracies(accuracies: TicketMetadata['accuracies']): void {
     this.#metadata = { ...this.#metadata, accuracies: { ...this.#metadata.accuracies, ...accuracies } }
-  }
-
-  get numClasses(): number {
-    return this.network.numClasses
-  }
-  get inputShape(): readonly [number, number, number] {
-    return this.network.inputShape
-  }
-  get device(): Device {
-    return this.network.device
-  }
-
-  /** [N, C, H, W] in [0, 1] → [N, classes] */
-  logits(x: Tensor): Tensor {
-    return this.network.logits(x)
   }
 
   /**
@@ -124,13 +107,6 @@ export class Ticket implements Classifier {
   /** The same network under other metadata; this object is not to be used any more. */
   withMetadata(metadata: TicketMetadata, { trained = this.trained } = {}): Ticket {
     return new Ticket(this.network, metadata, { trained })
-  }
-
-  dispose(): void {
-    this.network.dispose()
-  }
-  [Symbol.dispose](): void {
-    this.dispose()
   }
 }
 

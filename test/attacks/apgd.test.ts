@@ -15,20 +15,24 @@ import * as ops from '../../src/tensor/ops/index.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { linearClassifier } from './linear-classifier.ts'
 import { multiclassLinear } from './multiclass-linear.ts'
-import { count, distances, image, images, labels, right, sum, trainedNetwork } from './trained-network.ts'
+import {
+  changed,
+  count,
+  distances,
+  image,
+  images,
+  labels,
+  right,
+  sum,
+  trainedNetwork,
+} from './trained-network.ts'
 
 let model: Network & Classifier
 beforeAll(async () => {
   model = await trainedNetwork()
 })
 
-/** The network with something done to its logits. */
-const withLogits = (change: (logits: Tensor) => Tensor): Classifier & { device: Device } => ({
-  device: model.device,
-  numClasses: 4,
-  inputShape: model.inputShape,
-  logits: x => change(model.logits(x)),
-})
+const withLogits = (change: (logits: Tensor) => Tensor) => changed(model, change)
 
 const run = (attack: Attack, options?: AttackRunOptions) => attack.run(model, images, labels, options)
 

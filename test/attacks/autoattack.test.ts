@@ -10,24 +10,28 @@ import { Oracle } from '../../src/attacks/oracle.ts'
 import { AbortError, ConfigError } from '../../src/errors.ts'
 import { evaluate } from '../../src/evaluation/evaluate.ts'
 import type { Network } from '../../src/nn/network.ts'
-import type { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { linearClassifier } from './linear-classifier.ts'
 import { multiclassLinear } from './multiclass-linear.ts'
-import { count, distances, image, images, labels, right, sum, trainedNetwork } from './trained-network.ts'
+import {
+  changed,
+  count,
+  distances,
+  image,
+  images,
+  labels,
+  right,
+  sum,
+  trainedNetwork,
+} from './trained-network.ts'
 
 let model: Network & Classifier
 beforeAll(async () => {
   model = await trainedNetwork()
 })
 
-const withLogits = (change: (logits: Tensor) => Tensor): Classifier & { device: Device } => ({
-  device: model.device,
-  numClasses: 4,
-  inputShape: model.inputShape,
-  logits: x => change(model.logits(x)),
-})
+const withLogits = (change: (logits: Tensor) => Tensor) => changed(model, change)
 
 /** A short series whose attacks differ in what they break. */
 const shortSeries = (eps: number, norm: 'linf' | 'l2' = 'linf'): Attack[] => [

@@ -6,14 +6,12 @@ import { type BanditsOptions, bandits } from '../../src/attacks/index.ts'
 import { Oracle } from '../../src/attacks/oracle.ts'
 import { ConfigError } from '../../src/errors.ts'
 import type { Network } from '../../src/nn/network.ts'
-import { trainDense } from '../../src/search/dense.ts'
-import { Device } from '../../src/tensor/device.ts'
+import type { Device } from '../../src/tensor/device.ts'
 import { isTracked } from '../../src/tensor/tape.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
 import { linearClassifier } from './linear-classifier.ts'
+import { count, image, imageSize, images, labels, sum, trainedNetwork } from './trained-network.ts'
 
 const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values))
-const sum = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0)
 
 describe('on a linear model', () => {
   const w = Array.from({ length: 72 }, (_, i) => Math.sin(i + 1))
@@ -134,23 +132,13 @@ describe('the queries of an iteration', () => {
 })
 
 describe('on a trained network', () => {
-  const one = new Device({ threads: 1 })
-  const data = stripes({ test: 37 })
-  const count = data.test.size
-  const imageSize = 64
-  const images = Float32Array.from(data.test.images, v => v / 255)
-  const labels = [...data.test.labels]
-  // So that at least this image is classified wrong.
-  labels[5] = (labels[5] + 1) % 4
   let model: Network
   beforeAll(async () => {
-    const training = { arch: 'conv2', width: 0.1, data, inner: null, augment: false, device: one }
-    model = (await trainDense({ ...training, epochs: 8, batchSize: 32, lr: 0.1 })).model.network
+    model = await trainedNetwork()
   })
   const run = (settings: BanditsOptions, options?: AttackRunOptions) =>
     bandits(settings).run(model, images, labels, options)
   const cleanOf = async () => (await run({ eps: 0, queries: 2 })).robust
-  const imageOf = (pixels: Float32Array, n: number) => pixels.slice(n * imageSize, (n + 1) * imageSize)
 
   it.each([
     ['linf' as const, 0.15],
@@ -163,7 +151,7 @@ describe('on a trained network', () => {
     expect(result.warnings).toEqual([])
     expect(result.adversarial.every(v => v >= 0 && v <= 1)).toBe(true)
     for (let n = 0; n < count; n++) {
-      const moved = imageOf(result.adversarial, n).map((v, i) => v - extreme[n * imageSize + i])
+      const moved = image(result.adversarial, n).map((v, i) => v - extreme[n * imageSize + i])
       expect(name === 'linf' ? Math.max(...moved.map(Math.abs)) : norm(moved)).toBeLessThanOrEqual(eps + 1e-6)
     }
   })
@@ -174,7 +162,7 @@ describe('on a trained network', () => {
     expect(right).toBeLessThan(count)
     let passes = 0
     const blackBox: Classifier & { device: Device } = {
-      device: one,
+      device: model.device,
       numClasses: 4,
       inputShape: [1, 8, 8],
       logits: x => {
@@ -201,7 +189,7 @@ describe('on a trained network', () => {
     clean.forEach((right, n) => {
       if (right) return
       expect(robust[n]).toBe(0)
-      expect(imageOf(adversarial, n)).toEqual(imageOf(images, n))
+      expect(image(adversarial, n)).toEqual(image(images, n))
     })
   })
 
@@ -245,7 +233,7 @@ describe('on a trained network', () => {
     const order = Array.from({ length: count }, (_, i) => (i * 10 + 3) % count)
     const shuffled = new Float32Array(images.length)
     order.forEach((from, to) => {
-      shuffled.set(imageOf(images, from), to * imageSize)
+      shuffled.set(image(images, from), to * imageSize)
     })
     const result = await bandits(settings).run(
       model,
@@ -256,7 +244,7 @@ describe('on a trained network', () => {
     order.forEach((from, to) => {
       expect(result.robust[to]).toBe(whole.robust[from])
       expect(result.bestLoss[to]).toBe(whole.bestLoss[from])
-      expect(imageOf(result.adversarial, to)).toEqual(imageOf(whole.adversarial, from))
+      expect(image(result.adversarial, to)).toEqual(image(whole.adversarial, from))
     })
     expect(await run(settings, { seed: 1 })).not.toEqual(whole)
   })

@@ -10,16 +10,14 @@ import { ConfigError } from '../../src/errors.ts'
 import type { Network } from '../../src/nn/network.ts'
 import { Draws } from '../../src/random/draws.ts'
 import { Purpose, RandomStream } from '../../src/random/philox.ts'
-import { trainDense } from '../../src/search/dense.ts'
-import { Device } from '../../src/tensor/device.ts'
+import type { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { isTracked } from '../../src/tensor/tape.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
 import { linearClassifier } from './linear-classifier.ts'
+import { count, imageSize, images, labels, sum, trainedNetwork } from './trained-network.ts'
 
 const drawsOf = (id: number) => new Draws(new RandomStream(0, Purpose.attackStep, 0, id))
 const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values))
-const sum = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0)
 
 describe('the schedule', () => {
   const settings = { queries: 5000, pInit: 0.8, rescaleSchedule: false }
@@ -261,18 +259,9 @@ describe('at a margin of exactly 0', () => {
 })
 
 describe('on a trained network', () => {
-  const one = new Device({ threads: 1 })
-  const data = stripes({ test: 37 })
-  const count = data.test.size
-  const imageSize = 64
-  const images = Float32Array.from(data.test.images, v => v / 255)
-  const labels = [...data.test.labels]
-  // So that at least this image is classified wrong.
-  labels[5] = (labels[5] + 1) % 4
   let model: Network
   beforeAll(async () => {
-    const training = { arch: 'conv2', width: 0.1, data, inner: null, augment: false, device: one }
-    model = (await trainDense({ ...training, epochs: 8, batchSize: 32, lr: 0.1 })).model.network
+    model = await trainedNetwork()
   })
   const run = (settings: Parameters<typeof square>[0], options?: AttackRunOptions) =>
     square(settings).run(model, images, labels, options)
@@ -284,7 +273,7 @@ describe('on a trained network', () => {
     return {
       passes: () => passes,
       classifier: {
-        device: one,
+        device: model.device,
         numClasses: 4,
         inputShape: [1, 8, 8],
         logits: x => {

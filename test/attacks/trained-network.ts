@@ -1,10 +1,11 @@
 // A small trained network and the images that attacks are tried on.
 import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { Network } from '../../src/nn/network.ts'
 import { trainDense } from '../../src/search/dense.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { scope } from '../../src/tensor/scope.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { stripes } from '../search/synthetic-dataset.ts'
 
 const data = stripes({ test: 37 })
@@ -19,6 +20,17 @@ export async function trainedNetwork(device = new Device({ threads: 1 })) {
   const options = { arch: 'conv2', width: 0.1, data, inner: null, augment: false, device }
   return (await trainDense({ ...options, epochs: 8, batchSize: 32, lr: 0.1 })).model.network
 }
+
+/** The network with something done to its logits. */
+export const changed = (
+  network: Network,
+  change: (logits: Tensor) => Tensor,
+): Classifier & { device: Device } => ({
+  device: network.device,
+  numClasses: network.numClasses,
+  inputShape: network.inputShape,
+  logits: x => change(network.logits(x)),
+})
 
 /** 1 where the model is right on pixels [count·64]. */
 export async function right(model: Classifier, pixels: Float32Array): Promise<number[]> {

@@ -1,11 +1,9 @@
 // A small trained network and the images it is attacked on.
 import { pgd } from '../../src/attacks/pgd.ts'
 import type { Network } from '../../src/nn/network.ts'
-import { trainDense } from '../../src/search/dense.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { stripes } from '../search/synthetic-dataset.ts'
-
-export const imageSize = 64
+import { imageSize, trainedNetwork } from './trained-network.ts'
 
 export interface TrainedStripes {
   readonly device: Device
@@ -27,8 +25,7 @@ export async function trainStripes(count: number): Promise<TrainedStripes> {
   )
   const labels = [...data.test.labels]
   labels[5] = (labels[5] + 1) % 4
-  const training = { arch: 'conv2', width: 0.1, data, inner: null, augment: false, device }
-  const { network } = (await trainDense({ ...training, epochs: 8, batchSize: 32, lr: 0.1 })).model
+  const network = await trainedNetwork(device)
   const { robust } = await pgd({ eps: 0, steps: 1 }).run(network, images, labels)
   return { device, model: network, count, images, labels, right: [...robust] }
 }

@@ -8,16 +8,14 @@ import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { makeFolder } from '../../files/run-folder.ts'
-import { evaluationLines, limitFor, printWarnings } from '../closing-evaluation.ts'
-import type { Library } from '../library.ts'
 import {
-  addDeviceOptions,
   addEvaluationOptions,
-  addOutputOptions,
-  addTicketOption,
   type EvaluationOptions,
   type evaluationAttackNames,
-} from '../options.ts'
+} from '../attack-options.ts'
+import { evaluationLines, limitFor, printWarnings } from '../closing-evaluation.ts'
+import type { Library } from '../library.ts'
+import { addDeviceOptions, addOutputOptions, addTicketOption } from '../options.ts'
 import { ProgressDisplay, showEvaluation } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import { checkImages, checkRadius } from '../test-images.ts'

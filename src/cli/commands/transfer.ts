@@ -1,7 +1,8 @@
 // rst transfer
 import { Command } from 'commander'
+import { addTransferOptions, type TransferOptions } from '../attack-options.ts'
 import { formatCount, formatPercent, formatTable } from '../format.ts'
-import { addDeviceOptions, addOutputOptions, addTransferOptions, type TransferOptions } from '../options.ts'
+import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import { openSwitchRun, ruleLine, scoringOptions, writeResult } from '../switch-run.ts'
