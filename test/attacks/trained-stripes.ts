@@ -1,9 +1,12 @@
 // A small trained network and the images it is attacked on.
+import { expect } from 'vitest'
+import type { Attack } from '../../src/attacks/attack.ts'
 import { pgd } from '../../src/attacks/pgd.ts'
+import { AbortError } from '../../src/errors.ts'
 import type { Network } from '../../src/nn/network.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { stripes } from '../search/synthetic-dataset.ts'
-import { imageSize, trainedNetwork } from './trained-network.ts'
+import { changed, imageSize, trainedNetwork } from './trained-network.ts'
 
 export interface TrainedStripes {
   readonly device: Device
@@ -40,4 +43,24 @@ export function shuffled({ images, labels, count }: TrainedStripes) {
   const pixels = new Float32Array(images.length)
   for (const [i, n] of order.entries()) pixels.set(imageOf(images, n), i * imageSize)
   return { order, pixels, theirLabels: order.map(n => labels[n]) }
+}
+
+/** That an attack stops with AbortError in the middle of a batch, and that no run of it leaves memory behind. */
+export async function checkAbort(attack: Attack): Promise<void> {
+  const { device, model, images, labels } = await trainStripes(11)
+  await device.synchronize()
+  const before = device.memory().inUse
+  const controller = new AbortController()
+  let passes = 0
+  const stopping = changed(model, logits => {
+    if (++passes === 5) controller.abort()
+    return logits
+  })
+  await expect(attack.run(stopping, images, labels, { signal: controller.signal })).rejects.toThrow(
+    AbortError,
+  )
+  expect(passes).toBe(5)
+  await attack.run(model, images, labels)
+  await device.synchronize()
+  expect(device.memory().inUse).toBe(before)
 }
