@@ -1,8 +1,18 @@
 // The public interface of rst-native.
-export type { Attack, AttackResult, AttackRunOptions, Warning } from './attacks/attack.ts'
+export type {
+  Attack,
+  AttackResult,
+  AttackRunOptions,
+  AttackSettings,
+  PartReport,
+  Passes,
+  Warning,
+} from './attacks/attack.ts'
+export type { BatchOutcome } from './attacks/batches.ts'
 export type { Classifier } from './attacks/classifier.ts'
 export * as attacks from './attacks/index.ts'
 export type { InnerAttack } from './attacks/inner-attack.ts'
+export type { Journal } from './attacks/journal.ts'
 export type { Norm, ThreatModel } from './attacks/threat-model.ts'
 export type { Dataset, DatasetInfo, Split } from './data/dataset.ts'
 export { datasets } from './data/datasets.ts'

@@ -2,7 +2,7 @@
 // Diverse Parameter-free Attacks" (ICML 2020), section 3 and Algorithm 1. The schedule is that of the reference code.
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
-import type { HostBatch } from './host-attack.ts'
+import type { HostBatch } from './batches.ts'
 import type { Objective } from './objective.ts'
 import { row, rows } from './oracle.ts'
 import type { ThreatModel } from './threat-model.ts'
@@ -88,7 +88,7 @@ export async function apgdAscent(
       const value = judged.losses[n]
       const at = i * imageSize
       if (judged.gradient) gradient.set(row(judged.gradient, n, imageSize), at)
-      tries.offer(images[i], row(points, n, imageSize), value, judged.fooled[n] === 1)
+      tries.offer(images[i], row(points, n, imageSize), value, judged.fooled[n])
       if (value > loss[i]) rises[i]++
       loss[i] = value
       if (value > bestLoss[i]) {
@@ -97,7 +97,7 @@ export async function apgdAscent(
         bestGradient.set(row(gradient, i, imageSize), at)
       }
     }
-    if (untilFooled) active = active.filter((_, n) => judged.fooled[n] === 0)
+    if (untilFooled) active = active.filter((_, n) => judged.fooled[n] < 1)
   }
 
   await judge(true)

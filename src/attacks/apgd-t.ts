@@ -42,6 +42,11 @@ export function apgdT({ eps, norm = 'linf', steps = 100, targets = 9, restarts =
   return hostAttack({
     name: 'apgd-t',
     threat,
+    settings: { steps, targets, restarts },
+    passes(classes) {
+      const runs = Math.min(targets, classes - 1) * restarts
+      return { forwards: 2 + runs * (steps + 1), backwards: runs * steps }
+    },
     check({ classes }) {
       if (classes >= leastClasses['dlr-targeted']) return
       throw new ConfigError(
@@ -58,7 +63,7 @@ export function apgdT({ eps, norm = 'linf', steps = 100, targets = 9, restarts =
         const logits = row(cleanLogits, n, classes)
         const others = descending(logits).filter(c => c !== label)
         const image = row(batch.images, n, imageSize)
-        tries.offer(n, image, loss(logits, label, cotangent, others[0]), topClass(logits) !== label)
+        tries.offer(n, image, loss(logits, label, cotangent, others[0]), topClass(logits) === label ? 0 : 1)
         return others
       })
       const available = Math.min(targets, classes - 1)

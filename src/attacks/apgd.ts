@@ -4,10 +4,10 @@ import { ConfigError } from '../errors.ts'
 import { apgdAscent } from './apgd-ascent.ts'
 import type { Attack } from './attack.ts'
 import { hostAttack } from './host-attack.ts'
-import { checkClasses, losses } from './losses.ts'
+import { checkClasses, losses, type UntargetedLoss, untargetedLosses } from './losses.ts'
 import { lossObjective } from './objective.ts'
 import { row } from './oracle.ts'
-import { checkCount } from './pgd.ts'
+import { checkCount, checkOneOf } from './pgd.ts'
 import { type Norm, threatModel } from './threat-model.ts'
 import { Tries } from './tries.ts'
 
@@ -17,7 +17,7 @@ export interface ApgdOptions {
   /** Default 'linf'. */
   norm?: Norm
   /** What is maximised: 'ce', 'dlr' (three classes at least) or 'cw'. Default 'ce'. */
-  loss?: 'ce' | 'dlr' | 'cw'
+  loss?: UntargetedLoss
   /** Iterations, ≥ 1. Default 100. */
   steps?: number
   /** Runs from other random starts, each on the images that no run before has fooled. Default 1. */
@@ -38,7 +38,6 @@ export interface ApgdOptions {
   eot?: number
 }
 
-const lossNames = ['ce', 'dlr', 'cw'] as const
 const starts = ['random', 'clean'] as const
 
 /**
@@ -57,7 +56,7 @@ export function apgd({
   bestLoss = false,
   eot = 1,
 }: ApgdOptions): Attack {
-  checkOneOf('loss', loss, lossNames)
+  checkOneOf('loss', loss, untargetedLosses)
   checkOneOf('start', start, starts)
   checkCount('steps', steps)
   checkCount('restarts', restarts)
@@ -72,6 +71,11 @@ export function apgd({
   return hostAttack({
     name: `apgd-${loss}`,
     threat,
+    settings: { loss, steps, restarts, start, bestLoss, eot },
+    passes: () => ({
+      forwards: 1 + eot * (restarts * (steps + 1) + (start === 'random' && !bestLoss ? 1 : 0)),
+      backwards: eot * restarts * steps,
+    }),
     check: ({ classes }) => checkClasses(loss, classes),
     async attackBatch(oracle, batch) {
       const { imageSize } = oracle
@@ -81,7 +85,7 @@ export function apgd({
       if (start === 'random' && !bestLoss) {
         const clean = await objective.evaluate(batch.images, all)
         for (const n of all) {
-          tries.offer(n, row(batch.images, n, imageSize), clean.losses[n], clean.fooled[n] === 1)
+          tries.offer(n, row(batch.images, n, imageSize), clean.losses[n], clean.fooled[n])
         }
       }
       for (let run = 0; run < restarts; run++) {
@@ -93,12 +97,4 @@ export function apgd({
       return tries
     },
   })
-}
-
-function checkOneOf(option: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return
-  throw new ConfigError(
-    `Expected one of ${allowed.join(', ')} for ${option} but received '${value}'.`,
-    option,
-  )
 }

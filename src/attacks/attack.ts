@@ -1,6 +1,7 @@
 // What every attack is, and what it returns.
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Classifier } from './classifier.ts'
+import type { Journal } from './journal.ts'
 import type { Norm } from './threat-model.ts'
 
 export interface AttackRunOptions {
@@ -11,7 +12,10 @@ export interface AttackRunOptions {
   /** Image numbers that key the random draws, [N]. Default 0 … N − 1. */
   sampleIds?: ArrayLike<number>
   signal?: AbortSignal
+  /** Called as work is done; `images` counts those of finished batches and the finished share of the present one. */
   onProgress?: (progress: { images: number; total: number }) => void
+  /** Where finished batches are kept, and taken from when the same run starts again. Default: nowhere. */
+  journal?: Journal
 }
 
 export interface Warning {
@@ -19,7 +23,25 @@ export interface Warning {
   readonly message: string
 }
 
-export interface AttackResult {
+/** Values that describe an attack, as they are written to run folders and reports. */
+export type AttackSettings = Readonly<Record<string, number | string | boolean>>
+
+/** Images that pass through a model, forwards and backwards. */
+export interface Passes {
+  readonly forwards: number
+  readonly backwards: number
+}
+
+/** What one attack of a series did. */
+export interface PartReport extends Passes {
+  readonly name: string
+  /** Images that still stood, and how many of them it broke. */
+  readonly attacked: number
+  readonly broken: number
+  readonly seconds: number
+}
+
+export interface AttackResult extends Passes {
   /** [N·C·H·W], inside the ball and the box. */
   readonly adversarial: Float32Array<ArrayBuffer>
   /** 1 = still classified right. */
@@ -31,9 +53,12 @@ export interface AttackResult {
    * that is beyond eps; 0 where the image itself is classified wrong, Infinity where none was found.
    */
   readonly distances?: Float64Array<ArrayBuffer>
-  /** Images that passed forwards and backwards through the model. */
-  readonly forwards: number
-  readonly backwards: number
+  /**
+   * Of attacks that run others in series: for each image the name of the one that broke it, 'clean' if it was wrong from
+   * the outset, null if it is robust; and what each of the series did.
+   */
+  readonly brokenBy?: readonly (string | null)[]
+  readonly parts?: readonly PartReport[]
   readonly warnings: readonly Warning[]
 }
 
@@ -41,6 +66,10 @@ export interface Attack {
   readonly name: string
   readonly eps: number
   readonly norm: Norm
+  /** All settings. */
+  readonly settings?: AttackSettings
+  /** Passes of an image that is never fooled, by which progress is told. */
+  readonly passes?: (classes: number) => Passes
   /**
    * @param images [N, C, H, W] in [0, 1], as a tensor or its elements
    * @param labels [N]

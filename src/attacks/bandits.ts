@@ -4,7 +4,8 @@ import { ConfigError } from '../errors.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
 import type { Attack } from './attack.ts'
-import { type HostBatch, type HostBatchResult, hostAttack } from './host-attack.ts'
+import type { HostBatch } from './batches.ts'
+import { type HostBatchResult, hostAttack } from './host-attack.ts'
 import { losses, topClass } from './losses.ts'
 import { type Oracle, row } from './oracle.ts'
 import { type Norm, type ThreatModel, threatModel } from './threat-model.ts'
@@ -77,6 +78,8 @@ export function bandits({ eps, norm = 'linf', queries = 10000, tile, ...chosen }
   return hostAttack({
     name: 'bandits',
     threat,
+    settings: { queries, ...rates, ...(tile !== undefined && { tile }) },
+    passes: () => ({ forwards: 2 + 3 * rates.iterations, backwards: 0 }),
     check: ({ model }) => checkTile(tile, model.inputShape),
     attackBatch: (oracle, batch) => attackBatch(oracle, batch, threat, rates, tile),
   })

@@ -1,89 +1,109 @@
 // Runs an attack batch by batch over a set of images and gathers what it found, image by image.
 import { AbortError, ConfigError, ShapeError } from '../errors.ts'
-import { Device } from '../tensor/device.ts'
-import { Tensor, tensor } from '../tensor/tensor.ts'
-import type { AttackResult, AttackRunOptions } from './attack.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import type { AttackResult, AttackRunOptions, Passes, Warning } from './attack.ts'
 import type { Classifier } from './classifier.ts'
 
-export interface AttackBatch {
-  readonly images: Tensor
-  readonly labels: Tensor<'i32'>
-  readonly sampleIds: Tensor<'i32'>
+/** A batch of images, all in host memory. */
+export interface HostBatch {
+  readonly count: number
+  /** [count·C·H·W] in [0, 1]; not to be changed. */
+  readonly images: Float32Array<ArrayBuffer>
+  readonly labels: Int32Array<ArrayBuffer>
+  /** Key the random draws of each image. */
+  readonly sampleIds: Int32Array<ArrayBuffer>
+  readonly seed: number
 }
 
-/** The images found so far for one batch. */
-export interface BatchResult {
-  /**
-   * Takes over an image's candidate where it fools the model and the one kept does not, or where both do or both don't
-   * and its loss is larger.
-   * @param correct 1 where the model is still right, [N]
-   */
-  keepBetter(candidates: Float32Array, losses: Float32Array, correct: Float32Array): void
-  /** Adds passes of every image of the batch. */
-  count(passes: { forwards: number; backwards: number }): void
+/** Who may stop the work on a batch, and who is told of it. */
+export interface BatchControl {
+  readonly signal: AbortSignal | undefined
+  /** To be called with the share of the batch that is done, 0 to 1. */
+  readonly onShare: (share: number) => void
 }
 
-/** @throws ShapeError, ConfigError, AbortError */
+/** What an attack found for a batch, and the passes it took. */
+export interface BatchOutcome extends Passes {
+  /** [count·C·H·W] */
+  readonly adversarial: Float32Array
+  /** 1 = still classified right, [count] */
+  readonly robust: ArrayLike<number>
+  /** [count] */
+  readonly bestLoss: ArrayLike<number>
+  /** See AttackResult, [count]. */
+  readonly distances?: ArrayLike<number>
+  readonly warnings: readonly Warning[]
+}
+
+/**
+ * @param check throws a ConfigError where the attack does not fit the model; called once the images are found in order
+ * @throws ShapeError, ConfigError, AbortError
+ */
 export async function attackBatches(
   model: Classifier,
   images: Float32Array | Tensor,
   labels: ArrayLike<number>,
-  { batchSize = 256, sampleIds, signal, onProgress }: AttackRunOptions,
-  attack: (batch: AttackBatch, result: BatchResult) => Promise<void>,
+  { seed = 0, batchSize = 256, sampleIds, signal, onProgress, journal }: AttackRunOptions,
+  attack: (batch: HostBatch, control: BatchControl) => Promise<BatchOutcome>,
+  check?: () => void,
 ): Promise<AttackResult> {
   const pixels = images instanceof Tensor ? await images.data() : images
-  const device =
-    images instanceof Tensor ? images.device : ((model as { device?: Device }).device ?? Device.default)
   const total = labels.length
   const imageSize = model.inputShape.reduce((product, d) => product * d, 1)
   checkInputs(model, pixels, labels, imageSize, batchSize, sampleIds)
+  check?.()
 
   const adversarial = new Float32Array(pixels)
   const robust = new Uint8Array(total).fill(1)
   const bestLoss = new Float32Array(total).fill(Number.NEGATIVE_INFINITY)
+  const warnings = new Map<string, Warning>()
+  let distances: Float64Array<ArrayBuffer> | undefined
   let forwards = 0
   let backwards = 0
+  let reported = 0
+  const report = (done: number) => {
+    if (done === reported) return
+    reported = done
+    onProgress?.({ images: done, total })
+  }
   for (let from = 0; from < total; from += batchSize) {
     if (signal?.aborted) throw new AbortError('The attack was interrupted.', { cause: signal.reason })
-    const to = Math.min(total, from + batchSize)
-    const batch: AttackBatch = {
-      images: tensor(pixels.slice(from * imageSize, to * imageSize), [to - from, ...model.inputShape], {
-        device,
-      }),
-      labels: tensor(Array.prototype.slice.call(labels, from, to), [to - from], { dtype: 'i32', device }),
-      sampleIds: tensor(
-        Int32Array.from({ length: to - from }, (_, i) => sampleIds?.[from + i] ?? from + i),
-        [to - from],
-        {
-          dtype: 'i32',
-          device,
-        },
-      ),
+    const count = Math.min(batchSize, total - from)
+    const ids = Int32Array.from({ length: count }, (_, i) => sampleIds?.[from + i] ?? from + i)
+    let outcome = await journal?.read(String(from), ids)
+    if (!outcome) {
+      const batch: HostBatch = {
+        count,
+        images: new Float32Array(pixels.subarray(from * imageSize, (from + count) * imageSize)),
+        labels: Int32Array.from({ length: count }, (_, i) => labels[from + i]),
+        sampleIds: ids,
+        seed,
+      }
+      const onShare = (share: number) => report(from + Math.floor(count * Math.min(1, share)))
+      outcome = await attack(batch, { signal, onShare })
+      await journal?.write(String(from), ids, outcome)
     }
-    try {
-      await attack(batch, {
-        keepBetter(candidates, losses, correct) {
-          for (let i = 0; i < to - from; i++) {
-            const image = from + i
-            const fools = correct[i] === 0
-            const better = fools === (robust[image] === 0) ? losses[i]! > bestLoss[image]! : fools
-            if (!better) continue
-            robust[image] = fools ? 0 : 1
-            bestLoss[image] = losses[i]!
-            adversarial.set(candidates.subarray(i * imageSize, (i + 1) * imageSize), image * imageSize)
-          }
-        },
-        count(passes) {
-          forwards += passes.forwards * (to - from)
-          backwards += passes.backwards * (to - from)
-        },
-      })
-    } finally {
-      for (const t of Object.values(batch)) (t as Tensor).dispose()
+    adversarial.set(outcome.adversarial, from * imageSize)
+    robust.set(outcome.robust, from)
+    bestLoss.set(outcome.bestLoss, from)
+    if (outcome.distances) {
+      distances ??= new Float64Array(total)
+      distances.set(outcome.distances, from)
     }
-    onProgress?.({ images: to, total })
+    forwards += outcome.forwards
+    backwards += outcome.backwards
+    for (const warning of outcome.warnings) warnings.set(warning.code, warning)
+    report(from + count)
   }
-  return { adversarial, robust, bestLoss, forwards, backwards, warnings: [] }
+  return {
+    adversarial,
+    robust,
+    bestLoss,
+    ...(distances && { distances }),
+    forwards,
+    backwards,
+    warnings: [...warnings.values()],
+  }
 }
 
 /** @throws ShapeError, ConfigError */
@@ -95,6 +115,12 @@ export function checkInputs(
   batchSize: number,
   sampleIds: ArrayLike<number> | undefined,
 ): void {
+  if (!(model.numClasses >= 2)) {
+    throw new ConfigError(
+      `Expected a model of at least 2 classes but it has ${model.numClasses}: with one class every answer is right.`,
+      'model',
+    )
+  }
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new ConfigError(`Expected a batchSize of at least 1 but received ${batchSize}.`, 'batchSize')
   }

@@ -2,7 +2,8 @@
 // untargeted, with the constants of their code (nn_robust_attacks).
 import { ConfigError } from '../errors.ts'
 import type { Attack } from './attack.ts'
-import { type HostBatch, hostAttack } from './host-attack.ts'
+import type { HostBatch } from './batches.ts'
+import { hostAttack } from './host-attack.ts'
 import { cwLoss, topClass } from './losses.ts'
 import { type Oracle, row } from './oracle.ts'
 import { checkCount } from './pgd.ts'
@@ -81,6 +82,8 @@ export function cwL2({
   return hostAttack({
     name: 'cw-l2',
     threat: threatModel({ eps, norm: 'l2', anyDistance: true }),
+    settings: { searchSteps, iterations, learningRate, initialConst, confidence },
+    passes: () => ({ forwards: 2 + searchSteps * iterations, backwards: searchSteps * iterations }),
     async attackBatch(oracle, batch) {
       const { imageSize, classes } = oracle
       const { count, images, labels } = batch

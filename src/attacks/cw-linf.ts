@@ -53,6 +53,8 @@ export function cwLinf({
   return hostAttack({
     name: 'cw-linf',
     threat,
+    settings: { steps, stepSize, restarts, kappa },
+    passes: () => ({ forwards: 2 + restarts * (steps + 1), backwards: restarts * steps }),
     async attackBatch(oracle, { count, images, labels, sampleIds, seed }) {
       const { imageSize, classes } = oracle
       const adversarial = new Float32Array(images)

@@ -4,8 +4,9 @@ import { ConfigError } from '../errors.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
 import type { Attack } from './attack.ts'
+import type { HostBatch } from './batches.ts'
 import { stepToHyperplane } from './box-projection.ts'
-import { type HostBatch, hostAttack } from './host-attack.ts'
+import { hostAttack } from './host-attack.ts'
 import { descending, topClass } from './losses.ts'
 import { type Oracle, row, rows } from './oracle.ts'
 import { checkCount } from './pgd.ts'
@@ -84,9 +85,17 @@ export function fab({
   checkRange('beta', beta, 0, 1)
   const threat = threatModel({ eps, norm })
   const search: Search = { threat, steps, alphaMax, eta, beta }
+  const runsOf = (classes: number) => (targeted ? (targets ?? Math.min(9, classes - 1)) : 1)
   return hostAttack({
     name: targeted ? 'fab-t' : 'fab',
     threat,
+    settings: { steps, restarts, ...(targets !== undefined && { targets }), alphaMax, eta, beta },
+    passes(classes) {
+      const iterations = runsOf(classes) * restarts * steps
+      return targeted
+        ? { forwards: 2 + 2 * iterations, backwards: iterations }
+        : { forwards: 2 + classes * iterations, backwards: (classes - 1) * iterations }
+    },
     check(oracle) {
       if (targets !== undefined && targets >= oracle.classes) {
         throw new ConfigError(
@@ -104,7 +113,7 @@ export function fab({
       const others = ranking.map((order, n) => order.filter(c => c !== batch.labels[n]))
       for (const [n, order] of ranking.entries()) if (order[0] !== batch.labels[n]) distances[n] = 0
 
-      const runs = targeted ? (targets ?? Math.min(9, classes - 1)) : 1
+      const runs = runsOf(classes)
       for (let target = 0; target < runs; target++) {
         for (let restart = 0; restart < restarts; restart++) {
           const active = [...distances.keys()].filter(n => distances[n] > eps)

@@ -12,16 +12,18 @@ export interface FgsmOptions {
   stepSize?: number
 }
 
+const single = { loss: 'ce', steps: 1, onlyCorrect: false } as const
+
 /** One step from the image itself. Default step size 1.25·eps, clipped to eps (10/255 at 8/255, official code). */
 export function fgsm({ eps, norm = 'linf', stepSize = 1.25 * eps }: FgsmOptions): GradientAttack {
   checkStepSize(stepSize)
   const threat = threatModel({ eps, norm })
-  return gradientAttack('fgsm', { threat, stepSize, steps: 1, randomStart: false, onlyCorrect: false })
+  return gradientAttack('fgsm', { ...single, threat, stepSize, randomStart: false })
 }
 
 /** One step of default size 1.25·eps from a uniform random start. */
 export function fgsmRs({ eps, norm = 'linf', stepSize = 1.25 * eps }: FgsmOptions): GradientAttack {
   checkStepSize(stepSize)
   const threat = threatModel({ eps, norm })
-  return gradientAttack('fgsm-rs', { threat, stepSize, steps: 1, randomStart: true, onlyCorrect: false })
+  return gradientAttack('fgsm-rs', { ...single, threat, stepSize, randomStart: true })
 }

@@ -2,7 +2,6 @@ export { type ApgdOptions, apgd } from './apgd.ts'
 export { type ApgdTOptions, apgdT } from './apgd-t.ts'
 export {
   type AutoAttackOptions,
-  type AutoAttackPartReport,
   type AutoAttackResult,
   autoAttack,
 } from './autoattack/autoattack.ts'

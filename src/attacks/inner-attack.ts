@@ -1,5 +1,6 @@
 // What a search needs of an attack: adversarial images for one training batch after another.
 import type { Tensor } from '../tensor/tensor.ts'
+import type { AttackSettings } from './attack.ts'
 import type { Classifier } from './classifier.ts'
 
 export interface InnerAttackBatch {
@@ -15,7 +16,7 @@ export interface InnerAttackBatch {
 export interface InnerAttack {
   readonly name: string
   /** All settings, as they are written to run folders and tickets. */
-  readonly settings: Readonly<Record<string, number | string | boolean>>
+  readonly settings: AttackSettings
   /** Optimiser steps taken on each batch: 1, or the replays of free adversarial training. */
   readonly replays: number
   session(): InnerAttackSession

@@ -10,7 +10,9 @@ export type Loss = (
   target: number,
 ) => number
 
-export type LossName = 'ce' | 'dlr' | 'dlr-targeted' | 'cw'
+export const untargetedLosses = ['ce', 'dlr', 'cw'] as const
+export type UntargetedLoss = (typeof untargetedLosses)[number]
+export type LossName = UntargetedLoss | 'dlr-targeted'
 
 /** Added to the denominator of DLR (reference code). */
 const tiny = 1e-12
@@ -94,7 +96,12 @@ export function margin(logits: Float32Array, label: number): number {
 
 /** The class of the largest logit; ties go to the lower index, as in ops.argmax. A NaN counts as largest. */
 export function topClass(logits: Float32Array): number {
-  return descending(logits)[0]
+  let top = 0
+  for (let c = 0; c < logits.length; c++) {
+    if (Number.isNaN(logits[c])) return c
+    if (logits[c] > logits[top]) top = c
+  }
+  return top
 }
 
 /** Classes from the largest logit to the smallest; ties go to the lower index, a NaN comes first. */

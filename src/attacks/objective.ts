@@ -6,8 +6,8 @@ import { type Oracle, row } from './oracle.ts'
 export interface Judgement {
   /** [n] */
   readonly losses: Float64Array
-  /** 1 where the model is wrong, [n] */
-  readonly fooled: Uint8Array
+  /** 1 where the model is wrong, 0 where it is right; of several models the share that is wrong, [n] */
+  readonly fooled: Float64Array
 }
 
 /**
@@ -92,7 +92,7 @@ class Tally {
   mean(passes: number): Judgement {
     return {
       losses: this.#losses.map(sum => sum / passes),
-      fooled: Uint8Array.from(this.#wrong, wrong => (2 * wrong > passes ? 1 : 0)),
+      fooled: Float64Array.from(this.#wrong, wrong => (2 * wrong > passes ? 1 : 0)),
     }
   }
 }

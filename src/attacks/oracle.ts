@@ -20,13 +20,16 @@ export class Oracle {
   /** Ends every further pass. */
   readonly signal: AbortSignal | undefined
   readonly #device: Device
+  readonly #onPass: ((passes: number) => void) | undefined
 
-  constructor(model: Classifier, signal?: AbortSignal) {
+  /** @param onPass told the images that passed so far, forwards and backwards, after each pass */
+  constructor(model: Classifier, signal?: AbortSignal, onPass?: (passes: number) => void) {
     this.model = model
     this.classes = model.numClasses
     this.imageSize = model.inputShape.reduce((product, d) => product * d, 1)
     this.#device = (model as { device?: Device }).device ?? Device.default
     this.signal = signal
+    this.#onPass = onPass
   }
 
   /**
@@ -38,7 +41,9 @@ export class Oracle {
     const count = this.#count(x)
     this.forwards += count
     using y = scope(() => this.model.logits(this.#upload(x, count)))
-    return y.data()
+    const logits = await y.data()
+    this.#onPass?.(this.forwards + this.backwards)
+    return logits
   }
 
   /**
@@ -73,7 +78,9 @@ export class Oracle {
     this.backwards += count
     const [gradient] = pull(tensor(cotangents, [count, this.classes], { device: this.#device }))
     using dx = gradient!
-    return { logits, gradient: await dx.data() }
+    const found = { logits, gradient: await dx.data() }
+    this.#onPass?.(this.forwards + this.backwards)
+    return found
   }
 
   #count(x: Float32Array): number {

@@ -2,6 +2,7 @@
 // (ICLR 2018). The paper trains with PGD-7 and evaluates with PGD-20.
 import { ConfigError } from '../errors.ts'
 import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
+import { type UntargetedLoss, untargetedLosses } from './losses.ts'
 import { type Norm, threatModel } from './threat-model.ts'
 
 export interface PgdOptions {
@@ -9,6 +10,11 @@ export interface PgdOptions {
   eps: number
   /** Default 'linf'. */
   norm?: Norm
+  /**
+   * What is maximised: 'ce', 'dlr' (Croce & Hein, ICML 2020; three classes at least) or 'cw', the margin of Carlini &
+   * Wagner with confidence 50. Default 'ce'.
+   */
+  loss?: UntargetedLoss
   /** Gradient steps, ≥ 1. Default 20. */
   steps?: number
   /** Default eps/4 for L∞ (2/255 at 8/255), 2.5·eps/steps for L2 (Madry's robustness library). */
@@ -25,18 +31,21 @@ export interface PgdOptions {
 export function pgd({
   eps,
   norm = 'linf',
+  loss = 'ce',
   steps = 20,
   stepSize = norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
   restarts = 1,
   randomStart = true,
   onlyCorrect = false,
 }: PgdOptions): GradientAttack {
+  checkOneOf('loss', loss, untargetedLosses)
   checkCount('steps', steps)
   checkCount('restarts', restarts)
   const threat = threatModel({ eps, norm })
   checkStepSize(stepSize)
-  const settings = { threat, stepSize, steps, randomStart, onlyCorrect }
-  return gradientAttack(`pgd-${steps}`, settings, restarts)
+  const settings = { loss, threat, stepSize, steps, randomStart, onlyCorrect }
+  const suffix = loss === 'ce' ? '' : `-${loss}`
+  return gradientAttack(`pgd${suffix}-${steps}`, settings, restarts)
 }
 
 export function checkCount(option: string, value: number): void {
@@ -52,4 +61,12 @@ export function checkStepSize(stepSize: number): void {
   if (!Number.isFinite(stepSize) || stepSize < 0) {
     throw new ConfigError(`Expected a stepSize of at least 0 but received ${stepSize}.`, 'stepSize')
   }
+}
+
+export function checkOneOf(option: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return
+  throw new ConfigError(
+    `Expected one of ${allowed.join(', ')} for ${option} but received '${value}'.`,
+    option,
+  )
 }

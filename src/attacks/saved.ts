@@ -8,9 +8,11 @@
 //   best_loss    F32 [N], the largest loss found
 import { writeFileAtomic } from '../files/atomic.ts'
 import { encodeSafetensors, type StoredTensor } from '../files/safetensors.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { version } from '../version.ts'
 import type { Attack } from './attack.ts'
 import type { Classifier } from './classifier.ts'
+import { rows } from './oracle.ts'
 
 /** An attack that keeps what it finds, in the order of its runs. */
 export interface RecordedAttack extends Attack {
@@ -20,11 +22,18 @@ export interface RecordedAttack extends Attack {
    * @throws ConfigError where the file cannot be written
    */
   save(path: string): Promise<void>
+  /**
+   * Up to `count` images to look at, the natural ones and what became of them, [images·C·H·W]: those that fool the model
+   * first.
+   */
+  examples(count: number): { readonly natural: Float32Array; readonly adversarial: Float32Array }
 }
 
 /** @param inputShape of the model that will be attacked */
 export function recorded(attack: Attack, inputShape: Classifier['inputShape']): RecordedAttack {
+  const imageSize = inputShape.reduce((product, d) => product * d, 1)
   const found = {
+    natural: [] as Float32Array[],
     adversarial: [] as Float32Array[],
     labels: [] as number[],
     images: [] as number[],
@@ -35,6 +44,7 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
     ...attack,
     async run(model, images, labels, options = {}) {
       const result = await attack.run(model, images, labels, options)
+      found.natural.push(images instanceof Tensor ? await images.data() : images)
       found.adversarial.push(result.adversarial)
       for (let n = 0; n < labels.length; n++) {
         found.labels.push(labels[n])
@@ -46,13 +56,7 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
     },
     async save(path) {
       const count = found.labels.length
-      const imageSize = inputShape.reduce((product, d) => product * d, 1)
-      const adversarial = new Float32Array(count * imageSize)
-      let position = 0
-      for (const batch of found.adversarial) {
-        adversarial.set(batch, position)
-        position += batch.length
-      }
+      const adversarial = joined(found.adversarial, count * imageSize)
       const tensors = new Map<string, StoredTensor>([
         ['adversarial', { dtype: 'F32', shape: [count, ...inputShape], data: adversarial }],
         ['labels', { dtype: 'I32', shape: [count], data: Int32Array.from(found.labels) }],
@@ -64,5 +68,22 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
       const metadata = { format: 'rst-adversarial/1', attack: name, norm, eps: String(eps), version }
       await writeFileAtomic(path, encodeSafetensors({ metadata, tensors }))
     },
+    examples(count) {
+      const all = [...found.robust.keys()]
+      const chosen = [...all.filter(n => found.robust[n] === 0), ...all.filter(n => found.robust[n] === 1)]
+      const pick = (batches: readonly Float32Array[]) =>
+        rows(joined(batches, all.length * imageSize), chosen.slice(0, count), imageSize)
+      return { natural: pick(found.natural), adversarial: pick(found.adversarial) }
+    },
   }
+}
+
+function joined(batches: readonly Float32Array[], length: number): Float32Array {
+  const all = new Float32Array(length)
+  let position = 0
+  for (const batch of batches) {
+    all.set(batch, position)
+    position += batch.length
+  }
+  return all
 }

@@ -4,7 +4,8 @@ import { ConfigError } from '../errors.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
 import type { Attack } from './attack.ts'
-import { type HostBatch, type HostBatchResult, hostAttack } from './host-attack.ts'
+import type { HostBatch } from './batches.ts'
+import { type HostBatchResult, hostAttack } from './host-attack.ts'
 import { margin, topClass } from './losses.ts'
 import { type Oracle, row, rows } from './oracle.ts'
 import { checkCount } from './pgd.ts'
@@ -63,6 +64,8 @@ export function square({
   return hostAttack({
     name: 'square',
     threat,
+    settings: { ...settings, restarts },
+    passes: () => ({ forwards: 2 + restarts * (queries + 1), backwards: 0 }),
     attackBatch: (oracle, batch) => attackBatch(oracle, batch, threat, restarts, settings),
   })
 }

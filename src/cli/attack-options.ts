@@ -1,7 +1,8 @@
 // The options of the commands that attack what is saved: eval, transfer and r2s.
 import { type Command, Option } from 'commander'
+import { type UntargetedLoss, untargetedLosses } from '../attacks/losses.ts'
 import { type DeviceOptions, datasetNames, type OutputOptions, option } from './options.ts'
-import { integerFrom, listOf, listOfTexts, oneOf, parseEps, parseLimit, parseText } from './values.ts'
+import { integerFrom, listOf, listOfTexts, oneOf, parseLimit, parseRadius, parseText } from './values.ts'
 
 export const evaluationAttackNames = [
   'pgd',
@@ -17,39 +18,46 @@ export const evaluationAttackNames = [
   'apgd-dlr',
   'apgd-t',
   'autoattack',
+  'autoattack-plus',
 ] as const
-export const adversaryNames = ['random', 'eot', 'ensemble-logits', 'ensemble-probs', 'arc'] as const
+export type EvaluationAttackName = (typeof evaluationAttackNames)[number]
+export const adversaryNames = [
+  'random',
+  'eot',
+  'eot-apgd',
+  'ensemble-logits',
+  'ensemble-probs',
+  'arc',
+] as const
 
-export interface EvaluationOptions extends OutputOptions, DeviceOptions {
-  ticket?: string
+/** What an attack may do, and to how many images. */
+export interface AttackOptions extends OutputOptions, DeviceOptions {
   dataset?: string
   data?: string
   out?: string
-  attack: (typeof evaluationAttackNames)[number][]
   eps?: number
+  norm: 'linf' | 'l2'
+  loss?: UntargetedLoss
   stepSize?: number
   steps?: number
   restarts: number
   queries?: number
-  norm: 'linf' | 'l2'
-  limit: number | 'all'
-  batchSize: number
-  save?: string
-}
-
-export interface TransferOptions extends OutputOptions, DeviceOptions {
-  tickets?: string[]
-  dataset?: string
-  data?: string
-  out?: string
-  eps?: number
-  norm: 'linf' | 'l2'
-  stepSize?: number
-  steps: number
-  restarts: number
   onlyCorrect?: boolean
   limit: number | 'all'
-  batchSize: number
+  batchSize?: number
+}
+
+export interface EvaluationOptions extends AttackOptions {
+  ticket?: string
+  model?: string
+  attack: EvaluationAttackName[]
+  save?: string
+  resume?: boolean
+}
+
+export interface TransferOptions extends AttackOptions {
+  tickets?: string[]
+  attack: EvaluationAttackName
 }
 
 export interface R2SOptions extends TransferOptions {
@@ -57,62 +65,52 @@ export interface R2SOptions extends TransferOptions {
   simulate?: number
 }
 
+const autoAttackNote = 'autoattack is the standard version and takes thousands of passes an image'
+
 export function addEvaluationOptions(command: Command): Command {
+  command
+    .addOption(option('--ticket <file>', 'ticket file', parseText))
+    .addOption(
+      option('--model <file>', 'in place of --ticket: a dense model that rst train saved', parseText),
+    )
   addTestImagesOptions(command).addOption(
     option(
       '--attack <names>',
-      `attacks, separated by commas: ${evaluationAttackNames.join(', ')}; autoattack is the standard version and takes thousands of passes an image`,
+      `attacks, separated by commas: ${evaluationAttackNames.join(', ')}; ${autoAttackNote}`,
       listOf(evaluationAttackNames),
       ['pgd'],
     ),
   )
-  return addBudgetOptions(
-    command,
-    'step of the attack (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs)',
-    'random restarts of pgd, cw-linf, apgd, fab, fab-t and square',
-  )
+  return addAttackSettings(command)
     .addOption(
       option(
-        '--steps <n>',
-        'steps (default: 20 for pgd and cw-linf, 100 for each run of apgd, fab and fab-t, 10000 for each constant of cw-l2)',
-        integerFrom(1),
+        '--out <dir>',
+        'folder to write evaluation.json and images.csv to; it keeps what is done, so that an evaluation can be resumed',
+        parseText,
       ),
     )
-    .addOption(
-      option(
-        '--queries <n>',
-        'queries for each image of square (default: 5000) and bandits (default: 10000)',
-        integerFrom(1),
-      ),
-    )
-    .addOption(option('--out <dir>', 'folder to write evaluation.json to', parseText))
+    .addOption(new Option('--resume', 'continue the interrupted evaluation in --out, to the same result'))
     .addOption(
       option(
         '--save <dir>',
-        'folder to write adversarial images to, one safetensors file an attack: images, labels, results',
+        'folder to write adversarial images to, for each attack a safetensors file (images, labels, results) and a picture of some',
         parseText,
       ),
     )
 }
 
 export function addTransferOptions(command: Command): Command {
-  return addSwitchOptions(
-    command,
-    'step of pgd (default: eps/4, 2.5·eps/steps for l2)',
-    'move only images that the attacked ticket still gets right, as the official code',
-  ).addOption(option('--out <dir>', 'folder to write transfer.json to', parseText))
+  return addSwitchOptions(command, 'attack on each ticket').addOption(
+    option('--out <dir>', 'folder to write transfer.json to', parseText),
+  )
 }
 
 export function addR2SOptions(command: Command): Command {
-  return addSwitchOptions(
-    command,
-    'step of the adversary (default: eps/4, 2.5·eps/steps for l2; eps for arc)',
-    'of random: move only images that the attacked ticket still gets right, as the official code',
-  )
+  return addSwitchOptions(command, 'of random: attack on each ticket')
     .addOption(
       option(
         '--adversary <name>',
-        `random (pgd on one ticket), or one that knows all tickets: ${adversaryNames.slice(1).join(', ')}`,
+        `random (an attack on one ticket), or one that knows all tickets: ${adversaryNames.slice(1).join(', ')}`,
         oneOf(adversaryNames),
         'random',
       ),
@@ -127,12 +125,22 @@ export function addR2SOptions(command: Command): Command {
     .addOption(option('--out <dir>', 'folder to write r2s.json to', parseText))
 }
 
-function addSwitchOptions(command: Command, stepSize: string, onlyCorrect: string): Command {
+function addSwitchOptions(command: Command, attack: string): Command {
   command.addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
-  addTestImagesOptions(command)
-  return addBudgetOptions(command, stepSize, 'random restarts')
-    .addOption(option('--steps <n>', 'steps of the attack', integerFrom(1), 20))
-    .addOption(new Option('--only-correct', onlyCorrect))
+  addTestImagesOptions(command).addOption(
+    option(
+      '--attack <name>',
+      `${attack}: ${evaluationAttackNames.join(', ')}; ${autoAttackNote}`,
+      oneOf(evaluationAttackNames),
+      'pgd',
+    ),
+  )
+  return addAttackSettings(command).addOption(
+    new Option(
+      '--only-correct',
+      'of pgd: move only images that the attacked ticket still gets right, as the official code',
+    ),
+  )
 }
 
 function addTestImagesOptions(command: Command): Command {
@@ -150,22 +158,53 @@ function addTestImagesOptions(command: Command): Command {
 }
 
 /** What an attack may do, and to how many images. */
-function addBudgetOptions(command: Command, stepSize: string, restarts: string): Command {
+function addAttackSettings(command: Command): Command {
   return command
     .addOption(
       option(
         '--eps <size>',
         'size of the perturbation, pixels in [0, 1] (default: 8/255; 0.1 for mnist and fashion-mnist; required for l2)',
-        parseEps,
+        parseRadius,
       ),
     )
     .addOption(option('--norm <name>', 'linf, l2', oneOf(['linf', 'l2'] as const), 'linf'))
-    .addOption(option('--step-size <size>', stepSize, parseEps))
-    .addOption(option('--restarts <n>', restarts, integerFrom(1), 1))
+    .addOption(
+      option(
+        '--loss <name>',
+        `of pgd: what it maximises, ${untargetedLosses.join(', ')} (default: ce)`,
+        oneOf(untargetedLosses),
+      ),
+    )
+    .addOption(
+      option(
+        '--step-size <size>',
+        'step (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs, eps for arc)',
+        parseRadius,
+      ),
+    )
+    .addOption(
+      option(
+        '--steps <n>',
+        'steps (default: 20 for pgd, cw-linf and adversaries that know all tickets, 100 for each run of apgd, fab and fab-t, 10000 for each constant of cw-l2)',
+        integerFrom(1),
+      ),
+    )
+    .addOption(option('--restarts <n>', 'random restarts of whatever starts at random', integerFrom(1), 1))
+    .addOption(
+      option(
+        '--queries <n>',
+        'queries for each image of square (default: 5000) and bandits (default: 10000)',
+        integerFrom(1),
+      ),
+    )
     .addOption(
       option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
     )
     .addOption(
-      option('--batch-size <n>', 'images at once; no influence on results', integerFrom(1, 65536), 256),
+      option(
+        '--batch-size <n>',
+        'images at once, without influence on results (default: up to 256, as memory allows)',
+        integerFrom(1, 65536),
+      ),
     )
 }

@@ -32,7 +32,7 @@ export function closingEvaluation(
           limit: limitFor(options.evalLimit, test),
           seed: options.seed,
           signal: session.signal,
-          onProgress: showEvaluation(display, session.terminal.io.now),
+          onProgress: showEvaluation(display),
         })
       } finally {
         display.finish()

@@ -2,6 +2,7 @@
 import type { Attack } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { InnerAttack } from '../attacks/inner-attack.ts'
+import type { UntargetedLoss } from '../attacks/losses.ts'
 import type { Split } from '../data/dataset.ts'
 import type { DoctorReport, MaskedArchitecture } from '../doctor.ts'
 import type { EvaluateOptions, Evaluation } from '../evaluation/evaluate.ts'
@@ -51,6 +52,7 @@ export interface Library {
   readonly attacks: {
     pgd(options: {
       eps: number
+      loss?: UntargetedLoss
       stepSize?: number
       steps?: number
       norm?: 'linf' | 'l2'
@@ -80,7 +82,7 @@ export interface Library {
       restarts?: number
     }): Attack
     apgdT(options: { eps: number; norm?: 'linf' | 'l2'; steps?: number; restarts?: number }): Attack
-    autoAttack(options: { eps: number; norm?: 'linf' | 'l2' }): Attack
+    autoAttack(options: { eps: number; norm?: 'linf' | 'l2'; version?: 'standard' | 'plus' }): Attack
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>
@@ -96,6 +98,7 @@ export interface Library {
   readonly adversaries: {
     random(attack: Attack): SwitchAttack
     eot(options: AdversaryOptions): SwitchAttack
+    eotApgd(options: Omit<AdversaryOptions, 'stepSize'>): SwitchAttack
     ensembleLogits(options: AdversaryOptions): SwitchAttack
     ensembleProbs(options: AdversaryOptions): SwitchAttack
     arc(options: Omit<AdversaryOptions, 'restarts'>): SwitchAttack

@@ -1,6 +1,6 @@
 // Progress on standard error: one line that is drawn over on a terminal, a plain line now and then otherwise.
 
-import type { EvaluationProgress } from '../evaluation/evaluate.ts'
+import type { EvaluationProgress } from '../evaluation/meter.ts'
 import type { TrainingProgress } from '../search/options.ts'
 import { formatCount, formatDuration, formatPercent } from './format.ts'
 import type { Terminal } from './terminal.ts'
@@ -71,31 +71,14 @@ export function showTraining(display: ProgressDisplay): (progress: TrainingProgr
   }
 }
 
-/** Tells `display` of each batch of an evaluation, whose phases are the natural images and each attack. */
-export function showEvaluation(
-  display: ProgressDisplay,
-  now: () => number,
-): (progress: EvaluationProgress) => void {
-  let current: string | undefined
-  let started = now()
-  let firstImages = 0
-  return ({ phase, images, total }) => {
-    // The speed is that of the phase, measured from its first batch on: attacks are much slower than one pass.
-    if (phase !== current) {
-      current = phase
-      started = now()
-      firstImages = images
-    }
-    const speed = ((images - firstImages) * 1000) / (now() - started)
-    const hasSpeed = images > firstImages && Number.isFinite(speed)
-    display.update(images / total, [
+/** Tells `display` of an evaluation, whose phases are the natural images and each attack. */
+export function showEvaluation(display: ProgressDisplay): (progress: EvaluationProgress) => void {
+  return ({ phase, images, total, share, secondsLeft }) =>
+    display.update(share, [
       phase,
       `${formatCount(images)}/${formatCount(total)} images`,
-      ...(hasSpeed
-        ? [`${formatCount(speed)} images/s`, `${formatDuration((total - images) / speed)} left`]
-        : []),
+      `${formatDuration(secondsLeft)} left`,
     ])
-  }
 }
 
 function drawBar(share: number): string {

@@ -59,9 +59,9 @@ export function scoringOptions(
   { limit, seed, batchSize }: TransferOptions,
   test: Split,
   display: ProgressDisplay,
-  { signal, terminal }: Session,
+  { signal }: Session,
 ) {
-  const onProgress = showEvaluation(display, terminal.io.now)
+  const onProgress = showEvaluation(display)
   return { limit: limitFor(limit, test), seed, batchSize, signal, onProgress }
 }
 
@@ -70,8 +70,10 @@ export async function writeResult({ out }: TransferOptions, file: string, json: 
   if (out !== undefined) await writeFileAtomic(join(out, file), `${JSON.stringify(json, null, 2)}\n`)
 }
 
+/** Which images the attack moved, as the end of a line; nothing where the attack does not say. */
 export function ruleLine(onlyCorrect: boolean | undefined): string {
+  if (onlyCorrect === undefined) return ''
   return onlyCorrect
-    ? 'the attack moved only images that the attacked ticket still got right (official rule)'
-    : 'the attack moved all images'
+    ? '; the attack moved only images that the attacked ticket still got right (official rule)'
+    : '; the attack moved all images'
 }

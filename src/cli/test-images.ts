@@ -1,5 +1,6 @@
 // What every evaluation checks before it loads or attacks anything.
 import { ConfigError } from '../errors.ts'
+import { parseEps } from './values.ts'
 
 interface Images {
   readonly classes: number
@@ -27,8 +28,9 @@ export function checkImages(
   )
 }
 
-/** @throws ConfigError (option 'eps') for L2 without a radius */
+/** @throws ConfigError (option 'eps') for L2 without a radius, and for an L∞ radius above 1 */
 export function checkRadius({ norm, eps }: { norm: 'linf' | 'l2'; eps?: number }): void {
+  if (norm === 'linf' && eps !== undefined) parseEps(String(eps), '--eps')
   if (norm !== 'l2' || eps !== undefined) return
   throw new ConfigError(
     '--norm l2 needs --eps: there is no usual L2 radius; 128/255 is common on CIFAR.',

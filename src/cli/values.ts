@@ -30,6 +30,12 @@ export const parseEps: Parser<number> = (text, flag) => {
   return value
 }
 
+/** The same, or a radius above 1, which only L2 has: see checkRadius. */
+export const parseRadius: Parser<number> = (text, flag) => {
+  const value = toNumber(text)
+  return value > 1 && Number.isFinite(value) ? value : parseEps(text, flag)
+}
+
 export const parseRatio: Parser<number> = (text, flag) => {
   const value = toNumber(text)
   if (value > 0 && value <= 1) return value

@@ -1,15 +1,20 @@
 // Accuracy of a model, natural and under attack, where each adversarial image is verified before it counts.
-import type { Attack, Warning } from '../attacks/attack.ts'
+import { performance } from 'node:perf_hooks'
+import type { Attack, AttackSettings, PartReport, Passes, Warning } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
-import { row } from '../attacks/oracle.ts'
-import { insideThreat, type Norm, threatModel } from '../attacks/threat-model.ts'
+import { type Journal, within } from '../attacks/journal.ts'
+import { type Norm, threatModel } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
-import { subset } from '../data/subset.ts'
 import { AbortError, ConfigError } from '../errors.ts'
-import { Device } from '../tensor/device.ts'
-import * as ops from '../tensor/ops/index.ts'
-import { scope } from '../tensor/scope.ts'
-import { tensor } from '../tensor/tensor.ts'
+import { version } from '../version.ts'
+import { chooseBatchSize } from './batch-size.ts'
+import { EvaluationMeter, type EvaluationProgress } from './meter.ts'
+import { logitsOf, rightOf } from './predictions.ts'
+import { EvaluationState, fingerprint } from './state.ts'
+import { numbers, TestImages } from './test-images.ts'
+import { verify } from './verification.ts'
+
+export type { EvaluationProgress }
 
 export interface EvaluateOptions {
   /** Default: none, only natural accuracy. */
@@ -18,36 +23,60 @@ export interface EvaluateOptions {
   limit?: number
   /** Seeds the subset and the attacks. Default 0. */
   seed?: number
-  /** Default 256. */
+  /** Images at once; it changes nothing but speed and memory. Default: up to 256, as many as fit in half of the free memory. */
   batchSize?: number
+  /** Where finished batches are kept until the evaluation is complete, so that an interrupted one can be resumed. */
+  runDir?: string
+  /** Continue the interrupted evaluation in `runDir`, to the same result. Default false. */
+  resume?: boolean
   signal?: AbortSignal
   onProgress?: (progress: EvaluationProgress) => void
 }
 
-export interface EvaluationProgress {
-  /** 'natural' or the attack's name. */
-  phase: string
-  /** Images done in this phase. */
-  images: number
-  total: number
-}
-
-export interface AttackReport {
+export interface AttackReport extends Passes {
   readonly name: string
   readonly eps: number
   readonly norm: Norm
+  readonly settings: AttackSettings
   /** Share of all images classified right naturally and under attack. */
   readonly robustAccuracy: number
-  readonly forwards: number
-  readonly backwards: number
+  /** The same on the adversarial images rounded to 8 bits, as an image file would hold them. */
+  readonly roundedAccuracy: number
+  /**
+   * Images that failed the independent check: outside ball or box, or claimed to fool the model, which then answered
+   * right. They count as robust. More than 0 is a fault of the attack, or of a model that does not always answer the same.
+   */
+  readonly failedChecks: number
+  /** Largest norm of a perturbation, in the attack's norm. */
+  readonly largestNorm: number
+  /**
+   * For each image of the evaluation the attack that broke it (of AutoAttack that of its series), 'clean' if the model
+   * is wrong naturally, null if it is robust.
+   */
+  readonly brokenBy: readonly (string | null)[]
+  /** Of attacks that run others in series, what each of these did. */
+  readonly parts?: readonly PartReport[]
+  readonly seconds: number
   readonly warnings: readonly Warning[]
 }
 
 export interface Evaluation {
   readonly images: number
   readonly naturalAccuracy: number
+  /** Share of images that withstand every attack. */
+  readonly worstCaseAccuracy: number
+  /** Number of each image in its data set, and its label, [images]. */
+  readonly ids: Int32Array
+  readonly labels: Int32Array
   readonly attacks: readonly AttackReport[]
+  readonly seconds: number
 }
+
+/** Most values of the images that an attack is given at once: 2^26 are 256 MiB, all of CIFAR's test images. */
+const chunkValues = 2 ** 26
+
+/** For progress, of attacks that do not tell: the passes of PGD-20. */
+const unknownPasses: Passes = { forwards: 21, backwards: 20 }
 
 /**
  * Images that the model gets wrong naturally count as not robust and are not attacked.
@@ -59,112 +88,186 @@ export async function evaluate(
   split: Split,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { attacks = [], limit, seed = 0, batchSize = 256, signal, onProgress } = options
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new ConfigError(`Expected a batchSize of at least 1 but received ${batchSize}.`, 'batchSize')
+  const { attacks = [], limit, seed = 0, runDir, resume = false, signal, onProgress } = options
+  const started = performance.now()
+  if (resume && runDir === undefined) {
+    throw new ConfigError('resume needs the runDir of the evaluation to continue.', 'runDir')
   }
-  const { images, labels, size, ids } = limit === undefined ? split : await subset(split, limit, seed)
-  const imageSize = model.inputShape.reduce((product, d) => product * d, 1)
-  if (images.length !== size * imageSize) {
-    throw new ConfigError(
-      `Expected images of [${model.inputShape.join(', ')}] but the data set has ${images.length / size} values an image.`,
-      'data',
-    )
+  const images = await TestImages.open(model, split, limit, seed)
+  const { size, labels, ids } = images
+  const batchSize = await chooseBatchSize(model, options.batchSize)
+  const workOf = ({ passes }: Attack, count: number) => {
+    const { forwards, backwards } = passes?.(model.numClasses) ?? unknownPasses
+    return (forwards + backwards) * count
   }
-  const device = (model as { device?: Device }).device ?? Device.default
-  const isRight = (pixels: Float32Array<ArrayBuffer>, of: Int32Array) =>
-    rightlyClassified(model, pixels, of, device)
-  const batches = Array.from({ length: Math.ceil(size / batchSize) }, (_, i) => [
-    i * batchSize,
-    Math.min(size, (i + 1) * batchSize),
-  ])
-  const pixelsOf = (chosen: ArrayLike<number>) => {
-    const pixels = new Float32Array(chosen.length * imageSize)
-    for (let i = 0; i < chosen.length; i++) {
-      for (let j = 0; j < imageSize; j++) pixels[i * imageSize + j] = images[chosen[i] * imageSize + j] / 255
-    }
-    return pixels
-  }
-  const checkAborted = () => {
-    if (signal?.aborted) throw new AbortError('The evaluation was interrupted.', { cause: signal.reason })
-  }
+  const phases = (count: number) => [
+    { name: 'natural', work: size },
+    ...attacks.map(attack => ({ name: attack.name, work: workOf(attack, count) })),
+  ]
+  const meter = new EvaluationMeter(phases(size), onProgress)
 
   const right = new Uint8Array(size)
-  for (const [from, to] of batches) {
-    checkAborted()
-    const chosen = Int32Array.from({ length: to - from }, (_, i) => from + i)
-    right.set(await isRight(pixelsOf(chosen), labels.subarray(from, to)), from)
-    onProgress?.({ phase: 'natural', images: to, total: size })
+  const answers: Float32Array[] = []
+  for (const batch of images.batches(batchSize)) {
+    checkAborted(signal)
+    const from = batch[0]
+    const to = from + batch.length
+    const logits = await logitsOf(model, images.pixels(batch))
+    right.set(rightOf(logits, labels.subarray(from, to), model.numClasses), from)
+    answers.push(logits)
+    meter.report(0, to, size)
   }
-  const naturalAccuracy = count(right) / size
+  const standing = numbers(size).filter(n => right[n] === 1)
+  meter.plan(phases(standing.length))
+  const config = () => ({
+    version,
+    seed,
+    images: size,
+    batchSize,
+    data: fingerprint(images.bytes, labels, ids),
+    model: fingerprint(...answers),
+    attacks: attacks.map(({ name, eps, norm, settings }) => ({ name, norm, eps, ...settings })),
+  })
+  const state = runDir === undefined ? undefined : await EvaluationState.open(runDir, config(), resume)
 
   const reports: AttackReport[] = []
-  for (const attack of attacks) {
-    const totals = { robust: 0, forwards: 0, backwards: 0, refused: 0 }
-    const warnings = new Map<string, Warning>()
-    for (const [from, to] of batches) {
-      checkAborted()
-      const chosen = Int32Array.from({ length: to - from }, (_, i) => from + i).filter(i => right[i] === 1)
-      if (chosen.length > 0) {
-        const natural = pixelsOf(chosen)
-        const theirLabels = Int32Array.from(chosen, i => labels[i])
-        const result = await attack.run(model, natural, theirLabels, {
-          seed,
-          batchSize,
-          sampleIds: chosen.map(i => ids?.[i] ?? i),
-          signal,
-        })
-        const valid = Array.from(chosen, (_, i) =>
-          insideThreat(
-            row(natural, i, imageSize),
-            row(result.adversarial, i, imageSize),
-            threatModel({ eps: attack.eps, norm: attack.norm, anyDistance: true }),
-          ),
-        )
-        const stillRight = await isRight(result.adversarial, theirLabels)
-        totals.robust += chosen.filter((_, i) => stillRight[i] === 1 || !valid[i]).length
-        totals.refused += valid.filter(ok => !ok).length
-        totals.forwards += result.forwards + chosen.length
-        totals.backwards += result.backwards
-        for (const warning of result.warnings) warnings.set(warning.code, warning)
-      }
-      onProgress?.({ phase: attack.name, images: to, total: size })
-    }
-    if (totals.refused > 0) {
-      warnings.set('outside-threat-model', {
-        code: 'outside-threat-model',
-        message: `${totals.refused} images of ${attack.name} left the ${attack.norm} ball of ${attack.eps} or the box and were counted as robust; the attack has a fault.`,
-      })
-    }
-    const { name, eps, norm } = attack
-    const { robust, forwards, backwards } = totals
-    reports.push({
-      name,
-      eps,
-      norm,
-      robustAccuracy: robust / size,
-      forwards,
-      backwards,
-      warnings: [...warnings.values()],
-    })
+  for (const [a, attack] of attacks.entries()) {
+    reports.push(
+      await attackAll(model, attack, images, standing, {
+        batchSize,
+        seed,
+        signal,
+        journal: within(state, `${a}-${attack.name}`),
+        onImages: done => meter.report(a + 1, done, standing.length),
+      }),
+    )
   }
-  return { images: size, naturalAccuracy, attacks: reports }
+  await state?.remove()
+  const withstands = (n: number) => right[n] === 1 && reports.every(({ brokenBy }) => brokenBy[n] === null)
+  return {
+    images: size,
+    naturalAccuracy: standing.length / size,
+    worstCaseAccuracy: standing.filter(withstands).length / size,
+    ids,
+    labels,
+    attacks: reports,
+    seconds: (performance.now() - started) / 1000,
+  }
 }
 
-const count = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0)
+interface AttackAllOptions {
+  readonly batchSize: number
+  readonly seed: number
+  readonly signal: AbortSignal | undefined
+  readonly journal: Journal | undefined
+  readonly onImages: (done: number) => void
+}
 
-/** 1 where the model's prediction is the label, [N]. */
-export async function rightlyClassified(
+/** Attacks the images `standing`, and verifies what comes back. */
+async function attackAll(
   model: Classifier,
-  pixels: Float32Array<ArrayBuffer>,
-  labels: Int32Array,
-  device: Device,
-): Promise<Uint8Array> {
-  using correct = scope(() =>
-    ops.correct(
-      model.logits(tensor(pixels, [labels.length, ...model.inputShape], { device })),
-      tensor(labels, [labels.length], { dtype: 'i32', device }),
-    ),
-  )
-  return Uint8Array.from(await correct.data())
+  attack: Attack,
+  images: TestImages,
+  standing: readonly number[],
+  { batchSize, seed, signal, journal, onImages }: AttackAllOptions,
+): Promise<AttackReport> {
+  const started = performance.now()
+  const { name, eps, norm, settings = { eps, norm } } = attack
+  const threat = threatModel({ eps, norm, anyDistance: true })
+  const brokenBy = Array.from<unknown, string | null>({ length: images.size }, () => 'clean')
+  const totals = { right: 0, outside: 0, unconfirmed: 0, forwards: 0, backwards: 0, largestNorm: 0 }
+  const parts = new Map<string, PartReport>()
+  const warnings = new Map<string, Warning>()
+  const warn = (warning: Warning) => warnings.set(warning.code, warning)
+  const batches = Math.floor(chunkValues / (images.imageSize * batchSize))
+  const chunk = Math.max(1, batches) * batchSize
+  let from = 0
+  for (const chosen of images.batches(chunk, standing)) {
+    checkAborted(signal)
+    const chunkStart = from
+    const natural = images.pixels(chosen)
+    const labels = chosen.map(n => images.labels[n])
+    const result = await attack.run(model, natural, labels, {
+      seed,
+      batchSize,
+      sampleIds: chosen.map(n => images.ids[n]),
+      signal,
+      journal: within(journal, String(from)),
+      onProgress: ({ images: done }) => onImages(chunkStart + done),
+    })
+    checkAborted(signal)
+    const verdict = await verify(model, { ...result, natural, labels }, threat, batchSize)
+    for (const [i, n] of chosen.entries()) {
+      brokenBy[n] = verdict.fooled[i] === 1 ? (result.brokenBy?.[i] ?? name) : null
+      totals.right += verdict.rightRounded[i]
+    }
+    totals.outside += verdict.outside
+    totals.unconfirmed += verdict.unconfirmed
+    totals.largestNorm = Math.max(totals.largestNorm, verdict.largestNorm)
+    totals.forwards += result.forwards
+    totals.backwards += result.backwards
+    for (const part of result.parts ?? []) parts.set(part.name, added(part, parts.get(part.name)))
+    for (const warning of result.warnings) warn(warning)
+    from += chosen.length
+    onImages(from)
+  }
+  const { right, outside, unconfirmed, forwards, backwards, largestNorm } = totals
+  if (outside > 0) {
+    warn({
+      code: 'outside-threat-model',
+      message: `${outside} images of ${name} left the ${norm} ball of ${eps} or the box and were counted as robust; the attack has a fault.`,
+    })
+  }
+  if (unconfirmed > 0 && !model.randomized) {
+    warn({
+      code: 'unconfirmed',
+      message: `${unconfirmed} images of ${name} were claimed to fool the model, which classified them right when asked again; they were counted as robust. Does its answer depend on the batch, or change from pass to pass?`,
+    })
+  }
+  const unusual = unusualEps(eps, norm)
+  if (unusual) warn(unusual)
+  return {
+    name,
+    eps,
+    norm,
+    settings,
+    robustAccuracy: brokenBy.filter(by => by === null).length / images.size,
+    roundedAccuracy: right / images.size,
+    failedChecks: outside + unconfirmed,
+    largestNorm,
+    brokenBy,
+    ...(parts.size > 0 && { parts: [...parts.values()] }),
+    forwards,
+    backwards,
+    seconds: (performance.now() - started) / 1000,
+    warnings: [...warnings.values()],
+  }
+}
+
+function added(part: PartReport, before?: PartReport): PartReport {
+  if (!before) return part
+  const sum = (key: Exclude<keyof PartReport, 'name'>) => part[key] + before[key]
+  return {
+    name: part.name,
+    attacked: sum('attacked'),
+    broken: sum('broken'),
+    forwards: sum('forwards'),
+    backwards: sum('backwards'),
+    seconds: sum('seconds'),
+  }
+}
+
+/** An L∞ radius near a whole number of pixel levels, but not it: 0.031 for 8/255 makes accuracies that do not compare. */
+function unusualEps(eps: number, norm: Norm): Warning | null {
+  const levels = Math.round(eps * 255)
+  const apart = Math.abs(eps * 255 - levels)
+  if (norm !== 'linf' || levels === 0 || apart < 1e-4 || apart > 0.02 * levels || levels > 16) return null
+  return {
+    code: 'unusual-eps',
+    message: `eps is ${eps}, which is nearly ${levels}/255: did you mean that? Accuracies under other radii do not compare.`,
+  }
+}
+
+function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortError('The evaluation was interrupted.', { cause: signal.reason })
 }

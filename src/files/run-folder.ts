@@ -161,7 +161,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   })
 }
 
-function parseConfig(text: string, file: string): unknown {
+export function parseConfig(text: string, file: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -175,7 +175,7 @@ function parseConfig(text: string, file: string): unknown {
   }
 }
 
-function checkSameConfig(stored: unknown, given: unknown, path: string, key = ''): void {
+export function checkSameConfig(stored: unknown, given: unknown, path: string, key = ''): void {
   if (isObject(stored) && isObject(given)) {
     for (const name of new Set([...Object.keys(stored), ...Object.keys(given)])) {
       checkSameConfig(stored[name], given[name], path, key === '' ? name : `${key}.${name}`)

@@ -1,11 +1,11 @@
 // ARC, the attack on randomised ensembles of Dbouk & Shanbhag, "Adversarial Vulnerability of Randomized Ensembles"
 // (ICML 2022). It lowers the expected accuracy itself, one classifier after the other, where the gradients of EOT cancel.
-import { checkInputs } from '../attacks/batches.ts'
+import { attackBatches } from '../attacks/batches.ts'
 import { descending, topClass } from '../attacks/losses.ts'
 import { Oracle, row, rows } from '../attacks/oracle.ts'
 import { checkCount, checkStepSize } from '../attacks/pgd.ts'
 import { type Norm, type ThreatModel, threatModel } from '../attacks/threat-model.ts'
-import { AbortError, ConfigError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
 import type { SwitchAttack } from './switch-attack.ts'
 
 export interface ArcOptions {
@@ -55,25 +55,25 @@ export function arc({
     eps,
     norm,
     against: 'all',
-    async run(tickets, images, labels, options = {}) {
-      const { batchSize = 256, sampleIds, signal, onProgress } = options
-      const oracles = tickets.map(ticket => new Oracle(ticket, signal))
-      const { model, imageSize } = oracles[0]
-      checkInputs(model, images, labels, imageSize, batchSize, sampleIds)
-      const total = labels.length
-      const adversarial = new Float32Array(images)
-      for (let from = 0; from < total; from += batchSize) {
-        if (signal?.aborted) throw new AbortError('The attack was interrupted.', { cause: signal.reason })
-        const count = Math.min(batchSize, total - from)
-        const natural = new Float32Array(images.subarray(from * imageSize, (from + count) * imageSize))
-        const theirLabels = Int32Array.from({ length: count }, (_, i) => labels[from + i])
-        const batch = { natural, labels: theirLabels, threat, stepSize, rho, boundaries }
-        adversarial.set(await attackBatch(oracles, batch, steps), from * imageSize)
-        onProgress?.({ images: from + count, total })
-      }
-      const sum = (of: (oracle: Oracle) => number) => oracles.reduce((n, oracle) => n + of(oracle), 0)
-      return { adversarial, forwards: sum(o => o.forwards), backwards: sum(o => o.backwards), warnings: [] }
+    passes(classes, tickets) {
+      const visits = steps * tickets
+      const linearised = Math.min(boundaries, classes - 1) * visits
+      return { forwards: tickets + linearised + visits * tickets, backwards: linearised }
     },
+    run: (tickets, images, labels, options = {}) =>
+      attackBatches(tickets[0], images, labels, options, async (batch, { signal }) => {
+        const oracles = tickets.map(ticket => new Oracle(ticket, signal))
+        const settings = { natural: batch.images, labels: batch.labels, threat, stepSize, rho, boundaries }
+        const { found, right } = await attackBatch(oracles, settings, steps)
+        return {
+          adversarial: found,
+          robust: right.map(count => (count > 0 ? 1 : 0)),
+          bestLoss: right.map(count => -count / tickets.length),
+          forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
+          backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
+          warnings: [],
+        }
+      }),
   }
 }
 
@@ -91,7 +91,7 @@ async function attackBatch(
   oracles: readonly Oracle[],
   batch: ArcBatch,
   steps: number,
-): Promise<Float32Array<ArrayBuffer>> {
+): Promise<{ found: Float32Array<ArrayBuffer>; right: number[] }> {
   const { imageSize } = oracles[0]
   const found = new Float32Array(batch.natural)
   const right = await ticketsRight(oracles, found, batch.labels)
@@ -115,7 +115,7 @@ async function attackBatch(
     })
     active = active.filter((n, i) => right[n] > 0 && result.moved[i])
   }
-  return found
+  return { found, right }
 }
 
 /**

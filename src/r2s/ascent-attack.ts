@@ -1,10 +1,10 @@
 // Projected gradient ascent on a loss of all tickets together: what the paper's two adaptive attacks share.
-import { checkInputs } from '../attacks/batches.ts'
+import { attackBatches } from '../attacks/batches.ts'
 import type { Classifier } from '../attacks/classifier.ts'
+import { row } from '../attacks/oracle.ts'
 import { checkCount, checkStepSize } from '../attacks/pgd.ts'
 import { projectedAscent } from '../attacks/projected-gradient.ts'
 import { type Norm, threatModel } from '../attacks/threat-model.ts'
-import { AbortError } from '../errors.ts'
 import { Device } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
@@ -52,47 +52,34 @@ export function ascentAttack(
   const threat = threatModel({ eps, norm })
   checkStepSize(stepSize)
   const settings = { threat, stepSize, steps, randomStart: true }
+  /** Of an image. */
+  const passesOf = (tickets: number) => ({
+    forwards: tickets * restarts * (steps + 1),
+    backwards: tickets * restarts * steps,
+  })
   return {
     name: `${name}-${steps}`,
     eps,
     norm,
     against: 'all',
     onlyCorrect: false,
-    async run(tickets, images, labels, options = {}) {
-      const { seed = 0, batchSize = 256, sampleIds, signal, onProgress } = options
+    passes: (_, tickets) => passesOf(tickets),
+    run(tickets, images, labels, options = {}) {
       const [model] = tickets
-      const { inputShape } = model
-      const imageSize = inputShape.reduce((product, d) => product * d, 1)
-      const total = labels.length
-      checkInputs(model, images, labels, imageSize, batchSize, sampleIds)
       const device = (model as { device?: Device }).device ?? Device.default
-      const adversarial = new Float32Array(images)
-      for (let from = 0; from < total; from += batchSize) {
-        const count = Math.min(batchSize, total - from)
-        const numbers = (of: (i: number) => number) =>
-          tensor(
-            Int32Array.from({ length: count }, (_, i) => of(from + i)),
-            [count],
-            { dtype: 'i32', device },
-          )
-        using natural = tensor(
-          images.slice(from * imageSize, (from + count) * imageSize),
-          [count, ...inputShape],
-          { device },
-        )
-        using theirLabels = numbers(i => labels[i])
-        using theirIds = numbers(i => sampleIds?.[i] ?? i)
+      return attackBatches(model, images, labels, options, async (batch, { signal, onShare }) => {
+        const { count, seed } = batch
+        const imageSize = batch.images.length / count
+        using natural = tensor(batch.images, [count, ...model.inputShape], { device })
+        using theirLabels = tensor(batch.labels, [count], { dtype: 'i32', device })
+        using theirIds = tensor(batch.sampleIds, [count], { dtype: 'i32', device })
+        const adversarial = new Float32Array(batch.images)
         const fewest = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
         const largest = new Float64Array(count)
         for (let restart = 0; restart < restarts; restart++) {
           using x = await projectedAscent(
-            async at => {
-              if (signal?.aborted) {
-                throw new AbortError('The attack was interrupted.', { cause: signal.reason })
-              }
-              return { gradient: await gradientOf(tickets, at, theirLabels) }
-            },
-            { images: natural, sampleIds: theirIds, seed, step: restart },
+            async at => ({ gradient: await gradientOf(tickets, at, theirLabels) }),
+            { images: natural, sampleIds: theirIds, seed, step: restart, signal },
             settings,
           )
           const { right, loss } = await totals(tickets, x, theirLabels)
@@ -102,14 +89,20 @@ export function ascentAttack(
             if (!better) continue
             fewest[i] = right[i]
             largest[i] = loss[i]
-            const found = candidates.subarray(i * imageSize, (i + 1) * imageSize)
-            adversarial.set(found, (from + i) * imageSize)
+            adversarial.set(row(candidates, i, imageSize), i * imageSize)
           }
+          onShare((restart + 1) / restarts)
         }
-        onProgress?.({ images: from + count, total })
-      }
-      const passes = total * restarts * tickets.length
-      return { adversarial, forwards: passes * (steps + 1), backwards: passes * steps, warnings: [] }
+        const { forwards, backwards } = passesOf(tickets.length)
+        return {
+          adversarial,
+          robust: fewest.map(right => (right > 0 ? 1 : 0)),
+          bestLoss: largest,
+          forwards: count * forwards,
+          backwards: count * backwards,
+          warnings: [],
+        }
+      })
     },
   }
 }

@@ -3,10 +3,12 @@ import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
+import type { EvaluationMeter } from '../evaluation/meter.ts'
+import { numbers } from '../evaluation/test-images.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
 import { expectations, sharesOf, wilsonInterval } from './expectations.ts'
-import { type Effort, phaseOf, Scorer, type ScoringOptions } from './scoring.ts'
+import { type Effort, passesOf, phaseOf, Scorer, type ScoringOptions } from './scoring.ts'
 import type { SwitchAttack } from './switch-attack.ts'
 
 /** Of the pairs that a simulation draws; the draws of a switch itself are step 0. */
@@ -93,7 +95,7 @@ export async function evaluateR2S(
   const scorer = await Scorer.open(tickets, split, options)
   const { name, eps, norm, against, onlyCorrect } = adversary
   const common = {
-    images: scorer.size,
+    images: scorer.images.size,
     tickets: tickets.length,
     adversary: { name, eps, norm, against, onlyCorrect },
   }
@@ -105,10 +107,12 @@ export async function evaluateR2S(
     )
     return { method: 'exact expectation', ...common, ...expectations(scores), matrix, ...scorer.effort }
   }
-  const natural = await scorer.natural()
+  const phases = tickets.map((_, i) => phaseOf(adversary, i))
+  const meter = scorer.meter(phases, passesOf(adversary, tickets))
+  const natural = await scorer.natural(meter)
   const naturalAccuracy = natural.reduce((sum, flag) => sum + flag, 0) / natural.length
-  const right = await simulated(scorer, tickets, adversary, simulate)
-  const draws = scorer.size * simulate
+  const right = await simulated(scorer, tickets, adversary, simulate, meter)
+  const draws = scorer.images.size * simulate
   return {
     method: 'simulation',
     ...common,
@@ -141,27 +145,25 @@ async function simulated(
   tickets: readonly Classifier[],
   adversary: SwitchAttack,
   draws: number,
+  meter: EvaluationMeter,
 ): Promise<number> {
   const count = tickets.length
+  const { size, ids } = scorer.images
   /** Times that each pair was drawn, [attacked, answering, images]. */
-  const times = new Uint32Array(count * count * scorer.size)
-  for (let n = 0; n < scorer.size; n++) {
-    const stream = new Draws(
-      new RandomStream(scorer.seed, Purpose.ticketSwitch, simulationStep, scorer.ids[n]),
-    )
+  const times = new Uint32Array(count * count * size)
+  for (let n = 0; n < size; n++) {
+    const stream = new Draws(new RandomStream(scorer.seed, Purpose.ticketSwitch, simulationStep, ids[n]))
     for (let d = 0; d < draws; d++) {
       const pair = stream.integer(count) * count + stream.integer(count)
-      times[pair * scorer.size + n]++
+      times[pair * size + n]++
     }
   }
   let right = 0
   for (let i = 0; i < count; i++) {
-    const drawn = (j: number, n: number) => times[(i * count + j) * scorer.size + n]
-    const attacked = Array.from({ length: scorer.size }, (_, n) => n).filter(n =>
-      tickets.some((_, j) => drawn(j, n) > 0),
-    )
+    const drawn = (j: number, n: number) => times[(i * count + j) * size + n]
+    const attacked = numbers(size).filter(n => tickets.some((_, j) => drawn(j, n) > 0))
     let done = 0
-    for (const chosen of scorer.batches(attacked)) {
+    for (const chosen of scorer.images.batches(scorer.batchSize, attacked)) {
       scorer.checkAborted()
       const adversarial = await scorer.attack(adversary, [tickets[i]], chosen)
       for (let j = 0; j < count; j++) {
@@ -169,7 +171,7 @@ async function simulated(
         for (const [at, n] of chosen.entries()) right += answers[at] * drawn(j, n)
       }
       done += chosen.length
-      scorer.progress(phaseOf(adversary, i), done, attacked.length)
+      meter.report(i + 1, done, attacked.length)
     }
   }
   return right

@@ -1,14 +1,12 @@
 // What an adversary of a random switch is: it knows every ticket, but not which one will answer.
-import type { Attack, AttackRunOptions, Warning } from '../attacks/attack.ts'
+import type { Attack, AttackRunOptions, Passes, Warning } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 
-export interface SwitchAttackResult {
+/** The passes are those through all tickets. */
+export interface SwitchAttackResult extends Passes {
   /** [N·C·H·W] */
   readonly adversarial: Float32Array<ArrayBuffer>
-  /** Images that passed forwards and backwards, over all tickets. */
-  readonly forwards: number
-  readonly backwards: number
   readonly warnings: readonly Warning[]
 }
 
@@ -23,6 +21,8 @@ export interface SwitchAttack {
   readonly against: 'one' | 'all'
   /** Whether only samples that are still classified right move (decision D5); undefined where the attack does not say. */
   readonly onlyCorrect?: boolean
+  /** Passes of an image that is never fooled, through all tickets attacked, by which progress is told. */
+  readonly passes?: (classes: number, tickets: number) => Passes
   /**
    * @param tickets a single one where `against` is 'one'
    * @param images [N·C·H·W] in [0, 1]
@@ -50,6 +50,7 @@ export function random(attack: Attack): SwitchAttack {
     norm: attack.norm,
     against: 'one',
     onlyCorrect,
+    passes: classes => attack.passes?.(classes) ?? { forwards: 21, backwards: 20 },
     run: ([ticket], images, labels, options) => attack.run(ticket, images, labels, options),
   }
 }

@@ -86,7 +86,7 @@ it.each(['linf', 'l2'] as const)('visits the points of Algorithm 1, image by ima
         visited[n].push([...row(points, i, pixels)])
         return bumps(n, row(points, i, pixels)).value
       })
-      return { losses: Float64Array.from(judged), fooled: new Uint8Array(theirs.length) }
+      return { losses: Float64Array.from(judged), fooled: new Float64Array(theirs.length) }
     },
     async differentiate(points, theirs) {
       const gradient = theirs.flatMap((n, i) => bumps(n, row(points, i, pixels)).gradient)

@@ -69,7 +69,7 @@ describe('the ascent on a function of one pixel', () => {
     const points: number[] = []
     const judge = (x: Float32Array) => {
       points.push(x[0])
-      return { losses: Float64Array.of(f(x[0])[0]), fooled: Uint8Array.of(fools(x[0]) ? 1 : 0) }
+      return { losses: Float64Array.of(f(x[0])[0]), fooled: Float64Array.of(fools(x[0]) ? 1 : 0) }
     }
     const objective: Objective = {
       evaluate: async x => judge(x),

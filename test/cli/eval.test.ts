@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { decode } from 'fast-png'
 import { concatUint8Arrays } from 'typed-array-utils'
 import { describe, expect, it } from 'vitest'
 import type { Classifier } from '../../src/attacks/classifier.ts'
@@ -34,7 +35,9 @@ describe('rst eval', () => {
     expect(ran.code).toBe(0)
     expect(ran.calls.evaluate[0]).toMatchObject({
       limit: 7,
-      batchSize: 256,
+      batchSize: undefined,
+      runDir: out(),
+      resume: false,
       attacks: [
         { name: 'pgd', eps: 0.1, steps: 5, restarts: 2, norm: 'linf' },
         { name: 'fgsm', eps: 0.1 },
@@ -46,13 +49,62 @@ describe('rst eval', () => {
       'name',
       'eps',
       'norm',
+      'settings',
       'robustAccuracy',
+      'roundedAccuracy',
+      'failedChecks',
+      'largestNorm',
       'forwards',
       'backwards',
+      'seconds',
       'warnings',
     ])
+    expect(json.worstCaseAccuracy).toBe(0.15)
     expect(ran.stderr).toContain('warning: fgsm: a single step is a weak attack')
     expect(JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))).toEqual(json)
+    expect(await readFile(join(out(), 'images.csv'), 'utf8')).toBe(
+      'image,label,pgd,fgsm\n7,4,clean,clean\n30,2,robust,robust\n',
+    )
+  })
+
+  it('prints a row an attack, and what each attack of a series left standing', async () => {
+    const { stdout } = await evaluate('--attack', 'pgd,autoattack')
+    expect(stdout).toMatch(
+      /^accuracy +robust +8 bits +largest norm +forwards +backwards +time\nnatural +60\.0 %\n/,
+    )
+    expect(stdout).toMatch(/pgd \(L∞ 0\.1\) +30\.0 % +30\.0 % +0\.1000 +5 +4 +3 s\n/)
+    // Of the images in the set one is right naturally, and apgd-ce breaks it.
+    expect(stdout).toMatch(/ {2}after apgd-ce +0\.0 % +50 +40 +1 s\n {2}after square +0\.0 %/)
+    expect(stdout).toMatch(/all attacks +15\.0 %\n/)
+  })
+
+  it('attacks a dense model, and asks for either that or a ticket', async () => {
+    const model = ['--model', 'dense.safetensors', '--threads', '3']
+    const metadata = { dataset: 'fashion-mnist', classes: 10, inChannels: 1, imageSize: [28, 28] }
+    const loadDense = async (path: string) => ({ path, metadata, inputShape: [1, 28, 28] })
+    const library = { loadDense } as unknown as Partial<Library>
+    const images = ['--data', join(data, 'idx')]
+    const ran = await rst(['eval', ...model, ...images], { library })
+    expect(ran.code).toBe(0)
+    expect(ran.calls.evaluate[0].model.path).toBe('dense.safetensors')
+    for (const given of [images, [...images, ...model, '--ticket', ticket]]) {
+      const refused = await rst(['eval', ...given])
+      expect(refused.code).toBe(2)
+      expect(refused.stderr).toContain('either --ticket, a ticket file, or --model')
+    }
+  })
+
+  it('resumes an evaluation, and says how after Ctrl-C', async () => {
+    expect((await evaluate('--resume')).stderr).toContain('--resume needs the folder')
+    const resumed = await evaluate('--out', out(), '--resume')
+    expect(resumed.calls.evaluate[0]).toMatchObject({ runDir: out(), resume: true })
+    const given = ['eval', '--ticket', ticket, '--data', join(data, 'idx')]
+    const stopped = (...args: string[]) =>
+      rst([...given, ...args], { duringEvaluation: interrupt => interrupt() })
+    const kept = await stopped('--out', out())
+    expect(kept.code).toBe(130)
+    expect(kept.stderr).toContain('give the same command with --resume')
+    expect((await stopped()).stderr).toContain('With --out DIR what is done would have been kept')
   })
 
   it('passes queries to the attacks without gradient, and leaves their defaults alone', async () => {
@@ -89,13 +141,26 @@ describe('rst eval', () => {
       evaluate: async (model: Classifier, _: unknown, { attacks }: EvaluateOptions) => {
         const images = new Float32Array(2 * 784).fill(0.25)
         for (const made of attacks!) await made.run(model, images, [4, 2], { sampleIds: [7, 30] })
-        return { images: 2, naturalAccuracy: 1, attacks: [] }
+        const ids = new Int32Array(2)
+        return {
+          images: 2,
+          naturalAccuracy: 1,
+          worstCaseAccuracy: 1,
+          ids,
+          labels: ids,
+          seconds: 1,
+          attacks: [],
+        }
       },
     } as unknown as Partial<Library>
     const args = ['eval', '--ticket', ticket, '--data', join(data, 'idx')]
     const ran = await rst([...args, '--attack', 'pgd,square', '--save', out()], { library })
     expect(ran.code).toBe(0)
-    expect((await readdir(out())).sort()).toEqual(['pgd-20.safetensors', 'square.safetensors'])
+    const names = ['pgd-20', 'square'].flatMap(name => [`${name}.png`, `${name}.safetensors`])
+    expect((await readdir(out())).sort()).toEqual(names)
+    const sheet = decode(await readFile(join(out(), 'square.png')))
+    // Two columns of images magnified three times, three of them above each other.
+    expect([sheet.width, sheet.height]).toEqual([2 * (84 + 4) + 4, 3 * (84 + 4) + 2 * 4])
     const file = join(out(), 'square.safetensors')
     const { metadata, tensors } = decodeSafetensors(await readFile(file), file)
     expect(metadata).toMatchObject({
@@ -131,8 +196,20 @@ describe('rst eval', () => {
     expect(stdout.replace(/\s+/g, ' ')).toContain('autoattack is the standard version')
   })
 
+  it('passes the loss to pgd', async () => {
+    expect((await evaluate('--loss', 'dlr')).calls.evaluate[0].attacks).toMatchObject([
+      { name: 'pgd', loss: 'dlr' },
+    ])
+    expect((await evaluate('--loss', 'hinge')).stderr).toContain('one of ce, dlr, cw for --loss')
+  })
+
   it('attacks in L2 when eps is given', async () => {
     expect((await evaluate('--norm', 'l2')).code).toBe(2)
+    const bare = await evaluate('--norm', 'l2', '--eps', '1.71')
+    expect(bare.calls.evaluate[0].attacks[0]).toMatchObject({ norm: 'l2', eps: 1.71 })
+    const refused = await evaluate('--eps', '8')
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toContain('did you mean 8/255?')
     const ran = await evaluate('--norm', 'l2', '--eps', '510/255')
     expect(ran.calls.evaluate[0].attacks[0]).toMatchObject({ norm: 'l2', eps: 2 })
     expect(ran.stdout).toContain('pgd (L2 510/255)')

@@ -31,7 +31,7 @@ describe('rst transfer', () => {
     expect(ran.calls.transferMatrix[0]).toMatchObject({
       limit: 7,
       seed: 0,
-      batchSize: 256,
+      batchSize: undefined,
       attack: { name: 'pgd', eps: 0.1, norm: 'linf', steps: 5, restarts: 1 },
     })
     expect(ran.stdout).toMatch(/accuracy of +ticket +other\nnatural +75\.0 % +75\.0 %\n/)
@@ -72,7 +72,7 @@ describe('rst r2s', () => {
     const ran = await command('r2s', '--restarts', '2', '--only-correct')
     expect(ran.code).toBe(0)
     expect(ran.calls.evaluateR2S[0]).toMatchObject({
-      adversary: { of: 'random', name: 'pgd', eps: 0.1, steps: 20, restarts: 2, onlyCorrect: true },
+      adversary: { of: 'random', name: 'pgd', eps: 0.1, restarts: 2, onlyCorrect: true },
       simulate: undefined,
     })
     expect(ran.stdout).toMatch(/expected accuracy +natural +robust +worst ticket +all tickets\n/)
@@ -83,7 +83,12 @@ describe('rst r2s', () => {
 
   it.each(['eot', 'ensemble-logits', 'ensemble-probs', 'arc'])('attacks all tickets by %s', async name => {
     const ran = await command('r2s', '--adversary', name, '--step-size', '0.05', '--json', '--out', out())
-    expect(ran.calls.evaluateR2S[0].adversary).toMatchObject({ name, eps: 0.1, steps: 20, stepSize: 0.05 })
+    expect(ran.calls.evaluateR2S[0].adversary).toMatchObject({
+      name,
+      eps: 0.1,
+      steps: undefined,
+      stepSize: 0.05,
+    })
     expect(ran.stderr).toMatch(/attack on all +37\.5 % +37\.5 %\n/)
     const json = jsonOf(ran)
     expect(json).toMatchObject({
@@ -96,6 +101,17 @@ describe('rst r2s', () => {
       adversary: { name },
     })
     expect(JSON.parse(await readFile(join(out(), 'r2s.json'), 'utf8'))).toEqual(json)
+  })
+
+  it('attacks one ticket by any attack, or all by EOT-APGD', async () => {
+    const names = ['--attack', 'autoattack']
+    expect((await command('r2s', ...names)).calls.evaluateR2S[0].adversary).toMatchObject({
+      of: 'random',
+      name: 'autoattack',
+    })
+    expect((await command('transfer', ...names)).calls.transferMatrix[0].attack.name).toBe('autoattack')
+    const all = await command('r2s', '--adversary', 'eot-apgd', '--steps', '30')
+    expect(all.calls.evaluateR2S[0].adversary).toMatchObject({ name: 'eot-apgd', eps: 0.1, steps: 30 })
   })
 
   it('says that a simulation is one, with its interval', async () => {
@@ -115,6 +131,7 @@ describe('rst r2s', () => {
     [['--adversary', 'eot', '--simulate', '3'], '--simulate is for --adversary random, not eot'],
     [['--adversary', 'arc', '--only-correct'], '--only-correct is for --adversary random, not arc'],
     [['--adversary', 'arc', '--restarts', '2'], '--restarts would repeat it'],
+    [['--adversary', 'eot', '--attack', 'fgsm'], '--attack is for --adversary random, not eot'],
     [['--simulate', '0'], 'from 1 to 1000000 for --simulate but received 0'],
     [['--norm', 'l2'], '--norm l2 needs --eps'],
     [['--eps', '8'], 'did you mean 8/255?'],

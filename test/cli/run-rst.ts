@@ -30,13 +30,15 @@ export interface Conditions {
   library?: Partial<Library>
   /** Called with a function that presses Ctrl-C, once a search runs. */
   duringSearch?: (interrupt: () => void) => void
+  /** The same for an evaluation. */
+  duringEvaluation?: (interrupt: () => void) => void
 }
 
 const archs = ['preact-resnet18', 'resnet18-cifar', 'conv2', 'conv4']
 
 export async function rst(
   args: string[],
-  { env = {}, isTTY = false, library = {}, duringSearch }: Conditions = {},
+  { env = {}, isTTY = false, library = {}, duringSearch, duringEvaluation }: Conditions = {},
 ): Promise<Ran> {
   const ran: Ran = { code: -1, stdout: '', stderr: '', calls: {}, exited: undefined }
   const handlers = new Set<() => void>()
@@ -103,7 +105,7 @@ export async function rst(
     const conv = { name: 'conv1', weightShape: [64, 3, 3, 3], stride: 2, inputSize: [32, 30], density: 0.05 }
     return [{ ...conv, forward: 'sparse', inputGradient: 'direct' }]
   }
-  const scored = { images: 20, forwards: 5, backwards: 4 }
+  const scored = { images: 20, forwards: 5, backwards: 4, failedChecks: 0, largestNorm: 0.1 }
   const warnings = [{ code: 'WEAK', message: 'a weak attack' }]
   const fake: Loose = {
     models: {
@@ -143,18 +145,36 @@ export async function rst(
     },
     evaluate: async (model: Loose, split: Loose, options: Loose): Promise<Evaluation> => {
       called('evaluate', { model, split, ...options })
-      for (const images of [10, 20]) options.onProgress({ phase: 'natural', images, total: 20 })
+      duringEvaluation?.(interrupt)
+      if (options.signal.aborted) throw new AbortError('The evaluation was interrupted.')
+      for (const images of [10, 20]) {
+        options.onProgress({ phase: 'natural', images, total: 20, share: images / 40, secondsLeft: 70 })
+      }
       const share = model.label === 'random' ? 0.1 : 0.6
+      const part = (name: string, attacked: number, broken: number) => ({
+        ...{ name, attacked, broken, forwards: 50, backwards: 40, seconds: 1 },
+      })
       return {
         naturalAccuracy: share,
+        worstCaseAccuracy: share / 4,
         images: options.limit ?? split.size,
+        ids: Int32Array.of(7, 30),
+        labels: Int32Array.of(4, 2),
+        seconds: 3,
         attacks: options.attacks.map(({ name, eps, norm }: Loose) => ({
           name,
           eps,
           norm,
+          settings: { eps, norm },
           robustAccuracy: share / 2,
+          roundedAccuracy: share / 2,
+          failedChecks: 0,
+          largestNorm: eps,
+          brokenBy: ['clean', name === 'autoattack' ? 'apgd-ce' : null],
+          ...(name === 'autoattack' && { parts: [part('apgd-ce', 1, 1), part('square', 0, 0)] }),
           forwards: 5,
           backwards: 4,
+          seconds: 3,
           warnings: name === 'fgsm' ? [{ code: 'WEAK', message: 'a single step is a weak attack' }] : [],
         })),
       }
@@ -169,13 +189,14 @@ export async function rst(
     adversaries: {
       random: (of: Loose) => ({ ...of, of: 'random', against: 'one' }),
       eot: adversary('eot'),
+      eotApgd: adversary('eot-apgd'),
       ensembleLogits: adversary('ensemble-logits'),
       ensembleProbs: adversary('ensemble-probs'),
       arc: adversary('arc'),
     },
     transferMatrix: async (tickets: Loose[], split: Loose, options: Loose) => {
       called('transferMatrix', { tickets, split, ...options })
-      options.onProgress({ phase: 'natural', images: 10, total: 20 })
+      options.onProgress({ phase: 'natural', images: 10, total: 20, share: 0.1, secondsLeft: 70 })
       const { name, eps, norm, onlyCorrect = false } = options.attack
       const attack = { name, eps, norm, onlyCorrect }
       const matrix = tickets.map((_, i) => tickets.map((_, j) => (i === j ? 0.25 : 0.5)))

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Attack, AttackResult } from '../../src/attacks/attack.ts'
 import type { Classifier } from '../../src/attacks/classifier.ts'
-import { fgsm, pgd } from '../../src/attacks/index.ts'
+import { autoAttack, cwL2, fgsm, pgd, square } from '../../src/attacks/index.ts'
 import type { Split } from '../../src/data/dataset.ts'
 import { subset } from '../../src/data/subset.ts'
 import { AbortError, ConfigError } from '../../src/errors.ts'
-import { evaluate } from '../../src/evaluation/evaluate.ts'
+import { type Evaluation, evaluate } from '../../src/evaluation/evaluate.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
@@ -58,15 +58,24 @@ function attackThat(change: (pixel: number) => number, eps = 0.1, norm: 'linf' |
   return { attack, seen }
 }
 
+/** Without what differs from run to run. */
+const untimed = (report: Evaluation) => ({
+  ...report,
+  seconds: 0,
+  attacks: report.attacks.map(attack => ({ ...attack, seconds: 0 })),
+})
+
 describe('natural accuracy', () => {
   it('is the share of images whose argmax is the label, for any batch size and device', async () => {
     const expected = rightOf(split) / size
     expect(expected).toBeGreaterThan(0.2)
     expect(expected).toBeLessThan(0.8)
     for (const batchSize of [1, 7, 16, 256]) {
-      expect(await evaluate(model, split, { batchSize })).toEqual({
+      expect(await evaluate(model, split, { batchSize })).toMatchObject({
         images: size,
         naturalAccuracy: expected,
+        worstCaseAccuracy: expected,
+        labels: split.labels,
         attacks: [],
       })
     }
@@ -91,8 +100,8 @@ describe('accuracy under attack', () => {
   it('counts passes over the images attacked, which are those that are right naturally', async () => {
     const right = rightOf(split)
     const { attacks } = await evaluate(model, split, { attacks: [fgsm({ eps: 0.1 })], batchSize: 16 })
-    // One step and its check, then the check of the evaluation itself.
-    expect(attacks[0].forwards).toBe(3 * right)
+    // One step and its check; the checks of the evaluation are not among them.
+    expect(attacks[0].forwards).toBe(2 * right)
     expect(attacks[0].backwards).toBe(right)
     const { attack, seen } = attackThat(v => v)
     await evaluate(model, split, { attacks: [attack], batchSize: 16 })
@@ -104,9 +113,61 @@ describe('accuracy under attack', () => {
 
   it('does not depend on the batch size', async () => {
     const attacks = [pgd({ eps: 0.1, steps: 3 })]
-    const whole = await evaluate(model, split, { attacks })
-    expect(await evaluate(model, split, { attacks, batchSize: 7 })).toEqual(whole)
-    expect(await evaluate(model, split, { attacks, batchSize: 1 })).toEqual(whole)
+    const whole = untimed(await evaluate(model, split, { attacks }))
+    expect(untimed(await evaluate(model, split, { attacks, batchSize: 7 }))).toEqual(whole)
+    expect(untimed(await evaluate(model, split, { attacks, batchSize: 1 }))).toEqual(whole)
+  })
+
+  it('says of each image which attack broke it, and how many withstand all', async () => {
+    const attacks = [
+      fgsm({ eps: 0.02 }),
+      autoAttack({ eps: 0.1, version: 'custom', attacks: ['apgd-ce', 'square'] }),
+    ]
+    const report = await evaluate(model, split, { attacks, limit: 40, seed: 2 })
+    const part = await subset(split, 40, 2)
+    const classes = predicted(part)
+    expect([...report.ids]).toEqual([...part.ids!])
+    expect([...report.labels]).toEqual([...part.labels])
+    const [single, series] = report.attacks
+    for (const { brokenBy, robustAccuracy } of report.attacks) {
+      expect(brokenBy.map(by => by === 'clean')).toEqual(classes.map((c, n) => c !== part.labels[n]))
+      expect(brokenBy.filter(by => by === null).length / 40).toBe(robustAccuracy)
+    }
+    expect(new Set(single.brokenBy)).toEqual(new Set(['clean', 'fgsm', null]))
+    expect(series.brokenBy).toContain('apgd-ce')
+    expect(series.brokenBy).not.toContain('autoattack-custom')
+    const both = single.brokenBy.filter((by, n) => by === null && series.brokenBy[n] === null)
+    expect(report.worstCaseAccuracy).toBe(both.length / 40)
+    const broken = (name: string) => series.brokenBy.filter(by => by === name).length
+    expect(series.parts!.map(({ name, broken: count }) => [name, count])).toEqual(
+      ['apgd-ce', 'square'].map(name => [name, broken(name)]),
+    )
+    expect(single.parts).toBeUndefined()
+  })
+
+  it('tells the largest norm, and the accuracy on images rounded to 8 bits', async () => {
+    // Half a pixel level beyond each boundary is rounded back.
+    const { attacks } = await evaluate(model, split, {
+      attacks: [fgsm({ eps: 0.1 }), fgsm({ eps: 0.4 / 255 })],
+    })
+    expect(attacks[0].largestNorm).toBeCloseTo(0.1, 6)
+    expect(attacks[1].largestNorm).toBeCloseTo(0.4 / 255, 6)
+    expect(attacks[1].roundedAccuracy).toBe(rightOf(split) / size)
+    expect(attacks[0].roundedAccuracy).toBeLessThan(rightOf(split) / size)
+    expect(attacks.map(({ failedChecks }) => failedChecks)).toEqual([0, 0])
+    const nearest = await evaluate(model, split, {
+      attacks: [cwL2({ eps: Infinity, iterations: 50, searchSteps: 2 })],
+    })
+    expect(nearest.attacks[0].largestNorm).toBeGreaterThan(0)
+    expect(nearest.attacks[0].largestNorm).toBeLessThan(2)
+  })
+
+  it('warns of a radius that is nearly that of 8/255', async () => {
+    const codes = async (eps: number) =>
+      (await evaluate(model, split, { attacks: [fgsm({ eps })] })).attacks[0].warnings.map(w => w.code)
+    expect(await codes(0.031)).toEqual(['unusual-eps'])
+    for (const eps of [8 / 255, 0.1, 0.3, 0.0627])
+      expect(await codes(eps)).toEqual(eps === 0.0627 ? ['unusual-eps'] : [])
   })
 })
 
@@ -115,7 +176,8 @@ describe('an attack is not taken at its word', () => {
     const { attack } = attackThat(v => v)
     const { naturalAccuracy, attacks } = await evaluate(model, split, { attacks: [attack] })
     expect(attacks[0].robustAccuracy).toBe(naturalAccuracy)
-    expect(attacks[0].warnings).toEqual([{ code: 'note', message: 'as the attack says' }])
+    expect(attacks[0].failedChecks).toBe(rightOf(split))
+    expect(attacks[0].warnings.map(({ code }) => code)).toEqual(['note', 'unconfirmed'])
   })
 
   const faults: [string, Attack][] = [
@@ -128,6 +190,7 @@ describe('an attack is not taken at its word', () => {
   it.each(faults)('where its images %s: they count as robust, with a warning', async (_, attack) => {
     const { naturalAccuracy, attacks } = await evaluate(model, split, { attacks: [attack] })
     expect(attacks[0].robustAccuracy).toBe(naturalAccuracy)
+    expect(attacks[0].failedChecks).toBe(rightOf(split))
     const warning = attacks[0].warnings.find(({ code }) => code === 'outside-threat-model')
     expect(warning?.message).toContain(`${rightOf(split)} images of made up left the ${attack.norm} ball`)
   })
@@ -136,7 +199,7 @@ describe('an attack is not taken at its word', () => {
     const inside = attackThat(v => (v > 0.5 ? 0 : 1) + (v > 0.5 ? -5e-7 : 5e-7), 1)
     const { attacks } = await evaluate(model, split, { attacks: [inside.attack] })
     expect(attacks[0].robustAccuracy).toBeLessThan(0.1)
-    expect(attacks[0].warnings.map(({ code }) => code)).toEqual(['note'])
+    expect(attacks[0].warnings.map(({ code }) => code)).not.toContain('outside-threat-model')
   })
 })
 
@@ -155,7 +218,7 @@ describe('limit', () => {
     for (const seed of [0, 5]) {
       const part = await subset(split, 20, seed)
       const report = await evaluate(model, split, { limit: 20, seed })
-      expect(report).toEqual({ images: 20, naturalAccuracy: rightOf(part) / 20, attacks: [] })
+      expect(report).toMatchObject({ images: 20, naturalAccuracy: rightOf(part) / 20, ids: part.ids })
     }
     const accuracies = await Promise.all(
       [0, 1, 2, 3, 4, 5].map(
@@ -181,10 +244,32 @@ it('progress goes through each phase', async () => {
     batchSize: 25,
     onProgress: ({ phase, images, total }) => seen.push(`${phase} ${images}/${total}`),
   })
+  const right = rightOf(split)
+  expect(right).toBeLessThan(25)
   expect(seen).toEqual([
     ...['natural 25/60', 'natural 50/60', 'natural 60/60'],
-    ...['fgsm 25/60', 'fgsm 50/60', 'fgsm 60/60'],
+    ...[`fgsm ${right}/${right}`, `fgsm ${right}/${right}`],
   ])
+})
+
+it('progress tells the share of the whole evaluation, by the passes of each phase, and the time left', async () => {
+  const seen: { phase: string; share: number; secondsLeft: number }[] = []
+  await evaluate(model, split, {
+    attacks: [pgd({ eps: 0.1, steps: 2 }), square({ eps: 1e-6, queries: 94 })],
+    batchSize: 6,
+    onProgress: ({ phase, share, secondsLeft }) => seen.push({ phase, share, secondsLeft }),
+  })
+  const shares = seen.map(({ share }) => share)
+  expect(shares).toEqual([...shares].sort((a, b) => a - b))
+  expect(shares.at(-1)).toBe(1)
+  expect(seen.at(-1)!.secondsLeft).toBe(0)
+  // Of an image: 5 passes of PGD, 97 of Square.
+  const right = rightOf(split)
+  const before = seen.findLast(({ phase }) => phase === 'pgd-2')!
+  expect(before.share).toBeCloseTo((size + 5 * right) / (size + (5 + 97) * right), 10)
+  expect(before.secondsLeft).toBeGreaterThan(0)
+  // Square tells of its progress within a batch.
+  expect(seen.filter(({ phase }) => phase === 'square').length).toBeGreaterThan(2 * Math.ceil(right / 6))
 })
 
 it('an AbortSignal stops it with AbortError, in either phase', async () => {
@@ -209,7 +294,18 @@ describe('bad input is a typed error:', () => {
   it('a label that the model does not have', async () => {
     const run = evaluate(model, { ...split, labels: split.labels.with(9, 3) })
     await expect(run).rejects.toThrow(ConfigError)
-    await expect(run).rejects.toThrow(/labels from 0 to 2 but received 3 for sample 9/)
+    await expect(run).rejects.toThrow(/labels from 0 to 2 but image 9 has 3/)
+  })
+  it('an empty data set', async () => {
+    const empty = { size: 0, images: new Uint8Array(0), labels: new Int32Array(0) }
+    await expect(evaluate(model, empty)).rejects.toThrow(
+      expect.objectContaining({ name: 'ConfigError', option: 'data' }),
+    )
+  })
+  it('a model of one class', async () => {
+    const single = { ...model, numClasses: 1 }
+    const run = fgsm({ eps: 0.1 }).run(single, new Float32Array(4), [0])
+    await expect(run).rejects.toThrow(expect.objectContaining({ name: 'ConfigError', option: 'model' }))
   })
   it('a batch size of 0', async () => {
     await expect(evaluate(model, split, { batchSize: 0 })).rejects.toThrow(

@@ -2,9 +2,10 @@
 // Attacks" (ICML 2020). An image is robust if it withstands every attack of the series.
 import { ConfigError } from '../../errors.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import type { Attack, AttackResult, AttackRunOptions, Warning } from '../attack.ts'
+import type { Attack, AttackResult, AttackRunOptions, PartReport, Passes, Warning } from '../attack.ts'
 import { checkInputs } from '../batches.ts'
 import type { Classifier } from '../classifier.ts'
+import { within } from '../journal.ts'
 import { topClass } from '../losses.ts'
 import { Oracle, row, rows } from '../oracle.ts'
 import { type Norm, type ThreatModel, threatModel } from '../threat-model.ts'
@@ -36,22 +37,7 @@ export interface AutoAttackOptions {
   checks?: boolean
 }
 
-/** What one attack of the series did. */
-export interface AutoAttackPartReport {
-  readonly name: string
-  /** Images that still stood, and how many of them it broke. */
-  readonly attacked: number
-  readonly broken: number
-  readonly forwards: number
-  readonly backwards: number
-  readonly seconds: number
-}
-
-export interface AutoAttackResult extends AttackResult {
-  /** For each image the name of the attack that broke it, 'clean' if it was wrong from the outset, null if robust. */
-  readonly brokenBy: readonly (string | null)[]
-  readonly parts: readonly AutoAttackPartReport[]
-}
+export type AutoAttackResult = AttackResult & Required<Pick<AttackResult, 'brokenBy' | 'parts'>>
 
 export interface AutoAttack extends Attack {
   run(
@@ -88,12 +74,21 @@ export function autoAttack({
   const threat = threatModel({ eps, norm })
   checkVersion(version, attacks)
   for (const attack of attacks ?? []) checkPart(attack, threat)
+  const wantedOf = (classes: number) => (version === 'custom' ? attacks! : partsFor(version, classes))
+  const seriesOf = (classes: number) =>
+    wantedOf(classes).map(part =>
+      typeof part === 'string' ? makePart(part, version, eps, norm, classes) : part,
+    )
+  const name = version === 'standard' ? 'autoattack' : `autoattack-${version}`
   return {
-    name: version === 'standard' ? 'autoattack' : `autoattack-${version}`,
+    name,
     eps,
     norm,
+    settings: { eps, norm, version, checks, ...(version === 'custom' && { attacks: partList(attacks!) }) },
+    passes: classes =>
+      sumOf([{ forwards: 1, backwards: 0 }, ...seriesOf(classes).map(p => passesOf(p, classes))]),
     async run(model, images, labels, options = {}) {
-      const { batchSize = 256, sampleIds, signal, onProgress, seed = 0 } = options
+      const { batchSize = 256, sampleIds, signal, onProgress, journal, seed = 0 } = options
       const pixels = images instanceof Tensor ? await images.data() : images
       const oracle = new Oracle(model, signal)
       const { imageSize, classes } = oracle
@@ -106,10 +101,9 @@ export function autoAttack({
       }
       const total = labels.length
       const wanted = version === 'custom' ? attacks! : versionParts[version]
-      const chosen = version === 'custom' ? attacks! : partsFor(version, classes)
-      const series = chosen.map(part =>
-        typeof part === 'string' ? makePart(part, version, eps, norm, classes) : part,
-      )
+      const chosen = wantedOf(classes)
+      const series = seriesOf(classes)
+      const efforts = series.map(part => workOf(passesOf(part, classes)))
       const warnings = new Map<string, Warning>()
       const warn = (found: readonly (Warning | null)[]) => {
         for (const warning of found) if (warning) warnings.set(warning.code, warning)
@@ -126,12 +120,15 @@ export function autoAttack({
         warn(await checkModel(oracle, probe, norm, { random: version === 'rand' }))
       }
 
-      const reports: AutoAttackPartReport[] = []
+      const reports: PartReport[] = []
       const results: PartResult[] = []
+      /** Passes done, and those to come if no further image is broken: they weigh the progress. */
+      let done = 0
       for (const [p, part] of series.entries()) {
         const standing = [...robust.keys()].filter(n => robust[n] === 1)
         if (standing.length === 0) break
         const start = performance.now()
+        const toCome = efforts.slice(p).reduce((sum, effort) => sum + effort, 0) * standing.length
         const result = await part.run(
           model,
           rows(pixels, standing, imageSize),
@@ -141,10 +138,14 @@ export function autoAttack({
             batchSize,
             sampleIds: standing.map(n => ids[n]),
             signal,
-            onProgress: done =>
-              onProgress?.({ images: progress(total, series.length, p, done.images / done.total), total }),
+            journal: within(journal, `${p}-${part.name}`),
+            onProgress({ images: finished }) {
+              const share = (done + efforts[p] * finished) / (done + toCome)
+              onProgress?.({ images: Math.floor(total * share), total })
+            },
           },
         )
+        done += efforts[p] * standing.length
         const broken = standing.filter((_, i) => result.robust[i] === 0)
         for (const [i, n] of standing.entries()) {
           if (p === 0 || result.robust[i] === 0) bestLoss[n] = result.bestLoss[i]
@@ -171,8 +172,7 @@ export function autoAttack({
         adversarial,
         robust,
         bestLoss,
-        forwards: oracle.forwards + reports.reduce((sum, part) => sum + part.forwards, 0),
-        backwards: oracle.backwards + reports.reduce((sum, part) => sum + part.backwards, 0),
+        ...sumOf([oracle, ...reports]),
         warnings: [...warnings.values()],
         brokenBy,
         parts: reports,
@@ -219,9 +219,17 @@ function probeOf(
 const namesAmong = (parts: readonly (AutoAttackPart | Attack)[]) =>
   parts.filter(part => typeof part === 'string')
 
-/** Images done, where each attack of the series counts alike. */
-const progress = (total: number, parts: number, part: number, share: number) =>
-  Math.floor((total * (part + share)) / parts)
+const partList = (parts: readonly (AutoAttackPart | Attack)[]) =>
+  parts.map(part => (typeof part === 'string' ? part : part.name)).join()
+
+/** Of a user's attack that does not tell, those of PGD-20. */
+const passesOf = (attack: Attack, classes: number): Passes =>
+  attack.passes?.(classes) ?? { forwards: 21, backwards: 20 }
+const workOf = ({ forwards, backwards }: Passes) => forwards + backwards
+const sumOf = (all: readonly Passes[]): Passes => ({
+  forwards: all.reduce((sum, { forwards }) => sum + forwards, 0),
+  backwards: all.reduce((sum, { backwards }) => sum + backwards, 0),
+})
 
 function checkVersion(version: AutoAttackVersion, attacks: AutoAttackOptions['attacks']): void {
   if (!versionNames.includes(version)) {

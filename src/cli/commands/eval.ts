@@ -1,117 +1,167 @@
 // rst eval
 import { join } from 'node:path'
 import { Command } from 'commander'
-import type { Attack } from '../../attacks/attack.ts'
 import { recorded } from '../../attacks/saved.ts'
-import type { Norm } from '../../attacks/threat-model.ts'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
+import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { makeFolder } from '../../files/run-folder.ts'
-import {
-  addEvaluationOptions,
-  type EvaluationOptions,
-  type evaluationAttackNames,
-} from '../attack-options.ts'
-import { evaluationLines, limitFor, printWarnings } from '../closing-evaluation.ts'
+import { contactSheet } from '../../report/contact-sheet.ts'
+import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
+import { limitFor, printWarnings } from '../closing-evaluation.ts'
+import { formatCount, formatDuration, formatPercent, formatTable } from '../format.ts'
 import type { Library } from '../library.ts'
-import { addDeviceOptions, addOutputOptions, addTicketOption } from '../options.ts'
+import { makeAttack } from '../make-attack.ts'
+import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay, showEvaluation } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import { checkImages, checkRadius } from '../test-images.ts'
 import { defaultEps } from '../training-run.ts'
+import { formatEps } from '../values.ts'
+
+/** Images on a contact sheet. */
+const examples = 24
 
 export function evalCommand(context: Context): Command {
   const command = new Command('eval')
-    .summary('measure the natural and robust accuracy of a ticket')
-    .description('Attack a ticket on test images and print its natural and robust accuracy.')
+    .summary('measure the natural and robust accuracy of a ticket or a dense model')
+    .description(
+      'Attack a ticket or a dense model on test images. Each adversarial image is verified (norm, box, prediction) before it counts.',
+    )
     .addHelpText(
       'after',
-      '\nExample:\n  $ rst eval --ticket rst-5.safetensors --attack pgd,fgsm --eps 8/255 --steps 20 --limit 1000',
+      '\nExamples:\n  $ rst eval --ticket rst-5.safetensors --attack fgsm,pgd --eps 8/255 --limit 1000\n  $ rst eval --ticket rst-5.safetensors --attack autoattack --out aa --save aa/images   # and --resume after Ctrl-C',
     )
-  for (const add of [addTicketOption, addEvaluationOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<EvaluationOptions>(context, evaluateTicket))
+  for (const add of [addEvaluationOptions, addDeviceOptions, addOutputOptions]) add(command)
+  return command.action(runCommand<EvaluationOptions>(context, evaluateModel))
 }
 
-async function evaluateTicket(options: EvaluationOptions, session: Session): Promise<void> {
+async function evaluateModel(options: EvaluationOptions, session: Session): Promise<void> {
   const { terminal } = session
-  const { device, threads, seed, batchSize, out, save } = options
-  if (options.ticket === undefined)
-    throw new ConfigError('--ticket is required: give the path of a ticket file.', 'ticket')
+  const { seed, batchSize, out, save, resume } = options
   checkRadius(options)
+  if (resume && out === undefined) {
+    throw new ConfigError(
+      '--resume needs the folder of the evaluation to continue: give it as --out DIR.',
+      'out',
+    )
+  }
   for (const folder of [out, save]) if (folder !== undefined) await makeFolder(folder)
   const library = await session.loadLibrary()
-  const ticket = await library.loadTicket(options.ticket, { device, threads })
-  const dataset = options.dataset ?? ticket.metadata.dataset
+  const model = await loadModel(options, library)
+  const dataset = options.dataset ?? model.metadata.dataset
   const { test, info } = await datasets.open(dataset, options.data)
-  checkImages(ticket.metadata, info)
+  checkImages(model.metadata, info)
   const eps = options.eps ?? defaultEps(dataset)
   const attacks = options.attack.map(name => makeAttack(name, options, eps, library))
-  const recordings = save === undefined ? [] : attacks.map(attack => recorded(attack, ticket.inputShape))
+  const recordings = save === undefined ? [] : attacks.map(attack => recorded(attack, model.inputShape))
 
   const display = new ProgressDisplay(terminal, 'evaluate')
   const evaluation = await library
-    .evaluate(ticket, test, {
+    .evaluate(model, test, {
       attacks: save === undefined ? attacks : recordings,
       limit: limitFor(options.limit, test),
       seed,
       batchSize,
+      runDir: out,
+      resume: resume ?? false,
       signal: session.signal,
-      onProgress: showEvaluation(display, terminal.io.now),
+      onProgress: showEvaluation(display),
+    })
+    .catch(error => {
+      display.finish()
+      if (session.signal.aborted) {
+        terminal.log(
+          out === undefined
+            ? 'With --out DIR what is done would have been kept, and --resume would go on from there.'
+            : `To go on, give the same command with --resume.`,
+        )
+      }
+      throw error
     })
     .finally(() => display.finish())
   for (const recording of recordings) {
     await recording.save(join(save!, `${recording.name}.safetensors`))
+    const sheet = contactSheet({ ...recording.examples(examples), shape: model.inputShape })
+    await writeFileAtomic(join(save!, `${recording.name}.png`), sheet)
   }
   printWarnings(evaluation, session)
-  const json = {
-    naturalAccuracy: evaluation.naturalAccuracy,
-    attacks: evaluation.attacks,
-    images: evaluation.images,
-    seconds: session.seconds(),
-  }
-  if (out !== undefined)
+  const { naturalAccuracy, worstCaseAccuracy, images } = evaluation
+  const reports = evaluation.attacks.map(({ brokenBy, ...report }) => report)
+  const json = { naturalAccuracy, worstCaseAccuracy, attacks: reports, images, seconds: session.seconds() }
+  if (out !== undefined) {
     await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`)
-  terminal.result(evaluationLines({ ticket: evaluation }), json)
-}
-
-function makeAttack(
-  name: (typeof evaluationAttackNames)[number],
-  { stepSize, steps, restarts, queries, norm }: EvaluationOptions,
-  eps: number,
-  { attacks }: Library,
-): Attack {
-  switch (name) {
-    case 'pgd':
-      return attacks.pgd({ eps, stepSize, steps, restarts, norm })
-    case 'fgsm':
-      return attacks.fgsm({ eps, stepSize, norm })
-    case 'fgsm-rs':
-      return attacks.fgsmRs({ eps, stepSize, norm })
-    case 'square':
-      return attacks.square({ eps, norm, queries, restarts })
-    case 'bandits':
-      return attacks.bandits({ eps, norm, queries })
-    case 'fab':
-    case 'fab-t':
-      return attacks.fab({ eps, norm, steps, restarts, targeted: name === 'fab-t' })
-    case 'cw-linf':
-      checkNorm(name, 'linf', norm)
-      return attacks.cwLinf({ eps, stepSize, steps, restarts })
-    case 'cw-l2':
-      checkNorm(name, 'l2', norm)
-      return attacks.cwL2({ eps, iterations: steps })
-    case 'apgd-ce':
-      return attacks.apgd({ eps, norm, loss: 'ce', steps, restarts })
-    case 'apgd-dlr':
-      return attacks.apgd({ eps, norm, loss: 'dlr', steps, restarts })
-    case 'apgd-t':
-      return attacks.apgdT({ eps, norm, steps, restarts })
-    case 'autoattack':
-      return attacks.autoAttack({ eps, norm })
+    await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation))
   }
+  terminal.result(lines(evaluation), json)
 }
 
-function checkNorm(name: string, only: Norm, norm: Norm): void {
-  if (norm !== only) throw new ConfigError(`--attack ${name} is for --norm ${only} only.`, 'norm')
+function loadModel({ ticket, model, device, threads }: EvaluationOptions, library: Library) {
+  if ((ticket === undefined) === (model === undefined)) {
+    throw new ConfigError(
+      'Give what to evaluate: either --ticket, a ticket file, or --model, a model that rst train saved.',
+      'ticket',
+    )
+  }
+  return ticket === undefined
+    ? library.loadDense(model!, { device, threads })
+    : library.loadTicket(ticket, { device, threads })
+}
+
+function lines(evaluation: Evaluation): string[] {
+  const { images, naturalAccuracy, worstCaseAccuracy, attacks } = evaluation
+  const norms = { linf: 'L∞', l2: 'L2' }
+  const rows = attacks.flatMap(report => [
+    [
+      `${report.name} (${norms[report.norm]} ${formatEps(report.eps)})`,
+      formatPercent(report.robustAccuracy),
+      formatPercent(report.roundedAccuracy),
+      report.largestNorm.toPrecision(4),
+      formatCount(report.forwards),
+      formatCount(report.backwards),
+      formatDuration(report.seconds),
+    ],
+    ...partRows(report, images),
+  ])
+  return [
+    ...formatTable([
+      ['accuracy', 'robust', '8 bits', 'largest norm', 'forwards', 'backwards', 'time'],
+      ['natural', formatPercent(naturalAccuracy), ...Array.from({ length: 5 }, () => '')],
+      ...rows,
+      ...(attacks.length > 1
+        ? [['all attacks', formatPercent(worstCaseAccuracy), ...Array.from({ length: 5 }, () => '')]]
+        : []),
+    ]),
+    '',
+    `on ${formatCount(images)} test images; 8 bits: after rounding the adversarial images as an image file does`,
+  ]
+}
+
+/** What each attack of a series left standing. */
+function partRows({ parts = [], brokenBy }: AttackReport, images: number): string[][] {
+  let standing = brokenBy.filter(by => by !== 'clean').length
+  return parts.map(({ name, broken, forwards, backwards, seconds }) => {
+    standing -= broken
+    return [
+      `  after ${name}`,
+      formatPercent(standing / images),
+      '',
+      '',
+      formatCount(forwards),
+      formatCount(backwards),
+      formatDuration(seconds),
+    ]
+  })
+}
+
+/** One row an image: its number in the data set, its label, and for each attack what broke it. */
+function imagesCsv({ ids, labels, attacks }: Evaluation): string {
+  const header = ['image', 'label', ...attacks.map(({ name }) => name)]
+  const rows = Array.from(ids, (id, n) => [
+    id,
+    labels[n],
+    ...attacks.map(({ brokenBy }) => brokenBy[n] ?? 'robust'),
+  ])
+  return [header, ...rows].map(row => `${row.join(',')}\n`).join('')
 }

@@ -6,6 +6,7 @@ import type { SwitchAttack } from '../../r2s/switch-attack.ts'
 import { addR2SOptions, type R2SOptions } from '../attack-options.ts'
 import { formatCount, formatPercent, formatTable } from '../format.ts'
 import type { Library } from '../library.ts'
+import { makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
@@ -41,11 +42,10 @@ async function evaluateSwitch(options: R2SOptions, session: Session): Promise<vo
   await writeResult(options, 'r2s.json', json)
   const { name, norm, onlyCorrect } = report.adversary
   const norms = { linf: 'L∞', l2: 'L2' }
-  const rule = onlyCorrect === undefined ? '' : `; ${ruleLine(onlyCorrect)}`
   terminal.result(
     [
       ...(report.method === 'simulation' ? simulationLines(report) : expectationLines(report, names)),
-      `${options.adversary}: ${name} (${norms[norm]} ${formatEps(eps)}) on ${formatCount(report.images)} test images${rule}`,
+      `${options.adversary}: ${name} (${norms[norm]} ${formatEps(eps)}) on ${formatCount(report.images)} test images${ruleLine(onlyCorrect)}`,
     ],
     json,
   )
@@ -91,14 +91,15 @@ function simulationLines(report: SwitchSimulation): string[] {
 }
 
 /** @throws ConfigError for an option that the adversary would not read */
-function checkAdversaryOptions({ adversary, restarts, onlyCorrect, simulate }: R2SOptions): void {
-  const ofRandom: [string, unknown][] = [
-    ['onlyCorrect', onlyCorrect],
-    ['simulate', simulate],
+function checkAdversaryOptions(options: R2SOptions): void {
+  const { adversary, attack, restarts, onlyCorrect, simulate } = options
+  const ofRandom: [string, string, unknown][] = [
+    ['onlyCorrect', '--only-correct', onlyCorrect],
+    ['simulate', '--simulate', simulate],
+    ['attack', '--attack', attack !== 'pgd'],
   ]
-  for (const [option, value] of ofRandom) {
+  for (const [option, flag, value] of ofRandom) {
     if (value === undefined || value === false || adversary === 'random') continue
-    const flag = option === 'simulate' ? '--simulate' : '--only-correct'
     throw new ConfigError(`${flag} is for --adversary random, not ${adversary}: leave it out.`, option)
   }
   if (adversary === 'arc' && restarts > 1) {
@@ -106,21 +107,21 @@ function checkAdversaryOptions({ adversary, restarts, onlyCorrect, simulate }: R
   }
 }
 
-function makeAdversary(
-  { adversary, norm, steps, stepSize, restarts, onlyCorrect }: R2SOptions,
-  eps: number,
-  { adversaries, attacks }: Library,
-): SwitchAttack {
-  const options = { eps, norm, steps, stepSize, restarts }
+function makeAdversary(options: R2SOptions, eps: number, library: Library): SwitchAttack {
+  const { adversaries } = library
+  const { adversary, norm, steps, stepSize, restarts } = options
+  const settings = { eps, norm, steps, stepSize, restarts }
   switch (adversary) {
     case 'random':
-      return adversaries.random(attacks.pgd({ ...options, onlyCorrect }))
+      return adversaries.random(makeAttack(options.attack, options, eps, library))
     case 'eot':
-      return adversaries.eot(options)
+      return adversaries.eot(settings)
+    case 'eot-apgd':
+      return adversaries.eotApgd({ eps, norm, steps, restarts })
     case 'ensemble-logits':
-      return adversaries.ensembleLogits(options)
+      return adversaries.ensembleLogits(settings)
     case 'ensemble-probs':
-      return adversaries.ensembleProbs(options)
+      return adversaries.ensembleProbs(settings)
     case 'arc':
       return adversaries.arc({ eps, norm, steps, stepSize })
   }

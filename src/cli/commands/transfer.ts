@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addTransferOptions, type TransferOptions } from '../attack-options.ts'
 import { formatCount, formatPercent, formatTable } from '../format.ts'
+import { makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
@@ -12,7 +13,7 @@ export function transferCommand(context: Context): Command {
   const command = new Command('transfer')
     .summary('measure how attacks transfer between tickets')
     .description(
-      'Attack each ticket by PGD and print the accuracy of every ticket on the images found: rows are attacked, columns answer.',
+      'Attack each ticket and print the accuracy of every ticket on the images found: rows are attacked, columns answer.',
     )
     .addHelpText(
       'after',
@@ -25,8 +26,7 @@ export function transferCommand(context: Context): Command {
 async function transfer(options: TransferOptions, session: Session): Promise<void> {
   const { terminal } = session
   const { library, r2s, test, eps, paths, names } = await openSwitchRun(options, session)
-  const { norm, stepSize, steps, restarts, onlyCorrect } = options
-  const attack = library.attacks.pgd({ eps, norm, stepSize, steps, restarts, onlyCorrect })
+  const attack = makeAttack(options.attack, options, eps, library)
   const display = new ProgressDisplay(terminal, 'transfer')
   const result = await library
     .transferMatrix(r2s.tickets, test, { attack, ...scoringOptions(options, test, display, session) })
@@ -44,7 +44,7 @@ async function transfer(options: TransferOptions, session: Session): Promise<voi
       ]),
       '',
       `mean of the matrix ${formatPercent(result.mean)}: the expected accuracy of a random switch attacked through one ticket`,
-      `${result.attack.name} (${norms[norm]} ${formatEps(eps)}) on ${formatCount(result.images)} test images; ${ruleLine(result.attack.onlyCorrect)}`,
+      `${result.attack.name} (${norms[result.attack.norm]} ${formatEps(eps)}) on ${formatCount(result.images)} test images${ruleLine(result.attack.onlyCorrect)}`,
     ],
     json,
   )

@@ -1,0 +1,108 @@
+// Auto-PGD (Croce & Hein, ICML 2020) on the expectation over the tickets of a switch: what PGD is to EOT, with a step
+// size that adapts. AutoAttack's version for models that answer at random does the same with sampled answers.
+import { apgdAscent } from '../attacks/apgd-ascent.ts'
+import { attackBatches } from '../attacks/batches.ts'
+import { losses, topClass } from '../attacks/losses.ts'
+import type { Judgement, Objective } from '../attacks/objective.ts'
+import { Oracle, row } from '../attacks/oracle.ts'
+import { checkCount } from '../attacks/pgd.ts'
+import { type Norm, threatModel } from '../attacks/threat-model.ts'
+import { Tries } from '../attacks/tries.ts'
+import type { SwitchAttack } from './switch-attack.ts'
+
+export interface EotApgdOptions {
+  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
+  eps: number
+  /** Default 'linf'. */
+  norm?: Norm
+  /** Iterations, ≥ 1. Default 100. */
+  steps?: number
+  /** Random starts, each on the images that some ticket still gets right. Default 1. */
+  restarts?: number
+}
+
+/**
+ * Maximises the mean of the K cross-entropies. Of all points tried for an image, the image itself among them, the one that
+ * fewest tickets get right comes back, and among those the one of largest loss; an image leaves once no ticket is right. On
+ * a single ticket it is `attacks.apgd`, to the bit.
+ * @throws ConfigError
+ */
+export function eotApgd({ eps, norm = 'linf', steps = 100, restarts = 1 }: EotApgdOptions): SwitchAttack {
+  checkCount('steps', steps)
+  checkCount('restarts', restarts)
+  const threat = threatModel({ eps, norm })
+  return {
+    name: `eot-apgd-${steps}`,
+    eps,
+    norm,
+    against: 'all',
+    passes: (_, tickets) => ({
+      forwards: tickets * (1 + restarts * (steps + 1)),
+      backwards: tickets * restarts * steps,
+    }),
+    run: (tickets, images, labels, options = {}) =>
+      attackBatches(tickets[0], images, labels, options, async (batch, { signal }) => {
+        const oracles = tickets.map(ticket => new Oracle(ticket, signal))
+        const objective = expectedLoss(oracles, batch.labels)
+        const tries = new Tries(batch)
+        const all = [...batch.labels.keys()]
+        const clean = await objective.evaluate(batch.images, all)
+        for (const n of all) {
+          tries.offer(n, row(batch.images, n, oracles[0].imageSize), clean.losses[n], clean.fooled[n])
+        }
+        for (let run = 0; run < restarts && tries.standing.length > 0; run++) {
+          const standing = { objective, batch, images: tries.standing, run, start: 'random' as const }
+          await apgdAscent({ ...standing, threat, steps, untilFooled: true }, tries)
+        }
+        return {
+          adversarial: tries.adversarial,
+          robust: tries.fooled.map(share => (share === 1 ? 0 : 1)),
+          bestLoss: tries.bestLoss,
+          forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
+          backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
+          warnings: [],
+        }
+      }),
+  }
+}
+
+/** The mean cross-entropy, its gradient, and the share of tickets that are fooled. */
+function expectedLoss(oracles: readonly Oracle[], labels: Int32Array): Objective {
+  const share = 1 / oracles.length
+  const unused = new Float64Array(oracles[0].classes)
+  const judgementOf = (count: number): Judgement => ({
+    losses: new Float64Array(count),
+    fooled: new Float64Array(count),
+  })
+  const add = (to: Judgement, n: number, logits: Float32Array, label: number, cotangent: Float64Array) => {
+    to.losses[n] += share * losses.ce(logits, label, cotangent, -1)
+    if (topClass(logits) !== label) to.fooled[n] += 1
+  }
+  const mean = (sum: Judgement): Judgement => ({
+    losses: sum.losses,
+    fooled: sum.fooled.map(count => count / oracles.length),
+  })
+  return {
+    async evaluate(points, images) {
+      const sum = judgementOf(images.length)
+      for (const oracle of oracles) {
+        const logits = await oracle.logits(points)
+        for (const [n, image] of images.entries()) {
+          add(sum, n, row(logits, n, oracle.classes), labels[image], unused)
+        }
+      }
+      return mean(sum)
+    },
+    async differentiate(points, images) {
+      const sum = judgementOf(images.length)
+      const gradient = new Float32Array(points.length)
+      for (const oracle of oracles) {
+        const own = await oracle.differentiate(points, (n, logits, cotangent) =>
+          add(sum, n, logits, labels[images[n]], cotangent),
+        )
+        for (let j = 0; j < gradient.length; j++) gradient[j] += share * own.gradient[j]
+      }
+      return { ...mean(sum), gradient }
+    },
+  }
+}
