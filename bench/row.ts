@@ -3,8 +3,18 @@
 export const groups = ['steps', 'layers', 'inference', 'peers'] as const
 export type Group = (typeof groups)[number]
 
-export const works = ['pgd-step', 'search-step', 'train-step', 'forward', 'input-gradient'] as const
-/** Work on the whole network; `input-gradient` is a forward pass and the loss gradient to the images. */
+export const works = [
+  'pgd-step',
+  'search-step',
+  'train-step',
+  'forward',
+  'input-gradient',
+  'autoattack',
+] as const
+/**
+ * Work on the whole network; `input-gradient` is a forward pass and the loss gradient to the images, `autoattack` a
+ * twentieth of AutoAttack on images that withstand it.
+ */
 export type Work = (typeof works)[number]
 /** Work on one convolution; `weight-compile` brings a weight into the forms of forward pass and input gradient. */
 export type LayerWork = 'forward' | 'input-gradient' | 'weight-gradient' | 'weight-compile'

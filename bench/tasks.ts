@@ -6,6 +6,7 @@ import { type Trainee, trainStep } from '../src/search/training.ts'
 import * as ops from '../src/tensor/ops/index.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { grad } from '../src/tensor/tape.ts'
+import { autoAttackTask } from './autoattack.ts'
 import type { Work } from './row.ts'
 import type { Task } from './stopwatch.ts'
 import type { Workbench } from './workbench.ts'
@@ -17,6 +18,8 @@ export function createTask(work: Work, bench: Workbench, network: Network, ratio
       return forward(bench, network)
     case 'input-gradient':
       return inputGradient(bench, network)
+    case 'autoattack':
+      return autoAttackTask(bench, network)
     case 'pgd-step':
       return pgdStep(bench, network)
     case 'search-step':

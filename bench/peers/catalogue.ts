@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../../src/native/addon.ts'
+import { autoAttackPasses } from '../autoattack.ts'
 import type { Work } from '../row.ts'
 import type { PeerCommand } from './peer-process.ts'
 
@@ -33,6 +34,7 @@ export const comparisons: readonly Comparison[] = [
   ...compare(['tfjs-node', 'tfjs-wasm'], 'input-gradient', [1, 'full']),
   ...compare(['tfjs-cpu'], 'input-gradient', [1]),
   ...compare(evalVariants, 'pgd-step', ['full']),
+  ...compare(['pytorch-plain', 'pytorch-best'], 'autoattack', ['full']),
   ...compare(['pytorch-official', 'pytorch-tuned'], 'search-step', ['full']),
   ...compare(['pytorch-plain', 'pytorch-tuned', 'pytorch-compile'], 'train-step', ['full'], 'dense'),
 ]
@@ -58,8 +60,14 @@ export function peerCommand({ peer, work }: Comparison, modelFile: string, threa
     const python = process.env.RST_PYTHON
     if (!python) throw new Error('RST_PYTHON is not set.')
     const script = join(peersFolder, 'pytorch.py')
-    const options = { work, implementation: peer, model: modelFile, threads: String(threads) }
-    const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+    const options = {
+      work,
+      implementation: peer,
+      model: modelFile,
+      threads,
+      ...(work === 'autoattack' && autoAttackPasses),
+    }
+    const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
     return { file: python, args: [script, ...args], env }
   }
   for (const name of packagesOf(peer)) requirePackage(name)

@@ -15,6 +15,10 @@ forward      logits in eval mode.
 pgd-step     one L-infinity PGD iteration in eval mode: forward, gradient to the input, sign step, projection.
   pytorch-plain, pytorch-best, pytorch-compile
 
+autoattack   as many passes of the batch as AutoAttack makes here: --backwards N of them forward and gradient to the
+             input, the rest of --forwards M forward only; nothing else of the attacks is done.
+  pytorch-plain, pytorch-best
+
 search-step  one step of the search in train mode: PGD-7 with batch statistics, then SGD on the scores.
   pytorch-official  the official algorithm: each forward sorts the scores of each layer, and each backward,
                     the attack's too, goes through to the scores
@@ -121,6 +125,22 @@ class PgdStep:
         return self.network(self.images)
 
 
+class AutoAttackPasses(PgdStep):
+    def __init__(self, model, best, forwards, backwards):
+        super().__init__(model, best)
+        self.forwards, self.backwards = forwards, backwards
+
+    def run(self):
+        for _ in range(self.backwards):
+            images = self.images.detach().requires_grad_()
+            torch.autograd.grad(F.cross_entropy(self.network(images), self.labels), images)
+        for _ in range(self.forwards - self.backwards):
+            self.logits()
+
+    def warm_up(self):
+        pgd_step(self.network, self.images, self.labels, self.start)
+
+
 class TrainingStep:
     def __init__(self, model, channels_last):
         self.network = ResNet18(model).train()
@@ -225,6 +245,10 @@ def eval_variants(task):
 WORKS = {
     "forward": eval_variants(Forward),
     "pgd-step": eval_variants(PgdStep),
+    "autoattack": {
+        "pytorch-plain": lambda model, **passes: AutoAttackPasses(model, best=False, **passes),
+        "pytorch-best": lambda model, **passes: AutoAttackPasses(model, best=True, **passes),
+    },
     "search-step": {"pytorch-official": OfficialSearchStep, "pytorch-tuned": TunedSearchStep},
     "train-step": {
         "pytorch-plain": lambda model: DenseTrainingStep(model, channels_last=False),
@@ -275,13 +299,18 @@ def main():
     parser.add_argument("--implementation", required=True, help="one of the work's implementations")
     parser.add_argument("--model", required=True, help="safetensors file with images, labels and network")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--forwards", type=int, default=1, help="of autoattack")
+    parser.add_argument("--backwards", type=int, default=0, help="of autoattack")
     options = parser.parse_args()
     variants = WORKS[options.work]
     if options.implementation not in variants:
         parser.error(f"--implementation: expected {' or '.join(variants)} for {options.work}")
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    task = variants[options.implementation](read_model_file(options.model))
+    passes = {}
+    if options.work == "autoattack":
+        passes = {"forwards": options.forwards, "backwards": options.backwards}
+    task = variants[options.implementation](read_model_file(options.model), **passes)
     task.warm_up()
     serve(task)
 
