@@ -1,5 +1,6 @@
 #include "native/cpu/sparse/sparse_kernels.h"
 
+#include <algorithm>
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
@@ -38,14 +39,28 @@ int TilePixels() {
 HWY_NOINLINE void FinishTile(const SparseTileArgs& a, int64_t channel, const float* HWY_RESTRICT sums,
                              float* HWY_RESTRICT out) {
   const D d;
-  for (int r = 0; r < a.shape.rows; ++r) {
-    for (int c = 0; c < a.shape.columns; ++c) {
+  // Copies, which no store to the output can change.
+  const ConvFinish finish = a.finish.at(channel, channel * a.out_plane);
+  const SparseTileShape shape = a.shape;
+  const int64_t out_row = a.out_row, out_column = a.out_column;
+  for (int r = 0; r < shape.rows; ++r) {
+    for (int c = 0; c < shape.columns; ++c) {
       for (int lane = 0; lane < 16; lane += kVectorLanes, sums += kVectorLanes) {
-        const int64_t at = r * a.out_row + c * a.out_column + lane;
-        StoreFinished(d, Finished(d, hn::Load(d, sums), a.finish, channel, channel * a.out_plane + at),
-                      a.finish, out + at);
+        const int64_t at = r * out_row + c * out_column + lane;
+        StoreFinished(d, Finished(d, hn::Load(d, sums), finish, 0, at), finish, out + at);
       }
     }
+  }
+}
+
+// Asks for what FinishTile will read, which often lies in memory, while the sums are still being added up.
+HWY_INLINE void PrefetchFinish(const SparseTileArgs& a, int64_t channel) {
+  const int64_t plane = channel * a.out_plane;
+  for (int r = 0; r < a.shape.rows; ++r) {
+    const int64_t row = plane + r * a.out_row;
+    if (a.finish.positive) hwy::Prefetch(a.finish.positive + row / 8);
+    if (!a.finish.addend) continue;
+    for (int c = 0; c < a.shape.columns; ++c) hwy::Prefetch(a.finish.addend + row + c * a.out_column);
   }
 }
 
@@ -78,6 +93,7 @@ void Tile(const SparseTileArgs& a) {
       Unrolled<kSums>(
           [&](int i) HWY_ATTR { sums[i] = add(sums[i], hn::Load(d, window + at(i, a.in_row, in_column))); });
     };
+    if (a.last) PrefetchFinish(a, std::min(o + 1, a.channels - 1));
     if (a.first) {
       Unrolled<kSums>([&](int i) HWY_ATTR { sums[i] = hn::Zero(d); });
     } else {
