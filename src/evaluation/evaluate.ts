@@ -44,7 +44,8 @@ export interface AttackReport extends Passes {
   readonly roundedAccuracy: number
   /**
    * Images that failed the independent check: outside ball or box, or claimed to fool the model, which then answered
-   * right. They count as robust. More than 0 is a fault of the attack, or of a model that does not always answer the same.
+   * right. They count as robust. More than 0 is a fault of the attack, or of a model that does not always answer the
+   * same.
    */
   readonly failedChecks: number
   /** Largest norm of a perturbation, in the attack's norm. */
@@ -218,7 +219,13 @@ async function attackAll(
       message: `${outside} images of ${name} left the ${norm} ball of ${eps} or the box and were counted as robust; the attack has a fault.`,
     })
   }
-  if (unconfirmed > 0 && !model.randomized) {
+  if (model.randomized) {
+    warn({
+      code: 'single-draws',
+      message:
+        'The model answers at random, and single answers decided here: the accuracies are those of one draw. evaluateR2S (rst r2s) computes the expectation.',
+    })
+  } else if (unconfirmed > 0) {
     warn({
       code: 'unconfirmed',
       message: `${unconfirmed} images of ${name} were claimed to fool the model, which classified them right when asked again; they were counted as robust. Does its answer depend on the batch, or change from pass to pass?`,

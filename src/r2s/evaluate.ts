@@ -165,13 +165,13 @@ async function simulated(
     let done = 0
     for (const chosen of scorer.images.batches(scorer.batchSize, attacked)) {
       scorer.checkAborted()
-      const adversarial = await scorer.attack(adversary, [tickets[i]], chosen)
+      const report = (images: number) => meter.report(i + 1, done + images, attacked.length)
+      const adversarial = await scorer.attack(adversary, [tickets[i]], chosen, report)
       for (let j = 0; j < count; j++) {
         const answers = await scorer.right(j, adversarial, chosen)
         for (const [at, n] of chosen.entries()) right += answers[at] * drawn(j, n)
       }
       done += chosen.length
-      meter.report(i + 1, done, attacked.length)
     }
   }
   return right

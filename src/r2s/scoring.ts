@@ -117,11 +117,15 @@ export class Scorer {
     )
   }
 
-  /** The adversarial images of those numbered `chosen`, verified: one outside ball or box is the natural one again. */
+  /**
+   * The adversarial images of those numbered `chosen`, verified: one outside ball or box is the natural one again.
+   * @param onImages told how many are done
+   */
   async attack(
     adversary: SwitchAttack,
     attacked: readonly Classifier[],
     chosen: readonly number[],
+    onImages: (done: number) => void,
   ): Promise<Float32Array<ArrayBuffer>> {
     const { images } = this
     const natural = images.pixels(chosen)
@@ -134,6 +138,7 @@ export class Scorer {
         batchSize: this.batchSize,
         sampleIds: chosen.map(n => images.ids[n]),
         signal: this.#options.signal,
+        onProgress: ({ images: done }) => onImages(done),
       },
     )
     this.#forwards += result.forwards
@@ -185,11 +190,11 @@ export class Scorer {
       const attacked = adversary.against === 'one' ? [this.#tickets[r]] : this.#tickets
       for (const chosen of this.images.batches(this.batchSize)) {
         this.checkAborted()
-        const adversarial = await this.attack(adversary, attacked, chosen)
+        const report = (done: number) => meter.report(r + 1, chosen[0] + done, size)
+        const adversarial = await this.attack(adversary, attacked, chosen, report)
         for (let k = 0; k < tickets; k++) {
           robust.set(await this.right(k, adversarial, chosen), (r * tickets + k) * size + chosen[0])
         }
-        meter.report(r + 1, chosen.at(-1)! + 1, size)
       }
     }
     return { images: size, tickets, rows: rowCount, natural, robust }

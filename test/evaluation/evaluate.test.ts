@@ -8,7 +8,7 @@ import { AbortError, ConfigError } from '../../src/errors.ts'
 import { type Evaluation, evaluate } from '../../src/evaluation/evaluate.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
+import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 
 /** Three classes by brightness of a 2×2 image: logits (−m, 0.4·m − 0.2, 3·m − 1.45) of the mean m. */
 function brightness(device = Device.default): Classifier & { device: Device } {
@@ -160,6 +160,14 @@ describe('accuracy under attack', () => {
     })
     expect(nearest.attacks[0].largestNorm).toBeGreaterThan(0)
     expect(nearest.attacks[0].largestNorm).toBeLessThan(2)
+  })
+
+  it('warns where a model answers at random, and does not blame the attack', async () => {
+    let calls = 0
+    const models = [brightness(), brightness()]
+    const random = { ...model, randomized: true, logits: (x: Tensor) => models[calls++ % 2].logits(x) }
+    const { attacks } = await evaluate(random, split, { attacks: [fgsm({ eps: 0.1 })] })
+    expect(attacks[0].warnings.map(({ code }) => code)).toEqual(['single-draws'])
   })
 
   it('warns of a radius that is nearly that of 8/255', async () => {

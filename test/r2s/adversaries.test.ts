@@ -2,9 +2,9 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Classifier } from '../../src/attacks/classifier.ts'
-import { pgd } from '../../src/attacks/index.ts'
+import { apgd, pgd } from '../../src/attacks/index.ts'
 import { insideThreat, threatModel } from '../../src/attacks/threat-model.ts'
-import { arc, ensembleLogits, ensembleProbs, eot, random } from '../../src/r2s/adversaries.ts'
+import { arc, ensembleLogits, ensembleProbs, eot, eotApgd, random } from '../../src/r2s/adversaries.ts'
 import { evaluateR2S } from '../../src/r2s/evaluate.ts'
 import { R2S } from '../../src/r2s/r2s.ts'
 import type { SwitchAttack } from '../../src/r2s/switch-attack.ts'
@@ -44,6 +44,22 @@ describe('on a single ticket', () => {
     }
   })
 
+  it('eot-apgd is apgd-ce to the bit', async () => {
+    for (const [norm, size] of [
+      ['linf', eps],
+      ['l2', 0.8],
+    ] as const) {
+      const options = { eps: size, norm, steps: 12, restarts: 2 }
+      const run = { seed: 3, batchSize: 25 }
+      const { forwards, ...plain } = await apgd(options).run(tickets[0], images, labels, run)
+      const found = await eotApgd(options).run(tickets.slice(0, 1), images, labels, run)
+      expect(found.adversarial).toEqual(plain.adversarial)
+      // It leaves the check of what it found to the evaluation.
+      expect(found.forwards).toBe(forwards - count)
+      expect(found.backwards).toBe(plain.backwards)
+    }
+  })
+
   it('a switch has the accuracy of that ticket under every one of them', async () => {
     const single = { tickets: tickets.slice(0, 1) }
     const { robust } = await pgd({ eps, steps: 4 }).run(tickets[0], images, labels)
@@ -60,6 +76,8 @@ const all: [string, () => SwitchAttack][] = [
   ['eot L2', () => eot({ eps: 0.8, norm: 'l2', steps: 5 })],
   ['ensemble of logits', () => ensembleLogits({ eps, steps: 5 })],
   ['ensemble of probabilities', () => ensembleProbs({ eps, steps: 5, restarts: 2 })],
+  ['eot-apgd', () => eotApgd({ eps, steps: 8 })],
+  ['eot-apgd L2', () => eotApgd({ eps: 0.8, norm: 'l2', steps: 8, restarts: 2 })],
   ['arc', () => arc({ eps, steps: 3 })],
   ['arc L2', () => arc({ eps: 0.8, norm: 'l2', steps: 3, stepSize: 0.4 })],
 ]

@@ -184,7 +184,13 @@ it('an adversarial image outside ball or box is put back, with a warning', async
       warnings: [],
     }),
   }
-  const { matrix, natural, warnings } = await transferMatrix(r2s.tickets, data.test, { attack: faulty })
+  const { matrix, natural, warnings, failedChecks, largestNorm } = await transferMatrix(
+    r2s.tickets,
+    data.test,
+    { attack: faulty },
+  )
+  expect(failedChecks).toBe(183)
+  expect(largestNorm).toBeCloseTo(Math.max(...data.test.images.map(v => Math.abs(255 - 2 * v))) / 255, 6)
   for (const row of matrix) expect(row).toEqual(natural)
   expect(warnings).toEqual([
     {
