@@ -96,7 +96,8 @@ export async function evaluate(
   }
   const images = await TestImages.open(model, split, limit, seed)
   const { size, labels, ids } = images
-  const batchSize = await chooseBatchSize(model, options.batchSize)
+  const former = resume ? await EvaluationState.batchSize(runDir!) : undefined
+  const batchSize = await chooseBatchSize(model, options.batchSize ?? former)
   const workOf = ({ passes }: Attack, count: number) => {
     const { forwards, backwards } = passes?.(model.numClasses) ?? unknownPasses
     return (forwards + backwards) * count

@@ -9,7 +9,7 @@ import type { BatchOutcome } from '../attacks/batches.ts'
 import type { Journal } from '../attacks/journal.ts'
 import { ConfigError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
-import { checkSameConfig, makeFolder, parseConfig } from '../files/run-folder.ts'
+import { checkSameConfig, makeFolder, parseConfig, readIfThere } from '../files/run-folder.ts'
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../files/safetensors.ts'
 
 const format = 'rst-evaluation-state/1'
@@ -31,10 +31,7 @@ export class EvaluationState implements Journal {
     const folder = join(runDir, 'evaluation-state')
     const file = join(folder, 'config.json')
     const given = JSON.parse(JSON.stringify({ format, ...config }))
-    const stored = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw new ConfigError(`Cannot read ${file}: ${error.message}.`, 'out', { cause: error })
-    })
+    const stored = await readIfThere(file)
     if (resume && stored === undefined) {
       throw new ConfigError(
         `${runDir} holds no interrupted evaluation: there is no ${file}. Leave out --resume to start one.`,
@@ -53,6 +50,18 @@ export class EvaluationState implements Journal {
       await writeFileAtomic(file, `${JSON.stringify(given, null, 2)}\n`)
     }
     return new EvaluationState(folder)
+  }
+
+  /**
+   * The batch size of the evaluation that was interrupted in `runDir`, by which its finished work is kept; undefined
+   * where there is none.
+   */
+  static async batchSize(runDir: string): Promise<number | undefined> {
+    const file = join(runDir, 'evaluation-state', 'config.json')
+    const stored = await readIfThere(file)
+    if (stored === undefined) return undefined
+    const { batchSize } = parseConfig(stored, file) as { batchSize?: unknown }
+    return typeof batchSize === 'number' ? batchSize : undefined
   }
 
   async read(key: string, sampleIds: Int32Array): Promise<BatchOutcome | undefined> {

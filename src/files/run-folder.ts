@@ -154,7 +154,8 @@ export async function makeFolder(path: string): Promise<void> {
   })
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+/** A text file; undefined where there is none. @throws ConfigError (option 'out') when it cannot be read */
+export async function readIfThere(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(error => {
     if (error.code === 'ENOENT') return undefined
     throw writeError(error, path)

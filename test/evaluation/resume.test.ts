@@ -75,6 +75,8 @@ it('one that is interrupted after any batch goes on to the same report', async (
     let again = 0
     const resumed = await evaluate(model, split, {
       ...options,
+      // That of the interrupted one is taken again.
+      batchSize: undefined,
       attacks: interrupting(() => again++),
       runDir,
       resume: true,
