@@ -1,0 +1,58 @@
+// rst eval on a real ticket, from the command line to the files.
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { datasets } from '../../src/data/datasets.ts'
+import * as library from '../../src/index.ts'
+import { Device } from '../../src/tensor/device.ts'
+import { quickTicket } from '../r2s/small-tickets.ts'
+import { jsonOf, rst } from './run-rst.ts'
+import { data, folder, out, useWorkspace } from './workspace.ts'
+
+useWorkspace()
+
+it('an interrupted evaluation goes on to the same numbers, and every file agrees with them', async () => {
+  const device = new Device({ threads: 1 })
+  const set = await datasets.open('fashion-mnist', join(data, 'idx'))
+  using made = await quickTicket(0.5, device, { data: set, width: 0.05, batchSize: 8 })
+  const path = join(folder, 'real.safetensors')
+  await made.save(path)
+  const { attacks, loadTicket, evaluate } = library
+  const images = ['--data', join(data, 'idx'), '--threads', '1', '--batch-size', '1', '--json']
+  const given = ['--attack', 'pgd,square', '--steps', '3', '--queries', '20', '--eps', '0.02']
+  const run = (of: typeof evaluate, ...args: string[]) =>
+    rst(['eval', '--ticket', path, ...given, ...images, ...args], {
+      library: { attacks, loadTicket, evaluate: of } as never,
+    })
+
+  const whole = jsonOf(await run(evaluate))
+  expect(whole.naturalAccuracy).toBeGreaterThan(0)
+  let batches = 0
+  const controller = new AbortController()
+  const stopping: typeof evaluate = (model, split, options = {}) =>
+    evaluate(model, split, {
+      ...options,
+      signal: controller.signal,
+      onProgress({ phase }) {
+        if (phase === 'square' && ++batches === 1) controller.abort()
+      },
+    })
+  const stopped = await run(stopping, '--out', out())
+  expect(stopped.code).toBe(130)
+  expect(await readdir(out())).toEqual(['evaluation-state'])
+  const resumed = await run(evaluate, '--out', out(), '--resume', '--save', join(out(), 'images'))
+  const untimed = (json: object) => JSON.stringify(json, (key, value) => (key === 'seconds' ? 0 : value))
+  expect(untimed(jsonOf(resumed))).toBe(untimed(whole))
+
+  expect((await readdir(out())).sort()).toEqual(['evaluation.json', 'images', 'images.csv'])
+  expect((await readdir(join(out(), 'images'))).sort()).toEqual(
+    ['pgd-3', 'square'].flatMap(name => [`${name}.png`, `${name}.safetensors`]),
+  )
+  const [header, ...rows] = (await readFile(join(out(), 'images.csv'), 'utf8')).trimEnd().split('\n')
+  expect(header).toBe('image,label,pgd-3,square')
+  expect(rows).toHaveLength(whole.images)
+  for (const [a, { robustAccuracy }] of whole.attacks.entries()) {
+    const robust = rows.filter(row => row.split(',')[2 + a] === 'robust')
+    expect(robust.length / rows.length).toBe(robustAccuracy)
+  }
+})
