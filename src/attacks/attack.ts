@@ -82,3 +82,8 @@ export interface Attack {
     options?: AttackRunOptions,
   ): Promise<AttackResult>
 }
+
+/** Passes of an image that is never fooled. Of an attack that does not tell, those of PGD-20. */
+export function passesOf({ passes }: Pick<Attack, 'passes'>, classes: number): Passes {
+  return passes?.(classes) ?? { forwards: 21, backwards: 20 }
+}

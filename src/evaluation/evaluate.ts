@@ -1,6 +1,13 @@
 // Accuracy of a model, natural and under attack, where each adversarial image is verified before it counts.
 import { performance } from 'node:perf_hooks'
-import type { Attack, AttackSettings, PartReport, Passes, Warning } from '../attacks/attack.ts'
+import {
+  type Attack,
+  type AttackSettings,
+  type PartReport,
+  type Passes,
+  passesOf,
+  type Warning,
+} from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import { type Journal, within } from '../attacks/journal.ts'
 import { type Norm, threatModel } from '../attacks/threat-model.ts'
@@ -23,7 +30,10 @@ export interface EvaluateOptions {
   limit?: number
   /** Seeds the subset and the attacks. Default 0. */
   seed?: number
-  /** Images at once; it changes nothing but speed and memory. Default: up to 256, as many as fit in half of the free memory. */
+  /**
+   * Images at once; it changes nothing but speed and memory. Default: up to 256, as many as fit in half of the free
+   * memory.
+   */
   batchSize?: number
   /** Where finished batches are kept until the evaluation is complete, so that an interrupted one can be resumed. */
   runDir?: string
@@ -76,9 +86,6 @@ export interface Evaluation {
 /** Most values of the images that an attack is given at once: 2^26 are 256 MiB, all of CIFAR's test images. */
 const chunkValues = 2 ** 26
 
-/** For progress, of attacks that do not tell: the passes of PGD-20. */
-const unknownPasses: Passes = { forwards: 21, backwards: 20 }
-
 /**
  * Images that the model gets wrong naturally count as not robust and are not attacked.
  * @param model in eval mode, as tickets and dense models are
@@ -98,8 +105,8 @@ export async function evaluate(
   const { size, labels, ids } = images
   const former = resume ? await EvaluationState.batchSize(runDir!) : undefined
   const batchSize = await chooseBatchSize(model, options.batchSize ?? former)
-  const workOf = ({ passes }: Attack, count: number) => {
-    const { forwards, backwards } = passes?.(model.numClasses) ?? unknownPasses
+  const workOf = (attack: Attack, count: number) => {
+    const { forwards, backwards } = passesOf(attack, model.numClasses)
     return (forwards + backwards) * count
   }
   const phases = (count: number) => [
@@ -178,7 +185,7 @@ async function attackAll(
   const threat = threatModel({ eps, norm, anyDistance: true })
   const brokenBy = Array.from<unknown, string | null>({ length: images.size }, () => 'clean')
   const totals = { right: 0, outside: 0, unconfirmed: 0, forwards: 0, backwards: 0, largestNorm: 0 }
-  const parts = new Map<string, PartReport>()
+  const parts: PartReport[] = []
   const warnings = new Map<string, Warning>()
   const warn = (warning: Warning) => warnings.set(warning.code, warning)
   const batches = Math.floor(chunkValues / (images.imageSize * batchSize))
@@ -208,7 +215,7 @@ async function attackAll(
     totals.largestNorm = Math.max(totals.largestNorm, verdict.largestNorm)
     totals.forwards += result.forwards
     totals.backwards += result.backwards
-    for (const part of result.parts ?? []) parts.set(part.name, added(part, parts.get(part.name)))
+    for (const [p, part] of (result.parts ?? []).entries()) parts[p] = added(part, parts[p])
     for (const warning of result.warnings) warn(warning)
     from += chosen.length
     onImages(from)
@@ -244,7 +251,7 @@ async function attackAll(
     failedChecks: outside + unconfirmed,
     largestNorm,
     brokenBy,
-    ...(parts.size > 0 && { parts: [...parts.values()] }),
+    ...(parts.length > 0 && { parts }),
     forwards,
     backwards,
     seconds: (performance.now() - started) / 1000,
@@ -269,7 +276,7 @@ function added(part: PartReport, before?: PartReport): PartReport {
 function unusualEps(eps: number, norm: Norm): Warning | null {
   const levels = Math.round(eps * 255)
   const apart = Math.abs(eps * 255 - levels)
-  if (norm !== 'linf' || levels === 0 || apart < 1e-4 || apart > 0.02 * levels || levels > 16) return null
+  if (norm !== 'linf' || levels === 0 || apart < 1e-4 || apart > 0.015 * levels || levels > 16) return null
   return {
     code: 'unusual-eps',
     message: `eps is ${eps}, which is nearly ${levels}/255: did you mean that? Accuracies under other radii do not compare.`,

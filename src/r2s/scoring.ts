@@ -17,7 +17,10 @@ export interface ScoringOptions {
   limit?: number
   /** Seeds the subset and the attacks. Default 0. */
   seed?: number
-  /** Images at once; it changes nothing but speed and memory. Default: up to 256, as many as fit in half of the free memory. */
+  /**
+   * Images at once; it changes nothing but speed and memory. Default: up to 256, as many as fit in half of the free
+   * memory.
+   */
   batchSize?: number
   signal?: AbortSignal
   /** `phase` is 'natural', or the attack's name with the ticket attacked. */

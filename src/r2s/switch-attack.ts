@@ -1,5 +1,5 @@
 // What an adversary of a random switch is: it knows every ticket, but not which one will answer.
-import type { Attack, AttackRunOptions, Passes, Warning } from '../attacks/attack.ts'
+import { type Attack, type AttackRunOptions, type Passes, passesOf, type Warning } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 
@@ -50,7 +50,7 @@ export function random(attack: Attack): SwitchAttack {
     norm: attack.norm,
     against: 'one',
     onlyCorrect,
-    passes: classes => attack.passes?.(classes) ?? { forwards: 21, backwards: 20 },
+    passes: classes => passesOf(attack, classes),
     run: ([ticket], images, labels, options) => attack.run(ticket, images, labels, options),
   }
 }

@@ -2,7 +2,15 @@
 // Attacks" (ICML 2020). An image is robust if it withstands every attack of the series.
 import { ConfigError } from '../../errors.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import type { Attack, AttackResult, AttackRunOptions, PartReport, Passes, Warning } from '../attack.ts'
+import {
+  type Attack,
+  type AttackResult,
+  type AttackRunOptions,
+  type PartReport,
+  type Passes,
+  passesOf,
+  type Warning,
+} from '../attack.ts'
 import { checkInputs } from '../batches.ts'
 import type { Classifier } from '../classifier.ts'
 import { within } from '../journal.ts'
@@ -219,12 +227,12 @@ function probeOf(
 const namesAmong = (parts: readonly (AutoAttackPart | Attack)[]) =>
   parts.filter(part => typeof part === 'string')
 
+/** What 'custom' runs, for its settings. */
 const partList = (parts: readonly (AutoAttackPart | Attack)[]) =>
-  parts.map(part => (typeof part === 'string' ? part : part.name)).join()
+  parts
+    .map(part => (typeof part === 'string' ? part : `${part.name} ${JSON.stringify(part.settings)}`))
+    .join(', ')
 
-/** Of a user's attack that does not tell, those of PGD-20. */
-const passesOf = (attack: Attack, classes: number): Passes =>
-  attack.passes?.(classes) ?? { forwards: 21, backwards: 20 }
 const workOf = ({ forwards, backwards }: Passes) => forwards + backwards
 const sumOf = (all: readonly Passes[]): Passes => ({
   forwards: all.reduce((sum, { forwards }) => sum + forwards, 0),
