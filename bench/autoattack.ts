@@ -12,6 +12,9 @@ const eps = 1e-6
 const share = 1 / 20
 const steps = 100 * share
 
+/** Few, since each passes five hundred times. */
+export const autoAttackImages = 32
+
 /** The attacks of `standard` with a twentieth of their budgets each, so that their passes have its proportions. */
 const attack = autoAttack({
   eps,

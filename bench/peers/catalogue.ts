@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../../src/native/addon.ts'
-import { autoAttackPasses } from '../autoattack.ts'
+import { autoAttackImages, autoAttackPasses } from '../autoattack.ts'
 import type { Work } from '../row.ts'
 import type { PeerCommand } from './peer-process.ts'
 
@@ -12,7 +12,7 @@ export interface Comparison {
   peer: string
   work: Work
   /** 'full': the batch of the command line. */
-  batch: 1 | 'full'
+  batch: number | 'full'
   /** The weights that the peer computes with. */
   weights: 'masked' | 'dense'
 }
@@ -20,7 +20,7 @@ export interface Comparison {
 const compare = (
   peers: readonly string[],
   work: Work,
-  batches: readonly (1 | 'full')[],
+  batches: readonly Comparison['batch'][],
   weights: 'masked' | 'dense' = 'masked',
 ): Comparison[] => batches.flatMap(batch => peers.map(peer => ({ peer, work, batch, weights })))
 
@@ -34,7 +34,7 @@ export const comparisons: readonly Comparison[] = [
   ...compare(['tfjs-node', 'tfjs-wasm'], 'input-gradient', [1, 'full']),
   ...compare(['tfjs-cpu'], 'input-gradient', [1]),
   ...compare(evalVariants, 'pgd-step', ['full']),
-  ...compare(['pytorch-plain', 'pytorch-best'], 'autoattack', ['full']),
+  ...compare(['pytorch-plain', 'pytorch-best'], 'autoattack', [autoAttackImages]),
   ...compare(['pytorch-official', 'pytorch-tuned'], 'search-step', ['full']),
   ...compare(['pytorch-plain', 'pytorch-tuned', 'pytorch-compile'], 'train-step', ['full'], 'dense'),
 ]
