@@ -22,7 +22,6 @@ export {
   type AttackReport,
   type EvaluateOptions,
   type Evaluation,
-  type EvaluationProgress,
   evaluate,
 } from './evaluation/evaluate.ts'
 export {
@@ -30,6 +29,7 @@ export {
   type FeatureDistanceOptions,
   featureDistance,
 } from './evaluation/feature-distance.ts'
+export type { EvaluationProgress } from './evaluation/meter.ts'
 export * as models from './models/index.ts'
 export * as nn from './nn/index.ts'
 export * as adversaries from './r2s/adversaries.ts'

@@ -5,8 +5,8 @@ import type { Attack } from './attack.ts'
 import type { HostBatch } from './batches.ts'
 import { hostAttack } from './host-attack.ts'
 import { cwLoss, topClass } from './losses.ts'
+import { checkCount } from './option-checks.ts'
 import { type Oracle, row } from './oracle.ts'
-import { checkCount } from './pgd.ts'
 import { distance, threatModel } from './threat-model.ts'
 
 export interface CwL2Options {

@@ -7,8 +7,8 @@ import { Purpose, RandomStream } from '../random/philox.ts'
 import type { Attack } from './attack.ts'
 import { hostAttack } from './host-attack.ts'
 import { cwLoss, topClass } from './losses.ts'
+import { checkCount, checkStepSize } from './option-checks.ts'
 import { row, rows } from './oracle.ts'
-import { checkCount, checkStepSize } from './pgd.ts'
 import { type ThreatModel, threatModel } from './threat-model.ts'
 
 export interface CwLinfOptions {

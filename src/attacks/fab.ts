@@ -8,8 +8,8 @@ import type { HostBatch } from './batches.ts'
 import { stepToHyperplane } from './box-projection.ts'
 import { hostAttack } from './host-attack.ts'
 import { descending, topClass } from './losses.ts'
+import { checkCount } from './option-checks.ts'
 import { type Oracle, row, rows } from './oracle.ts'
-import { checkCount } from './pgd.ts'
 import { distance, type Norm, type ThreatModel, threatModel } from './threat-model.ts'
 
 export interface FabOptions {

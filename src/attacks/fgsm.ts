@@ -1,7 +1,7 @@
 // The fast gradient sign method: Goodfellow et al., "Explaining and Harnessing Adversarial Examples" (ICLR 2015);
 // with a random start, FGSM-RS: Wong et al., "Fast is better than free" (ICLR 2020).
 import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
-import { checkStepSize } from './pgd.ts'
+import { checkStepSize } from './option-checks.ts'
 import { type Norm, threatModel } from './threat-model.ts'
 
 export interface FgsmOptions {

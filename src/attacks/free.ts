@@ -5,7 +5,7 @@ import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { InnerAttack, InnerAttackSession } from './inner-attack.ts'
-import { checkCount, checkStepSize } from './pgd.ts'
+import { checkCount, checkStepSize } from './option-checks.ts'
 import { threatModel } from './threat-model.ts'
 
 export interface FreeOptions {

@@ -1,8 +1,8 @@
 // Projected gradient descent: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks"
 // (ICLR 2018). The paper trains with PGD-7 and evaluates with PGD-20.
-import { ConfigError } from '../errors.ts'
 import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
 import { type UntargetedLoss, untargetedLosses } from './losses.ts'
+import { checkCount, checkOneOf, checkStepSize } from './option-checks.ts'
 import { type Norm, threatModel } from './threat-model.ts'
 
 export interface PgdOptions {
@@ -46,27 +46,4 @@ export function pgd({
   const settings = { loss, threat, stepSize, steps, randomStart, onlyCorrect }
   const suffix = loss === 'ce' ? '' : `-${loss}`
   return gradientAttack(`pgd${suffix}-${steps}`, settings, restarts)
-}
-
-export function checkCount(option: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new ConfigError(
-      `Expected a whole number of at least 1 for ${option} but received ${value}.`,
-      option,
-    )
-  }
-}
-
-export function checkStepSize(stepSize: number): void {
-  if (!Number.isFinite(stepSize) || stepSize < 0) {
-    throw new ConfigError(`Expected a stepSize of at least 0 but received ${stepSize}.`, 'stepSize')
-  }
-}
-
-export function checkOneOf(option: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return
-  throw new ConfigError(
-    `Expected one of ${allowed.join(', ')} for ${option} but received '${value}'.`,
-    option,
-  )
 }

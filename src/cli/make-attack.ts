@@ -5,6 +5,10 @@ import { ConfigError } from '../errors.ts'
 import type { AttackOptions, evaluationAttackNames } from './attack-options.ts'
 import type { Library } from './library.ts'
 
+/**
+ * Options that the attack does not have are left out.
+ * @throws ConfigError for a norm that the attack is not for, or settings out of range
+ */
 export function makeAttack(
   name: (typeof evaluationAttackNames)[number],
   options: AttackOptions,

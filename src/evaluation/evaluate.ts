@@ -21,8 +21,6 @@ import { EvaluationState, fingerprint } from './state.ts'
 import { numbers, TestImages } from './test-images.ts'
 import { verify } from './verification.ts'
 
-export type { EvaluationProgress }
-
 export interface EvaluateOptions {
   /** Default: none, only natural accuracy. */
   attacks?: readonly Attack[]
@@ -41,6 +39,11 @@ export interface EvaluateOptions {
   resume?: boolean
   signal?: AbortSignal
   onProgress?: (progress: EvaluationProgress) => void
+  /**
+   * Awaited before the finished batches in `runDir` are deleted, to write results down: if it throws, the evaluation can
+   * still be resumed.
+   */
+  onComplete?: (evaluation: Evaluation) => Promise<void>
 }
 
 export interface AttackReport extends Passes {
@@ -151,9 +154,8 @@ export async function evaluate(
       }),
     )
   }
-  await state?.remove()
   const withstands = (n: number) => right[n] === 1 && reports.every(({ brokenBy }) => brokenBy[n] === null)
-  return {
+  const evaluation: Evaluation = {
     images: size,
     naturalAccuracy: standing.length / size,
     worstCaseAccuracy: standing.filter(withstands).length / size,
@@ -162,6 +164,9 @@ export async function evaluate(
     attacks: reports,
     seconds: (performance.now() - started) / 1000,
   }
+  await options.onComplete?.(evaluation)
+  await state?.remove()
+  return evaluation
 }
 
 interface AttackAllOptions {

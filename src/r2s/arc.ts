@@ -2,8 +2,8 @@
 // (ICML 2022). It lowers the expected accuracy itself, one classifier after the other, where the gradients of EOT cancel.
 import { attackBatches } from '../attacks/batches.ts'
 import { descending, topClass } from '../attacks/losses.ts'
+import { checkCount, checkStepSize } from '../attacks/option-checks.ts'
 import { Oracle, row, rows } from '../attacks/oracle.ts'
-import { checkCount, checkStepSize } from '../attacks/pgd.ts'
 import { type Norm, type ThreatModel, threatModel } from '../attacks/threat-model.ts'
 import { ConfigError } from '../errors.ts'
 import type { SwitchAttack } from './switch-attack.ts'

@@ -1,8 +1,8 @@
 // Projected gradient ascent on a loss of all tickets together: what the paper's two adaptive attacks share.
 import { attackBatches } from '../attacks/batches.ts'
 import type { Classifier } from '../attacks/classifier.ts'
+import { checkCount, checkStepSize } from '../attacks/option-checks.ts'
 import { row } from '../attacks/oracle.ts'
-import { checkCount, checkStepSize } from '../attacks/pgd.ts'
 import { projectedAscent } from '../attacks/projected-gradient.ts'
 import { type Norm, threatModel } from '../attacks/threat-model.ts'
 import { Device } from '../tensor/device.ts'

@@ -138,19 +138,14 @@ describe('rst eval', () => {
     const library = {
       attacks: { pgd: () => attack('pgd-20'), square: () => attack('square') },
       loadTicket: async () => ({ metadata: exampleTicket().metadata, inputShape: [1, 28, 28] }),
-      evaluate: async (model: Classifier, _: unknown, { attacks }: EvaluateOptions) => {
+      evaluate: async (model: Classifier, _: unknown, { attacks, onComplete }: EvaluateOptions) => {
         const images = new Float32Array(2 * 784).fill(0.25)
         for (const made of attacks!) await made.run(model, images, [4, 2], { sampleIds: [7, 30] })
         const ids = new Int32Array(2)
-        return {
-          images: 2,
-          naturalAccuracy: 1,
-          worstCaseAccuracy: 1,
-          ids,
-          labels: ids,
-          seconds: 1,
-          attacks: [],
-        }
+        const empty = { ids, labels: ids, attacks: [] }
+        const report = { images: 2, naturalAccuracy: 1, worstCaseAccuracy: 1, seconds: 1, ...empty }
+        await onComplete!(report)
+        return report
       },
     } as unknown as Partial<Library>
     const args = ['eval', '--ticket', ticket, '--data', join(data, 'idx')]

@@ -154,7 +154,7 @@ export async function rst(
       const part = (name: string, attacked: number, broken: number) => ({
         ...{ name, attacked, broken, forwards: 50, backwards: 40, seconds: 1 },
       })
-      return {
+      const report: Evaluation = {
         naturalAccuracy: share,
         worstCaseAccuracy: share / 4,
         images: options.limit ?? split.size,
@@ -178,6 +178,8 @@ export async function rst(
           warnings: name === 'fgsm' ? [{ code: 'WEAK', message: 'a single step is a weak attack' }] : [],
         })),
       }
+      await options.onComplete?.(report)
+      return report
     },
     R2S: {
       load: async (paths: string[], options: unknown) => {

@@ -87,6 +87,27 @@ it('one that is interrupted after any batch goes on to the same report', async (
   }
 }, 20_000)
 
+it('one whose results cannot be written down can be resumed, and does nothing again', async () => {
+  const failing = async () => {
+    throw new Error('the disk is full')
+  }
+  await expect(evaluate(model, split, { ...options, runDir, onComplete: failing })).rejects.toThrow(
+    'disk is full',
+  )
+  let again = 0
+  const kept: Evaluation[] = []
+  const resumed = await evaluate(model, split, {
+    ...options,
+    attacks: interrupting(() => again++),
+    runDir,
+    resume: true,
+    onComplete: async report => void kept.push(report),
+  })
+  expect(again).toBe(0)
+  expect(kept).toEqual([resumed])
+  expect(await readdir(runDir)).toEqual([])
+})
+
 describe('an interrupted evaluation', () => {
   const stop = async () => {
     const controller = new AbortController()

@@ -1,7 +1,8 @@
 // rst eval
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { recorded } from '../../attacks/saved.ts'
+import type { Classifier } from '../../attacks/classifier.ts'
+import { type RecordedAttack, recorded } from '../../attacks/saved.ts'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
@@ -68,6 +69,7 @@ async function evaluateModel(options: EvaluationOptions, session: Session): Prom
       resume: resume ?? false,
       signal: session.signal,
       onProgress: showEvaluation(display),
+      onComplete: evaluation => writeFiles(options, evaluation, recordings, model.inputShape),
     })
     .catch(error => {
       display.finish()
@@ -81,20 +83,31 @@ async function evaluateModel(options: EvaluationOptions, session: Session): Prom
       throw error
     })
     .finally(() => display.finish())
+  printWarnings(evaluation, session)
+  terminal.result(lines(evaluation), jsonOf(evaluation))
+}
+
+/** The adversarial images into --save, the numbers into --out, where given. */
+async function writeFiles(
+  { out, save }: EvaluationOptions,
+  evaluation: Evaluation,
+  recordings: readonly RecordedAttack[],
+  shape: Classifier['inputShape'],
+): Promise<void> {
   for (const recording of recordings) {
     await recording.save(join(save!, `${recording.name}.safetensors`))
-    const sheet = contactSheet({ ...recording.examples(examples), shape: model.inputShape })
+    const sheet = contactSheet({ ...recording.examples(examples), shape })
     await writeFileAtomic(join(save!, `${recording.name}.png`), sheet)
   }
-  printWarnings(evaluation, session)
-  const { naturalAccuracy, worstCaseAccuracy, images } = evaluation
-  const reports = evaluation.attacks.map(({ brokenBy, ...report }) => report)
-  const json = { naturalAccuracy, worstCaseAccuracy, attacks: reports, images, seconds: session.seconds() }
-  if (out !== undefined) {
-    await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`)
-    await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation))
-  }
-  terminal.result(lines(evaluation), json)
+  if (out === undefined) return
+  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(jsonOf(evaluation), null, 2)}\n`)
+  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation))
+}
+
+/** Without what is said image by image. */
+function jsonOf({ naturalAccuracy, worstCaseAccuracy, attacks, images, seconds }: Evaluation) {
+  const reports = attacks.map(({ brokenBy, ...report }) => report)
+  return { naturalAccuracy, worstCaseAccuracy, attacks: reports, images, seconds }
 }
 
 function loadModel({ ticket, model, device, threads }: EvaluationOptions, library: Library) {
