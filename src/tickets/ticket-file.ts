@@ -5,19 +5,11 @@
 //   <bn>.running_var       F32 [channels]
 //   <layer>.weight         F32 [kept weights], fine-tuned tickets only
 //
-// Beside the fields of TicketMetadata the header has `weightShapes` (JSON, by layer) and `sha256`, the SHA-256 of
-// all the rest: of each metadata field, by name, `name NUL value NUL`, then of each tensor, by name,
-// `name NUL dtype NUL shape joined by commas NUL` and its bytes.
-import { createHash } from 'node:crypto'
-import { bufferSourceToUint8Array, concatUint8Arrays } from 'typed-array-utils'
+// Beside the fields of TicketMetadata the header has `weightShapes` (JSON, by layer) and `sha256` (files/sealed.ts).
+import { concatUint8Arrays } from 'typed-array-utils'
 import { TicketError } from '../errors.ts'
-import {
-  decodeSafetensors,
-  decodeSafetensorsHeader,
-  encodeSafetensors,
-  type SafetensorsFile,
-  type StoredTensor,
-} from '../files/safetensors.ts'
+import { decodeSafetensorsHeader, type StoredTensor } from '../files/safetensors.ts'
+import { decodeSealed, encodeSealed } from '../files/sealed.ts'
 import { maskShape } from '../nn/pattern.ts'
 import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { checkTicket } from './ticket-check.ts'
@@ -47,8 +39,7 @@ export function encodeTicket(ticket: TicketData): Uint8Array {
       tensors.set(`${name}.${kind}`, { dtype: 'F32', shape: [data.length], data })
   }
   metadata.weightShapes = canonicalJson(weightShapes)!
-  metadata.sha256 = digest({ metadata, tensors })
-  return concatUint8Arrays(...encodeSafetensors({ metadata, tensors }))
+  return concatUint8Arrays(...encodeSealed({ metadata, tensors }))
 }
 
 /**
@@ -59,13 +50,7 @@ export function encodeTicket(ticket: TicketData): Uint8Array {
  */
 export function decodeTicket(bytes: Uint8Array, file: string, expected?: Architecture): TicketData {
   const metadata = decodeMetadata(decodeSafetensorsHeader(bytes, file).metadata, file)
-  const stored = decodeSafetensors(bytes, file)
-  if (stored.metadata.sha256 !== digest(stored)) {
-    throw new TicketError(
-      `${file}: the content does not match the checksum in metadata field sha256: the file is damaged or was edited; fetch or save it again.`,
-      'sha256',
-    )
-  }
+  const stored = decodeSealed(bytes, file, 'fetch or save it again')
   const weightShapes = parseWeightShapes(stored.metadata.weightShapes, file)
   const masks = new Map<string, LayerMask>()
   const runningMean = new Map<string, Float32Array>()
@@ -131,17 +116,4 @@ function parseWeightShapes(stored: string | undefined, file: string): Map<string
     )
   }
   return new Map(Object.entries(shapes))
-}
-
-function digest({ metadata, tensors }: SafetensorsFile): string {
-  const hash = createHash('sha256')
-  const sorted = <T>(entries: Iterable<[string, T]>) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1))
-  for (const [name, value] of sorted(Object.entries(metadata))) {
-    if (name !== 'sha256') hash.update(`${name}\0${value}\0`)
-  }
-  for (const [name, { dtype, shape, data }] of sorted(tensors)) {
-    hash.update(`${name}\0${dtype}\0${shape.join(',')}\0`)
-    hash.update(bufferSourceToUint8Array(data))
-  }
-  return hash.digest('hex')
 }
