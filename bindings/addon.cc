@@ -132,6 +132,20 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value clear_cache(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    device_of(info[0])->backend().release_cached();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value reset_peak(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    device_of(info[0])->backend().reset_peak();
+    return info.Env().Undefined();
+  });
+}
+
 Napi::Value pending(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     return Napi::Number::New(info.Env(), static_cast<double>(device_of(info[0])->stream().pending()));
@@ -215,6 +229,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("convKernels", Napi::Function::New(env, conv_kernels));
   exports.Set("weightCompileSeconds", Napi::Function::New(env, weight_compile_seconds));
   exports.Set("memory", Napi::Function::New(env, memory));
+  exports.Set("clearCache", Napi::Function::New(env, clear_cache));
+  exports.Set("resetPeak", Napi::Function::New(env, reset_peak));
   exports.Set("pending", Napi::Function::New(env, pending));
   exports.Set("run", Napi::Function::New(env, run));
   exports.Set("upload", Napi::Function::New(env, upload));
