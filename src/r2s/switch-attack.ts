@@ -2,6 +2,8 @@
 import { type Attack, type AttackRunOptions, type Passes, passesOf, type Warning } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
+import { ConfigError } from '../errors.ts'
+import { describeValue } from '../inputs/options.ts'
 
 /** The passes are those through all tickets. */
 export interface SwitchAttackResult extends Passes {
@@ -40,8 +42,15 @@ export interface SwitchAttack {
 /**
  * The paper's adversary: any attack, on one ticket drawn at random (Sec. 6.3). Its expected accuracy is the mean of the
  * transfer matrix.
+ * @throws ConfigError for what is no attack
  */
 export function random(attack: Attack): SwitchAttack {
+  if (typeof (attack as Partial<Attack> | null | undefined)?.run !== 'function') {
+    throw new ConfigError(
+      `Expected an attack, such as attacks.pgd({ eps: 8 / 255 }), but received ${describeValue(attack)}.`,
+      'attack',
+    )
+  }
   const { settings } = attack as { settings?: { onlyCorrect?: unknown } }
   const onlyCorrect = typeof settings?.onlyCorrect === 'boolean' ? settings.onlyCorrect : undefined
   return {
