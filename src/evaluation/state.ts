@@ -5,7 +5,7 @@
 //
 // Batches are sealed (files/sealed.ts), and name the run and the batch that they are of.
 import { createHash } from 'node:crypto'
-import { rm, unlink } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BatchOutcome } from '../attacks/batches.ts'
 import type { Journal } from '../attacks/journal.ts'
@@ -124,7 +124,7 @@ export class EvaluationState implements Journal {
 
   /** To be called once the evaluation is complete. Without config.json the rest is no interrupted evaluation. */
   async remove(): Promise<void> {
-    await unlink(join(this.#folder, 'config.json'))
+    await rm(join(this.#folder, 'config.json'), { force: true })
     await rm(this.#folder, { recursive: true, force: true })
   }
 
