@@ -67,6 +67,7 @@ export function ascentAttack(name: string, options: AscentOptions, gradientOf: S
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, stepSize, restarts },
     onlyCorrect: false,
     passes: (_, tickets) => passesOf(tickets),
     run(tickets, images, labels, options = {}) {

@@ -44,6 +44,7 @@ export function eotApgd(options: EotApgdOptions): SwitchAttack {
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, restarts },
     passes: (_, tickets) => ({
       forwards: tickets * (1 + restarts * (steps + 1)),
       backwards: tickets * restarts * steps,
