@@ -4,10 +4,11 @@ import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import type { EvaluationMeter } from '../evaluation/meter.ts'
+import { wilsonInterval } from '../evaluation/statistics.ts'
 import { numbers } from '../evaluation/test-images.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
-import { expectations, sharesOf, wilsonInterval } from './expectations.ts'
+import { expectations, sharesOf } from './expectations.ts'
 import { type Effort, passesOf, phaseOf, Scorer, type ScoringOptions } from './scoring.ts'
 import type { SwitchAttack } from './switch-attack.ts'
 
@@ -113,13 +114,14 @@ export async function evaluateR2S(
   const naturalAccuracy = natural.reduce((sum, flag) => sum + flag, 0) / natural.length
   const right = await simulated(scorer, tickets, adversary, simulate, meter)
   const draws = scorer.images.size * simulate
+  const [low, high] = wilsonInterval(right, draws)
   return {
     method: 'simulation',
     ...common,
     naturalAccuracy,
     robustAccuracy: right / draws,
     draws,
-    interval: { confidence: 0.95, ...wilsonInterval(right, draws) },
+    interval: { confidence: 0.95, low, high },
     ...scorer.effort,
   }
 }
