@@ -55,6 +55,7 @@ export function arc({
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, stepSize, rho, boundaries },
     passes(classes, tickets) {
       const visits = steps * tickets
       const linearised = Math.min(boundaries, classes - 1) * visits

@@ -62,6 +62,7 @@ export function ascentAttack(
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, stepSize, restarts },
     onlyCorrect: false,
     passes: (_, tickets) => passesOf(tickets),
     run(tickets, images, labels, options = {}) {

@@ -36,6 +36,7 @@ export function eotApgd({ eps, norm = 'linf', steps = 100, restarts = 1 }: EotAp
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, restarts },
     passes: (_, tickets) => ({
       forwards: tickets * (1 + restarts * (steps + 1)),
       backwards: tickets * restarts * steps,
