@@ -171,7 +171,9 @@ async function simulated(scorer: Scorer, tickets: number, draws: number): Promis
   /** Times that each pair was drawn, [attacked, answering, images]. */
   const times = new Uint32Array(tickets * tickets * size)
   for (let n = 0; n < size; n++) {
-    const stream = new Draws(new RandomStream(runner.seed, Purpose.ticketSwitch, simulationStep, ids[n]))
+    const stream = new Draws(
+      new RandomStream(runner.attackSeed, Purpose.ticketSwitch, simulationStep, ids[n]),
+    )
     for (let d = 0; d < draws; d++) {
       const pair = stream.integer(tickets) * tickets + stream.integer(tickets)
       times[pair * size + n]++
