@@ -26,7 +26,8 @@ export function decodeSealed(bytes: Uint8Array, file: string, cure: string): Saf
   )
 }
 
-function checksum({ metadata, tensors }: SafetensorsFile): string {
+/** The SHA-256 of content, hexadecimal. */
+export function checksum({ metadata, tensors }: SafetensorsFile): string {
   const hash = createHash('sha256')
   const sorted = <T>(entries: Iterable<[string, T]>) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [name, value] of sorted(Object.entries(metadata))) {

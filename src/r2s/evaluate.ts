@@ -4,12 +4,13 @@ import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import { type RunOptions, runRows } from '../evaluation/runner.ts'
+import { wilsonInterval } from '../evaluation/statistics.ts'
 import type { Effort } from '../evaluation/tally.ts'
 import { callback, count, required } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
-import { expectations, sharesOf, wilsonInterval } from './expectations.ts'
+import { expectations, sharesOf } from './expectations.ts'
 import { Scorer } from './scoring.ts'
 import { type SwitchAttack, switchAttackKind } from './switch-attack.ts'
 
@@ -142,13 +143,14 @@ export async function evaluateR2S(
   }
   const right = await simulated(scorer, tickets.length, simulate)
   const draws = runner.images.size * simulate
+  const [low, high] = wilsonInterval(right, draws)
   const found: SwitchSimulation = {
     method: 'simulation',
     ...common,
     naturalAccuracy: scorer.natural.reduce((sum, flag) => sum + flag, 0) / scorer.natural.length,
     robustAccuracy: right / draws,
     draws,
-    interval: { confidence: 0.95, ...wilsonInterval(right, draws) },
+    interval: { confidence: 0.95, low, high },
     ...scorer.effort,
   }
   return runner.complete(found, options.onComplete)
@@ -169,7 +171,9 @@ async function simulated(scorer: Scorer, tickets: number, draws: number): Promis
   /** Times that each pair was drawn, [attacked, answering, images]. */
   const times = new Uint32Array(tickets * tickets * size)
   for (let n = 0; n < size; n++) {
-    const stream = new Draws(new RandomStream(runner.seed, Purpose.ticketSwitch, simulationStep, ids[n]))
+    const stream = new Draws(
+      new RandomStream(runner.attackSeed, Purpose.ticketSwitch, simulationStep, ids[n]),
+    )
     for (let d = 0; d < draws; d++) {
       const pair = stream.integer(tickets) * tickets + stream.integer(tickets)
       times[pair * size + n]++

@@ -59,17 +59,3 @@ export function sharesOf(flags: Uint8Array, width: number): number[] {
     return sum / width
   })
 }
-
-/**
- * The 95 % interval of Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927), for a
- * probability of which `right` of `draws` draws came true.
- */
-export function wilsonInterval(right: number, draws: number): { low: number; high: number } {
-  /** 97.5 % quantile of the normal distribution. */
-  const z = 1.959963984540054
-  const share = right / draws
-  const centre = share + (z * z) / (2 * draws)
-  const half = z * Math.sqrt((share * (1 - share)) / draws + (z * z) / (4 * draws * draws))
-  const scale = 1 + (z * z) / draws
-  return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }
-}

@@ -51,7 +51,7 @@ export async function finetune(
       await openRun(training, 'finetune', recipe),
     )
     const tuned = copy.withMetadata(
-      { ...metadata, recipe, accuracies: {}, libraryVersion: version },
+      { ...metadata, recipe, accuracies: {}, measured: undefined, libraryVersion: version },
       { trained: true },
     )
     return { ticket: tuned, history }

@@ -36,7 +36,21 @@ export interface TicketMetadata {
     readonly robust?: number
     readonly [name: string]: number | undefined
   }
+  /** What the accuracies are of, by name; older tickets do not say. */
+  readonly measured?: Readonly<Record<string, Measurement>>
   readonly libraryVersion: string
+}
+
+/** What an accuracy was measured on and by. */
+export interface Measurement {
+  /** 95 % interval. */
+  readonly interval: readonly [low: number, high: number]
+  /** Of these images. */
+  readonly data: Readonly<Record<string, Json>>
+  /** Under this attack; none for natural images. */
+  readonly attack?: Readonly<Record<string, Json>>
+  readonly device: string
+  readonly version: string
 }
 
 /** Which weights of one layer are kept. */

@@ -1,4 +1,5 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
+import type { ModelIdentity } from '../attacks/classifier.ts'
 import { ShapeError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
@@ -10,7 +11,8 @@ import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
-import type { LayerMask, TicketData, TicketMetadata } from './ticket-data.ts'
+import type { LayerMask, Measurement, TicketData, TicketMetadata } from './ticket-data.ts'
+import { ticketHash } from './ticket-file.ts'
 
 export interface Prediction {
   /** The class of largest probability. */
@@ -24,22 +26,48 @@ export class Ticket extends NetworkClassifier {
   /** Whether its kept weights were fine-tuned, so that a file must hold them. */
   readonly trained: boolean
   #metadata: TicketMetadata
+  #file: string | undefined
 
   /** @internal Takes ownership of the network. */
-  constructor(network: Network, metadata: TicketMetadata, { trained = false } = {}) {
+  constructor(
+    network: Network,
+    metadata: TicketMetadata,
+    { trained = false, file }: { trained?: boolean; file?: string } = {},
+  ) {
     super(network)
     for (const layer of network.convolutions) layer.scores = null
     this.#metadata = metadata
     this.trained = trained
+    this.#file = file
   }
 
   get metadata(): TicketMetadata {
     return this.#metadata
   }
 
-  /** Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes. */
-  recordAccuracies(accuracies: TicketMetadata['accuracies']): void {
-    this.#metadata = { ...this.#metadata, accuracies: { ...this.#metadata.accuracies, ...accuracies } }
+  /**
+   * Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes.
+   * @param measured what they are of, under the same names
+   */
+  recordAccuracies(
+    accuracies: TicketMetadata['accuracies'],
+    measured: Readonly<Record<string, Measurement>> = {},
+  ): void {
+    const { accuracies: former, measured: formerly = {} } = this.#metadata
+    // What was said of a former accuracy is not true of the new one.
+    const kept = Object.entries(formerly).filter(([name]) => !(name in accuracies))
+    this.#metadata = {
+      ...this.#metadata,
+      accuracies: { ...former, ...accuracies },
+      measured: { ...Object.fromEntries(kept), ...measured },
+    }
+  }
+
+  /** For reports. */
+  async identity(): Promise<ModelIdentity> {
+    const { arch, width, remainingRatio } = this.metadata
+    const hash = ticketHash(await this.data())
+    return { kind: 'ticket', ...(this.#file && { file: this.#file }), hash, arch, width, remainingRatio }
   }
 
   /**
@@ -97,6 +125,7 @@ export class Ticket extends NetworkClassifier {
    */
   async save(path: string): Promise<void> {
     await writeTicket(path, await this.data())
+    this.#file = path
   }
 
   /** The same ticket on tensors of its own. */
@@ -121,14 +150,14 @@ export async function loadTicket(
   return fromData(await readTicket(path), resolveDevice(device, threads), path)
 }
 
-function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket {
+function fromData(data: TicketData, device: Device, file?: string): Ticket {
   const { metadata, masks, runningMean, runningVar, weights } = data
   const { mean, std } = metadata.normalisation
   const network = models.create(metadata.arch, { ...metadata, mean, std, device })
   checkArchitecture(
     data,
     { layers: network.convolutions.map(l => l.spec), batchNorms: network.batchNorms.map(l => l.spec) },
-    file,
+    file ?? 'The ticket',
   )
   network.drawWeights(metadata.init, metadata.weightSeed)
   for (const layer of network.convolutions) {
@@ -149,7 +178,7 @@ function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket
       Float32Array.from(runningVar.get(layer.spec.name)!),
     )
   }
-  return new Ticket(network, metadata, { trained: weights !== undefined })
+  return new Ticket(network, metadata, { trained: weights !== undefined, file })
 }
 
 const elements = (shape: readonly number[]) => shape.reduce((product, d) => product * d, 1)
