@@ -1,7 +1,8 @@
 // What the training commands share: their options as the library takes them, and the run folder.
 import { join } from 'node:path'
 import type { InnerAttack } from '../attacks/inner-attack.ts'
-import type { Dataset } from '../data/dataset.ts'
+import { type Dataset, usualEps } from '../data/dataset.ts'
+import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
 import { makeFolder, makeNumberedFolder } from '../files/run-folder.ts'
@@ -13,7 +14,7 @@ import type { Session } from './run-command.ts'
 
 /** The usual L∞ radius of attacks on a data set. */
 export function defaultEps(dataset: string): number {
-  return dataset.endsWith('mnist') ? 0.1 : 8 / 255
+  return usualEps(datasets.info(dataset))
 }
 
 /**
