@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { addTransferOptions, type TransferOptions } from '../attack-options.ts'
 import { formatCount, formatPercent, formatTable } from '../format.ts'
-import { makeAttack } from '../make-attack.ts'
+import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
@@ -20,7 +20,7 @@ export function transferCommand(context: Context): Command {
       '\nExample:\n  $ rst transfer --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --eps 8/255 --limit 1000',
     )
   for (const add of [addTransferOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<TransferOptions>(context, transfer))
+  return command.action(runCommand<TransferOptions>(context, transfer, checkAttackFlags))
 }
 
 async function transfer(options: TransferOptions, session: Session): Promise<void> {
