@@ -4,7 +4,7 @@ import type { Command, Option } from 'commander'
 import { parse } from 'yaml'
 import { ConfigError } from '../errors.ts'
 import { didYouMean } from '../nearest-name.ts'
-import { optionName } from './values.ts'
+import { flagOf, optionName } from './values.ts'
 
 /**
  * Sets the options of `command` that the command line left open to the values of `file`, as if they had been
@@ -21,9 +21,9 @@ export async function applyConfigFile(command: Command, file: string): Promise<v
   for (const [key, value] of Object.entries(values)) {
     const option = known.get(optionName(key))
     if (option === undefined) {
-      const names = [...known.keys()].map(toKebabCase)
+      const names = [...known.keys()].map(kebabCase)
       throw new ConfigError(
-        `${file}: unknown option ${key}${didYouMean(toKebabCase(key), names) || ` (known: ${names.join(', ')}).`}`,
+        `${file}: unknown option ${key}${didYouMean(kebabCase(key), names) || ` (known: ${names.join(', ')}).`}`,
         optionName(key),
       )
     }
@@ -74,6 +74,4 @@ function valueFor(option: Option, value: unknown, key: string, file: string): un
   }
 }
 
-function toKebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-}
+const kebabCase = (name: string) => flagOf(name).slice(2)

@@ -24,10 +24,15 @@ export interface Session {
   seconds: () => number
 }
 
-/** A commander action that reads --config, then runs `body` until it ends or Ctrl-C stops it. */
+/**
+ * A commander action that reads --config, then runs `body` until it ends or Ctrl-C stops it.
+ * @param check refuses options that do not go together, before anything is read; `given` names those that the command
+ * line or --config sets
+ */
 export function runCommand<Options extends OutputOptions>(
   context: Context,
   body: (options: Options, session: Session, argument: string | undefined) => Promise<void>,
+  check?: (options: Options, given: ReadonlySet<string>) => void,
 ) {
   return async (...args: unknown[]): Promise<void> => {
     const command = args.at(-1) as Command
@@ -39,6 +44,7 @@ export function runCommand<Options extends OutputOptions>(
     const options = command.opts<Options>()
     const terminal = new Terminal(io, options)
     context.terminal = terminal
+    check?.(options, givenOptions(command))
 
     const controller = new AbortController()
     const stopListening = io.onInterrupt(() => {
@@ -61,4 +67,16 @@ export function runCommand<Options extends OutputOptions>(
       stopListening()
     }
   }
+}
+
+function givenOptions(command: Command): Set<string> {
+  const names = command.options.map(option => option.attributeName())
+  return new Set(
+    names.filter(
+      name =>
+        ['cli', 'config'].includes(command.getOptionValueSource(name) ?? '') &&
+        // As a flag is that was not given.
+        command.getOptionValue(name) !== false,
+    ),
+  )
 }

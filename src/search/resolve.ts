@@ -1,7 +1,7 @@
 // Defaults and checks of the training options.
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import { pgd } from '../attacks/pgd.ts'
-import type { Dataset, Split } from '../data/dataset.ts'
+import { type Dataset, type Split, usualEps } from '../data/dataset.ts'
 import { holdOut, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
 import * as models from '../models/index.ts'
@@ -55,8 +55,7 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
       'attackBatchNorm',
     )
   }
-  const inner =
-    options.inner === undefined ? pgd({ eps: 8 / 255, stepSize: 2 / 255, steps: 7 }) : options.inner
+  const inner = options.inner === undefined ? pgd({ eps: usualEps(data.info), steps: 7 }) : options.inner
   const available = limit === undefined ? data.train : await subset(data.train, limit, seed)
   return {
     arch: models.canonicalName(options.arch),

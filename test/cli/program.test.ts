@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -99,23 +100,50 @@ describe('rst data', () => {
     ])
   })
 
-  it('verifies a folder and tells what it holds', async () => {
+  it('verifies a folder, naming the file at fault', async () => {
     const ran = await rst(['data', 'verify', join(data, 'cifar'), '--json'])
-    expect(jsonOf(ran)).toMatchObject({ dataset: 'cifar10', train: { images: 20 }, test: { images: 4 } })
-    expect(jsonOf(await rst(['data', 'verify', join(data, 'idx'), '--json'])).dataset).toBe('mnist')
-    const named = await rst(['data', 'verify', join(data, 'idx'), '--dataset', 'fashion-mnist'])
-    expect(named.stdout).toContain('holds fashion-mnist; every file is sound')
+    expect(ran.code).toBe(1)
+    expect(jsonOf(ran).error.message).toContain('data_batch_1.bin is cut short: it has 4 images')
+    expect((await rst(['data', 'verify', join(data, 'idx')])).stderr).toContain('of the official 60000')
     await mkdir(join(folder, 'empty'))
+    expect((await rst(['data', 'verify', join(folder, 'empty')])).stderr).toContain('empty is empty.')
+    await writeFile(join(folder, 'empty', 'notes'), '')
     expect((await rst(['data', 'verify', join(folder, 'empty')])).stderr).toContain(
       'holds no data set that rst reads',
     )
+  })
+
+  it('asks which of several data sets to verify', async () => {
+    const ran = await rst(['data', 'verify', data])
+    expect(ran).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds cifar10 and mnist and fashion-mnist: choose one of them'),
+    })
+  })
+
+  const debian = '/usr/share/datasets/fashion-mnist'
+  if (!existsSync(debian)) console.warn(`skipped: ${debian} is not there`)
+  it.skipIf(!existsSync(debian))('tells what a sound folder holds, and what was compared', async () => {
+    const { code, stdout } = await rst(['data', 'verify', debian])
+    expect(code).toBe(0)
+    expect(stdout).toContain('holds fashion-mnist; every file is sound.')
+    expect(stdout).toContain('train: 60,000 images, 6000 to 6000 a class')
+    expect(stdout).toContain('training pixels: mean 0.2860, standard deviation 0.3530')
+    expect(jsonOf(await rst(['data', 'verify', debian, '--json']))).toMatchObject({
+      dataset: 'fashion-mnist',
+      test: { images: 10_000 },
+    })
+  })
+
+  it('has no fetch, since it downloads nothing', async () => {
+    expect((await rst(['data', 'fetch', 'cifar10'])).code).toBe(2)
   })
 
   it.each([
     ['cifar10', 'https://www.cs.toronto.edu/~kriz/cifar.html'],
     ['fashion-mnist', 'apt-get install dataset-fashion-mnist'],
   ])('tells how to get %s', async (name, source) => {
-    const ran = await rst(['data', 'fetch', name])
+    const ran = await rst(['data', 'where', name])
     expect(ran.code).toBe(0)
     expect(ran.stdout).toContain(source)
     expect(ran.stdout).toContain('rst downloads nothing by itself')
@@ -126,7 +154,7 @@ describe('rst doctor', () => {
   it('shows what rst runs on', async () => {
     const ran = await rst(['doctor'])
     expect(ran.stdout).toMatch(/memory +8\.0 GiB/)
-    expect(ran.stdout).toContain('not found; see rst data fetch mnist')
+    expect(ran.stdout).toContain('not found; see rst data where mnist')
     expect(jsonOf(await rst(['doctor', '--json']))).toMatchObject({
       device: 'CPU, AVX2, 2 threads',
       datasets: [{ name: 'mnist', dir: null }, {}],

@@ -38,7 +38,7 @@ async function doctor(options: LayersOptions, { terminal, loadLibrary }: Session
       'sparse kernels',
       `below ${formatPercent(winograd)} non-zero weights where Winograd applies, else below ${formatPercent(direct)}; the same on every machine, so that all give the same bits`,
     ],
-    ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data fetch ${name}`]),
+    ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data where ${name}`]),
   ]
   const width = Math.max(...rows.map(([label]) => label.length))
   terminal.result(
