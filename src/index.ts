@@ -6,6 +6,7 @@ export type {
   AttackSettings,
   PartReport,
   Passes,
+  Targets,
   Warning,
 } from './attacks/attack.ts'
 export type { BatchOutcome } from './attacks/batches.ts'

@@ -72,13 +72,13 @@ export function ascentAttack(name: string, options: AscentOptions, gradientOf: S
     passes: (_, tickets) => passesOf(tickets),
     run(tickets, images, labels, options = {}) {
       const [model] = tickets
-      const device = (model as { device?: Device }).device ?? Device.default
       return attackBatches(
         model,
         images,
         labels,
         options,
         async (batch, { signal, onShare }) => {
+          const device = (model as { device?: Device }).device ?? Device.default
           const { count, seed } = batch
           const imageSize = batch.images.length / count
           using natural = tensor(batch.images, [count, ...model.inputShape], { device })
