@@ -17,7 +17,7 @@ export type { Journal } from './attacks/journal.ts'
 export type { Norm, ThreatModel } from './attacks/threat-model.ts'
 export type { Dataset, DatasetInfo, Split, SplitPart } from './data/dataset.ts'
 export { datasets } from './data/datasets.ts'
-export { type DoctorReport, doctor, type MaskedArchitecture } from './doctor.ts'
+export { type DoctorOptions, type DoctorReport, doctor, type MaskedArchitecture } from './doctor.ts'
 export * from './errors.ts'
 export {
   type AttackReport,

@@ -21,6 +21,8 @@ export interface Context {
   loadLibrary: () => Promise<Library>
   /** Set once a command runs; errors are printed on it. */
   terminal: Terminal
+  /** Whether a command ended without what it was for, and said so itself. */
+  failed?: boolean
 }
 
 /** What a command runs with. */
@@ -29,6 +31,8 @@ export interface Session {
   loadLibrary: () => Promise<Library>
   /** Fires on Ctrl-C, and on the signals by which systems end processes. */
   signal: AbortSignal
+  /** Ends the command, once it is through, as failed, where its result tells why. */
+  fail: () => void
   /** Seconds since the command began. */
   seconds: () => number
 }
@@ -75,7 +79,15 @@ export function runCommand<Options extends OutputOptions>(
       const seconds = () => (io.now() - started) / 1000
       await body(
         options,
-        { terminal, loadLibrary: context.loadLibrary, signal: controller.signal, seconds },
+        {
+          terminal,
+          loadLibrary: context.loadLibrary,
+          signal: controller.signal,
+          fail: () => {
+            context.failed = true
+          },
+          seconds,
+        },
         argument,
       )
     } finally {

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { jsonOf, rst } from './run-rst.ts'
@@ -60,15 +61,81 @@ describe('--config', () => {
     ['eps: 8', 'did you mean 8/255?'],
     ['ratio: [0.1, {}]', 'must be a text or a number'],
     ['ratio: true', 'must be a text or a number'],
+    ['ratio:', 'must be a text or a number but is null'],
+    ['ratio: []', 'must be a text or a number but is an array of 0'],
+    ['out: [a, b]', 'out must be one value, not a list, but is'],
     ['augment: maybe', 'augment must be true or false but is "maybe"'],
     ['- a list', 'must hold options'],
-    ['a: b: c', 'neither YAML nor JSON'],
-    ['lr: 1\nlr: 2', 'neither YAML nor JSON'],
+    ['a: b: c', 'cannot be read as YAML or JSON'],
+    ['lr: 1\nlr: 2', 'cannot be read as YAML or JSON'],
   ])('refuses %j', async (text, message) => {
     const ran = await withConfig(text)
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain(join(folder, 'config.yaml'))
     expect(ran.stderr).toContain(message)
+  })
+
+  it.each<[string, string, string]>([
+    ['a cycle', 'lr: &x [*x]', 'an alias stands within what it stands for'],
+    ['a cycle at the top', '&x {lr: *x}', 'an alias stands within what it stands for'],
+    ['an alias of nothing', 'lr: *x', 'Unresolved alias'],
+    [
+      'aliases that grow without end',
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefghi'].map((c, i) => `${c}: &${c} [${`*${'abcdefgh'[i]},`.repeat(9)}]`).join('\n')}`,
+      'Excessive alias count',
+    ],
+    ['deep brackets', '['.repeat(20_000), 'deeper than 64 levels'],
+    ['deep JSON', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'deeper than 64 levels'],
+    ['depth behind an odd quote', `# "\n${'['.repeat(20_000)}`, 'deeper than 64 levels'],
+    ['deep dashes', '- '.repeat(20_000), 'deeper than 64 levels'],
+    ['deep question marks', '? '.repeat(20_000), 'deeper than 64 levels'],
+    [
+      'deep indentation',
+      Array.from({ length: 400 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
+      'deeper than 64 levels',
+    ],
+    ['colons in a row', 'a: '.repeat(20_000), 'Nested mappings are not allowed'],
+    ['a tag', 'lr: !!js/function "x"', 'Unresolved tag'],
+    ['two documents', 'lr: 1\n---\nlr: 2', 'multiple documents'],
+    ['a key twice, deep', 'lr: {a: {b: 1, b: 2}}', 'the key b is given twice, again at line 1, column 16'],
+    ['a list as a key', '? [lr]\n: 1', 'a key is a list or a mapping'],
+    ['a special key', '__proto__: 1', 'unknown option __proto__'],
+    ['an inherited key', 'constructor: 1', 'unknown option constructor'],
+    ['a text', 'hello', 'must hold options'],
+    ['a number', '5', 'must hold options'],
+    ['binary content', '\0\x01\x02', 'config.yaml'],
+    ['too much', `# ${'x'.repeat(1 << 20)}`, 'more than the 262144 that such a file may have'],
+  ])('refuses %s', async (_, text, message) => {
+    const ran = await withConfig(text)
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(join(folder, 'config.yaml'))
+    expect(ran.stderr).toContain(message)
+    expect(ran.stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  it.each<[string, (file: string) => unknown, string]>([
+    ['a folder', file => mkdir(file), 'it is a folder'],
+    ['a pipe', file => execFileSync('mkfifo', [file]), 'no regular file but a pipe'],
+    ['a device', file => symlink('/dev/zero', file), 'no regular file but a pipe, socket or device'],
+    [
+      'what is not UTF-8',
+      file => writeFile(file, Buffer.of(0x61, 0xff, 0xfe)),
+      'not valid for encoding utf-8',
+    ],
+  ])('refuses %s', async (_, make, message) => {
+    const file = join(folder, 'config.yaml')
+    await make(file)
+    const ran = await rst(['search', '--config', file])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(message)
+  })
+
+  it('may be empty', async () => {
+    for (const text of ['', '# nothing', 'null', '{}']) {
+      const file = join(folder, 'config.yaml')
+      await writeFile(file, text)
+      expect((await rst(['data', 'list', '--config', file])).code).toBe(0)
+    }
   })
 
   it('refuses a file that is missing', async () => {
