@@ -27,7 +27,7 @@ export interface RunOptions {
   first?: number
   /** The other seeds, where they are not given. Default 0. */
   seed?: number
-  /** Of the subset. Default: `seed`. */
+  /** Of the subset that `limit` chooses. Default: `seed`. */
   dataSeed?: number
   /** Of all that attacks, and simulations of a switch, draw. Default: `seed`. */
   attackSeed?: number
@@ -150,8 +150,7 @@ export class Runner {
         'runDir',
       )
     }
-    const { limit, first, seed = 0, dataSeed = seed } = options
-    const images = await TestImages.open(models[0], split, { limit, first, dataSeed })
+    const images = await TestImages.open(models[0], split, options)
     const stored = runDir === undefined ? undefined : await EvaluationState.find(runDir, resume)
     const batchSize = await chooseBatchSize(models[0], options.batchSize ?? stored?.batchSize)
     return new Runner(models, images, batchSize, stored, options)

@@ -11,7 +11,8 @@ import type { DataProvenance } from './provenance.ts'
 export interface ImageChoice {
   readonly limit?: number
   readonly first?: number
-  readonly dataSeed: number
+  readonly seed?: number
+  readonly dataSeed?: number
 }
 
 /** The images of an evaluation. */
@@ -35,13 +36,13 @@ export class TestImages {
   }
 
   /**
-   * @throws ConfigError where the split is none, or not of images and labels that the model takes, or where both `limit`
-   * and `first` are given
+   * @throws ConfigError where the split is none, or not of images and labels that the model takes, or where `limit`,
+   * `first` and `dataSeed` do not go together
    */
   static async open(
     { inputShape, numClasses }: Classifier,
     split: Split,
-    { limit, first, dataSeed }: ImageChoice,
+    { limit, first, seed = 0, dataSeed }: ImageChoice,
   ): Promise<TestImages> {
     checkSplit(split, { shape: inputShape, classes: numClasses })
     if (limit !== undefined && first !== undefined) {
@@ -50,8 +51,14 @@ export class TestImages {
         'first',
       )
     }
+    if (dataSeed !== undefined && limit === undefined) {
+      throw new ConfigError(
+        'dataSeed is of the subset of limit, and there is none: leave it out.',
+        'dataSeed',
+      )
+    }
     if (first !== undefined) return new TestImages(await firstImages(split, first))
-    return new TestImages(limit === undefined ? split : await subset(split, limit, dataSeed))
+    return new TestImages(limit === undefined ? split : await subset(split, limit, dataSeed ?? seed))
   }
 
   /** For reports. */

@@ -1,4 +1,7 @@
 // What a ticket is made of, in memory.
+import type { AttackSettings } from '../attacks/attack.ts'
+import type { Norm } from '../attacks/threat-model.ts'
+import type { SplitPart } from '../data/dataset.ts'
 import type { Initialisation } from '../nn/initialisation.ts'
 import type { Pattern } from '../nn/pattern.ts'
 
@@ -45,10 +48,22 @@ export interface TicketMetadata {
 export interface Measurement {
   /** 95 % interval. */
   readonly interval: readonly [low: number, high: number]
-  /** Of these images. */
-  readonly data: Readonly<Record<string, Json>>
-  /** Under this attack; none for natural images. */
-  readonly attack?: Readonly<Record<string, Json>>
+  /** The images, as evaluations name them. */
+  readonly data: {
+    readonly name: string | null
+    readonly images: number
+    readonly of?: number
+    readonly which: 'all' | 'part' | SplitPart['which']
+    readonly fingerprint: string
+  }
+  /** None for natural images. */
+  readonly attack?: {
+    readonly name: string
+    readonly norm: Norm
+    readonly eps: number
+    readonly settings: AttackSettings
+    readonly seed: number
+  }
   readonly device: string
   readonly version: string
 }

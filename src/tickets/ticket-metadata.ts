@@ -34,9 +34,35 @@ const isNumbers = (value: unknown): value is number[] => Array.isArray(value) &&
 function isMeasurement(value: unknown): boolean {
   if (!isObject(value)) return false
   const { interval, data, attack, device, version } = value
-  const isInterval = isNumbers(interval) && interval.length === 2
-  const isAttack = attack === undefined || isObject(attack)
-  return isInterval && isObject(data) && isAttack && typeof device === 'string' && typeof version === 'string'
+  return (
+    isNumbers(interval) &&
+    interval.length === 2 &&
+    isObject(data) &&
+    areImages(data) &&
+    (attack === undefined || (isObject(attack) && isAttack(attack))) &&
+    isText(device) &&
+    isText(version)
+  )
+}
+
+const isText = (value: unknown) => typeof value === 'string'
+
+function areImages({ name, images, of, which, fingerprint }: Record<string, unknown>): boolean {
+  const ways = ['subsetSeed', 'first', 'heldOutSeed', 'restSeed']
+  const isWay = isObject(which) && Object.entries(which).every(([way, n]) => ways.includes(way) && isSeed(n))
+  return (
+    (name === null || isText(name)) &&
+    isSize(images) &&
+    (of === undefined || isSize(of)) &&
+    (which === 'all' || which === 'part' || (isWay && Object.keys(which).length === 1)) &&
+    isText(fingerprint)
+  )
+}
+
+function isAttack({ name, norm, eps, settings, seed }: Record<string, unknown>): boolean {
+  // An unlimited radius is null in JSON.
+  const isRadius = eps === null || (isNumber(eps) && eps >= 0)
+  return isText(name) && (norm === 'linf' || norm === 'l2') && isRadius && isObject(settings) && isSeed(seed)
 }
 
 const fields: Record<keyof TicketMetadata, Field> = {

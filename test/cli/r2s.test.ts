@@ -36,8 +36,10 @@ describe('rst transfer', () => {
     })
     expect(ran.stdout).toMatch(/accuracy of +ticket +other\nnatural +75\.0 % +75\.0 %\n/)
     expect(ran.stdout).toMatch(/attack on ticket +25\.0 % +50\.0 %\nattack on other +50\.0 % +25\.0 %\n/)
-    expect(ran.stdout).toContain('mean of the matrix 37.5 %')
-    expect(ran.stdout).toContain('on 20 test images; the attack moved all images')
+    expect(ran.stdout).toContain('mean of the matrix 37.5 % (35.0–40.0)')
+    expect(ran.stdout).toContain(
+      'on 20 of 10,000 images of mnist test (subset of seed 0); the attack moved all images',
+    )
     expect(ran.stderr).toContain('warning: a weak attack')
   })
 
@@ -76,9 +78,13 @@ describe('rst r2s', () => {
       simulate: undefined,
     })
     expect(ran.stdout).toMatch(/expected accuracy +natural +robust +worst ticket +all tickets\n/)
-    expect(ran.stdout).toMatch(/switch of 2 +75\.0 % +37\.5 % +25\.0 % +12\.5 %\n/)
+    expect(ran.stdout).toMatch(
+      /switch of 2 +75\.0 % \(70\.0–80\.0\) +37\.5 % \(32\.5–42\.5\) +25\.0 % \(20\.0–30\.0\) +12\.5 % \(7\.5–17\.5\)\n/,
+    )
     expect(ran.stdout).toMatch(/attack on ticket +37\.5 % +37\.5 %\nattack on other +37\.5 % +37\.5 %\n/)
-    expect(ran.stdout).toMatch(/random: pgd \(L∞ 0\.1\) on 20 test images; .*official rule\)\n$/)
+    expect(ran.stdout).toMatch(
+      /random: pgd \(L∞ 0\.1\) on 20 of 10,000 images of mnist test .*official rule\)\nticket abcdef/,
+    )
   })
 
   it.each(['eot', 'ensemble-logits', 'ensemble-probs', 'arc'])('attacks all tickets by %s', async name => {
