@@ -108,6 +108,11 @@ void CachingAllocator::release_cached() noexcept {
   release_cached_locked();
 }
 
+void CachingAllocator::reset_peak() noexcept {
+  std::lock_guard lock(mutex_);
+  stats_.peak = stats_.in_use;
+}
+
 MemoryStats CachingAllocator::stats() const {
   std::lock_guard lock(mutex_);
   return stats_;

@@ -37,6 +37,7 @@ class CachingAllocator {
   Block allocate(int64_t bytes, uint64_t content = 0);
   void release(Block block) noexcept;
   void release_cached() noexcept;
+  void reset_peak() noexcept;
   MemoryStats stats() const;
 
  private:

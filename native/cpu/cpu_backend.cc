@@ -41,6 +41,13 @@ MemoryStats CpuBackend::memory() const {
   return allocator_.stats();
 }
 
+void CpuBackend::release_cached() {
+  allocator_.release_cached();
+}
+void CpuBackend::reset_peak() {
+  allocator_.reset_peak();
+}
+
 std::string CpuBackend::simd_target() const {
   // The lowest set bit of the supported targets is the best one.
   const auto supported = hwy::SupportedTargets();

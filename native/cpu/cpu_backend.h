@@ -26,6 +26,8 @@ class CpuBackend final : public Backend {
 
   std::shared_ptr<Storage> new_storage() override;
   MemoryStats memory() const override;
+  void release_cached() override;
+  void reset_peak() override;
   std::string description() const override;
   std::string simd_target() const override;
   ConvCostModel conv_cost_model() const override;

@@ -36,6 +36,10 @@ class Backend : public ConvOps,
   // Any thread may call these.
   virtual std::shared_ptr<Storage> new_storage() = 0;
   virtual MemoryStats memory() const = 0;
+  // Gives memory kept for reuse back to the system.
+  virtual void release_cached() = 0;
+  // The peak counts from here on.
+  virtual void reset_peak() = 0;
   virtual std::string description() const = 0;
   // The instruction set that kernels use.
   virtual std::string simd_target() const = 0;
