@@ -77,7 +77,7 @@ export async function randomTicket(options: SearchOptions): Promise<Ticket> {
   const training = await resolveTraining(options)
   const metadata = ticketMetadata(options, training)
   const network = await searchedNetwork(training, metadata, options)
-  const source = new ImageSource(training)
+  const source = await ImageSource.open(training)
   network.updateMasks(metadata.remainingRatio)
   network.mode = 'train'
   const { size } = training.images

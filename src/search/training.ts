@@ -62,7 +62,7 @@ export async function train(
     correctSum: 0,
     imageCount: 0,
   }
-  const source = new ImageSource(training)
+  const source = await ImageSource.open(training)
   let meter: ProgressMeter
   let order: Uint32Array = new Uint32Array(0)
   let unread: Promise<StepResult> | null = null

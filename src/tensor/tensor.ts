@@ -56,7 +56,8 @@ export class Tensor<D extends DType = 'f32'> {
    * @throws the error of the op that failed on the way to it; OutOfMemoryError where JavaScript cannot hold so many
    */
   async data(): Promise<TypedArrayOf<D>> {
-    const buffer = await addon().read(this.device.handle, this.handle)
+    const { handle } = this
+    const buffer = await addon().read(this.device.handle, handle)
     return elementsOver(buffer, this.dtype)
   }
 
