@@ -1,4 +1,5 @@
 // The public interface of rst-native.
+/// <reference lib="esnext.disposable" preserve="true" />
 import './dispose-symbol.ts'
 
 export type {

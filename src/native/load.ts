@@ -26,14 +26,14 @@ export function loadAddon(): unknown {
 
 /** What an error of the loader means for the user. */
 export function explained(cause: unknown): string {
-  const { message, code } = (cause ?? {}) as { message?: string; code?: string }
+  const { message, code, resource } = (cause ?? {}) as { message?: string; code?: string; resource?: string }
   const reason = String(message ?? cause).split('\n')[0]
   const start = 'The native addon of rst-native could not be loaded'
   if (code === 'ERR_DLOPEN_DISABLED') {
     return `${start} because Node does not allow addons here: start it without --no-addons, and under the permission model with --allow-addons.`
   }
   if (code === 'ERR_ACCESS_DENIED') {
-    return `${start} because Node's permission model keeps it from reading it: add ${quoted(`--allow-fs-read=${packageRoot}`)} and --allow-addons.`
+    return `${start} because Node's permission model forbids to read ${resource ?? 'a file'}: add ${quoted(`--allow-fs-read=${resource ?? packageRoot}`)} to what it allows (rst-native also needs --allow-addons, and to read ${quoted(packageRoot)}).`
   }
   if (code?.startsWith('ERR_MANIFEST')) {
     return `${start} because the policy file that Node was started with forbids it (${reason}): add the files of ${quoted(packageRoot)} and of node-gyp-build to the policy.`
