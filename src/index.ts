@@ -1,4 +1,7 @@
 // The public interface of rst-native.
+/// <reference lib="esnext.disposable" preserve="true" />
+import './dispose-symbol.ts'
+
 export type {
   Attack,
   AttackResult,
@@ -65,6 +68,7 @@ export * as ops from './tensor/ops/index.ts'
 export { scope } from './tensor/scope.ts'
 export { grad } from './tensor/tape.ts'
 export { type DType, Tensor, tensor } from './tensor/tensor.ts'
+export { upload } from './tensor/upload.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './tickets/accounting.ts'
 export { loadTicket, type Prediction, type Ticket } from './tickets/ticket.ts'
 export type { Measurement, TicketMetadata } from './tickets/ticket-data.ts'
