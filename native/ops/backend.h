@@ -1,6 +1,10 @@
 // THE op contract. A backend implements every family on tensors whose storage it made. All calls come from
 // the one worker of its device's stream, after shapes have been checked: outputs are fresh storages of their
 // final shape, and an op may only change an input where its family's header says so.
+//
+// No call has empty outputs only, unless it changes an input. A mutated or unshared input (op_table.h) is
+// never the same storage as another input. An op allocates, converts and checks before it changes an input,
+// and sets Storage::changed when it begins to: one that throws earlier leaves its inputs as they were.
 #pragma once
 
 #include <memory>
