@@ -1,14 +1,14 @@
 // Accuracy of a model, natural and under attack, where each adversarial image is verified before it counts.
 import { performance } from 'node:perf_hooks'
 import { type Attack, type AttackSettings, type PartReport, passesOf } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { callback } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { attacksKind } from './attack-kinds.ts'
 import { EvaluationMeter } from './meter.ts'
 import { type RunnableAttack, Runner, type RunOptions, runRows } from './runner.ts'
-import { attacksKind, checkClassifier } from './subjects.ts'
 import { type Effort, Tally } from './tally.ts'
 
 export interface EvaluateOptions extends RunOptions {

@@ -9,7 +9,7 @@ import {
 } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
-import { attackKind } from '../evaluation/subjects.ts'
+import { attackKind } from '../evaluation/attack-kinds.ts'
 import type { Kind } from '../inputs/kinds.ts'
 
 /** The passes are those through all tickets. */
