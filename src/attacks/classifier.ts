@@ -19,33 +19,28 @@ export interface Classifier {
 
 /**
  * @param option named in errors
- * @throws ConfigError for a model that says of itself what no classifier can be
+ * @throws ConfigError
  */
 export function checkClassifier(model: unknown, option = 'model'): asserts model is Classifier {
   const wrong = (message: string) => new ConfigError(message, option)
-  if ((typeof model !== 'object' && typeof model !== 'function') || model === null) {
+  if (typeof model !== 'object' || model === null || typeof (model as Classifier).logits !== 'function') {
     throw wrong(
-      `Expected a classifier { numClasses, inputShape, logits } for ${option} but received ${describeValue(model)}.`,
+      `Expected a model { numClasses, inputShape, logits(x) }, as loadTicket gives, for ${option} but received ${describeValue(model)}.`,
     )
   }
-  const { numClasses, inputShape, logits } = model as Partial<Record<keyof Classifier, unknown>>
-  if (typeof logits !== 'function') {
-    throw wrong(`Expected a function for ${option}.logits but received ${describeValue(logits)}.`)
-  }
-  if (!Number.isSafeInteger(numClasses) || (numClasses as number) < 1) {
+  const { numClasses, inputShape } = model as Classifier
+  if (!Number.isSafeInteger(numClasses) || numClasses < 2) {
     throw wrong(
-      `Expected a whole number of at least 2 for ${option}.numClasses but received ${describeValue(numClasses)}.`,
+      `Expected a model of at least 2 classes but ${option}.numClasses is ${describeValue(numClasses)}: with one class every answer is right.`,
     )
   }
-  if (numClasses === 1) {
+  const isShape =
+    Array.isArray(inputShape) &&
+    inputShape.length === 3 &&
+    inputShape.every(d => Number.isSafeInteger(d) && d > 0)
+  if (!isShape) {
     throw wrong(
-      `Expected a model of at least 2 classes but it has ${numClasses}: with one class every answer is right.`,
-    )
-  }
-  const sizes = Array.isArray(inputShape) ? inputShape : []
-  if (sizes.length !== 3 || !sizes.every(size => Number.isSafeInteger(size) && size >= 1)) {
-    throw wrong(
-      `Expected [channels, height, width], whole numbers of at least 1, for ${option}.inputShape but received ${Array.isArray(inputShape) ? `[${inputShape.join(', ')}]` : describeValue(inputShape)}.`,
+      `Expected [channels, height, width] for ${option}.inputShape but it is ${Array.isArray(inputShape) ? `[${inputShape.join(', ')}]` : describeValue(inputShape)}.`,
     )
   }
 }

@@ -6,9 +6,9 @@ import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { callback } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import { attacksKind } from './attack-kinds.ts'
 import { EvaluationMeter } from './meter.ts'
 import { type RunnableAttack, Runner, type RunOptions, runRows } from './runner.ts'
+import { attacksKind } from './subjects.ts'
 import { type Effort, Tally } from './tally.ts'
 
 export interface EvaluateOptions extends RunOptions {
