@@ -21,6 +21,8 @@ const format = 'rst-evaluation-state/2'
 /** Longest file name that every system takes, less its ending. */
 const longestName = 200
 
+export const stateFolder = (runDir: string) => join(runDir, 'evaluation-state')
+
 /** What an interrupted evaluation wrote down of itself. */
 export interface StoredConfig {
   readonly batchSize: number
@@ -52,7 +54,7 @@ export class EvaluationState implements Journal {
    * what it wrote down is damaged
    */
   static async find(runDir: string, resume: boolean): Promise<StoredConfig | undefined> {
-    const folder = join(runDir, 'evaluation-state')
+    const folder = stateFolder(runDir)
     const file = join(folder, 'config.json')
     const stored = await readIfThere(
       file,
@@ -86,7 +88,7 @@ export class EvaluationState implements Journal {
     stored: StoredConfig | undefined,
     options: StateOptions,
   ): Promise<EvaluationState> {
-    const folder = join(runDir, 'evaluation-state')
+    const folder = stateFolder(runDir)
     const text = JSON.stringify({ format, ...config }, null, 2)
     if (stored !== undefined) checkSameConfig(stored, JSON.parse(text), folder)
     else {
