@@ -28,6 +28,14 @@ export interface MaskedArchitecture {
   pattern?: Pattern
 }
 
+export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
+  arch: required(text),
+  width: number(0, 64, { above: true }),
+  dataset: text,
+  remainingRatio: required(number(0, 1, { above: true })),
+  pattern: oneOf(patterns),
+}
+
 export interface DoctorReport {
   readonly version: string
   readonly node: string
@@ -60,13 +68,6 @@ export const doctorRows: OptionRows<DoctorOptions> = {
     'the path of a ticket or an object { arch, remainingRatio }',
     value => path.accepts(value) || (typeof value === 'object' && value !== null && !Array.isArray(value)),
   ),
-}
-export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
-  arch: required(text),
-  width: number(0, 64, { above: true }),
-  dataset: text,
-  remainingRatio: required(number(0, 1, { above: true })),
-  pattern: oneOf(patterns),
 }
 
 /**
@@ -117,6 +118,7 @@ async function layersOfNetwork(source: string | MaskedArchitecture, device: Devi
     using ticket = await loadTicket(source, { device })
     return await layerKernels(ticket.network)
   }
+  checkOptions('layersOf', source, maskedArchitectureRows)
   const { arch, width = 1, dataset = 'cifar10', remainingRatio, pattern = 'element' } = source
   const network = models.create(arch, networkOptions({ info: datasets.info(dataset) }, width, device))
   try {

@@ -9,7 +9,6 @@ import {
 } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
-
 import { attackKind } from '../evaluation/subjects.ts'
 import { type Kind, required } from '../inputs/kinds.ts'
 import { checkOption } from '../inputs/options.ts'
