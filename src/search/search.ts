@@ -77,26 +77,39 @@ export async function randomTicket(options: SearchOptions): Promise<Ticket> {
   const training = await resolveTraining(options)
   const metadata = ticketMetadata(options, training)
   const network = await searchedNetwork(training, metadata, options)
-  const source = new ImageSource(training)
-  network.updateMasks(metadata.remainingRatio)
-  network.mode = 'train'
-  const { size } = training.images
-  for (let i = 0; i < calibrationBatches; i++) {
-    const indices = Array.from(
-      { length: Math.min(training.batchSize, size) },
-      (_, j) => (i * training.batchSize + j) % size,
-    )
-    const batch = source.batch(indices, 0)
-    scope(() => void network.logits(batch.images))
-    batch.dispose()
-    await training.device.synchronize()
+  try {
+    network.updateMasks(metadata.remainingRatio)
+    await calibrate(network, training)
+    const trained = options.from !== undefined
+    return new Ticket(network, { ...metadata, recipe: { search: 'none' } }, { trained })
+  } catch (error) {
+    network.dispose()
+    throw error
   }
-  source.dispose()
-  return new Ticket(
-    network,
-    { ...metadata, recipe: { search: 'none' } },
-    { trained: options.from !== undefined },
-  )
+}
+
+/** Settles the running statistics on training images. */
+async function calibrate(network: Network, training: ResolvedTraining): Promise<void> {
+  const source = new ImageSource(training)
+  try {
+    network.mode = 'train'
+    const { size } = training.images
+    for (let i = 0; i < calibrationBatches; i++) {
+      const indices = Array.from(
+        { length: Math.min(training.batchSize, size) },
+        (_, j) => (i * training.batchSize + j) % size,
+      )
+      const batch = source.batch(indices, 0)
+      try {
+        scope(() => void network.logits(batch.images))
+      } finally {
+        batch.dispose()
+      }
+      await training.device.synchronize()
+    }
+  } finally {
+    source.dispose()
+  }
 }
 
 /** The network that masks are searched over: random weights, or those of a trained one. */
@@ -113,16 +126,23 @@ async function searchedNetwork(
   }
   if (from) checkSource(from, metadata, reinitClassifier)
   const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
-  network.drawWeights(metadata.init, metadata.weightSeed)
-  network.drawScores(metadata.pattern, metadata.scoreSeed)
-  if (from) {
-    const copied = reinitClassifier ? network.convolutions.slice(0, -1) : network.convolutions
-    for (const [i, layer] of copied.entries()) {
-      const weight = await from.network.convolutions[i].weight.data()
-      layer.weight = outsideScopes(() => tensor(weight, layer.spec.weightShape, { device: training.device }))
+  try {
+    network.drawWeights(metadata.init, metadata.weightSeed)
+    network.drawScores(metadata.pattern, metadata.scoreSeed)
+    if (from) {
+      const copied = reinitClassifier ? network.convolutions.slice(0, -1) : network.convolutions
+      for (const [i, layer] of copied.entries()) {
+        const weight = await from.network.convolutions[i].weight.data()
+        layer.weight = outsideScopes(() =>
+          tensor(weight, layer.spec.weightShape, { device: training.device }),
+        )
+      }
     }
+    return network
+  } catch (error) {
+    network.dispose()
+    throw error
   }
-  return network
 }
 
 /** @throws ConfigError where the trained model is another network than the search's */
