@@ -1,5 +1,5 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
-import { ShapeError } from '../errors.ts'
+import { ConfigError, ShapeError, TicketError } from '../errors.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { NetworkClassifier } from '../nn/network-classifier.ts'
@@ -8,7 +8,7 @@ import { type Device, resolveDevice } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
-import { checkArchitecture } from './architecture-check.ts'
+import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
 import type { LayerMask, TicketData, TicketMetadata } from './ticket-data.ts'
 
@@ -124,12 +124,9 @@ export async function loadTicket(
 function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket {
   const { metadata, masks, runningMean, runningVar, weights } = data
   const { mean, std } = metadata.normalisation
+  // Before anything is allocated for a network of whatever size.
+  checkArchitecture(data, architectureOf(metadata, file), file)
   const network = models.create(metadata.arch, { ...metadata, mean, std, device })
-  checkArchitecture(
-    data,
-    { layers: network.convolutions.map(l => l.spec), batchNorms: network.batchNorms.map(l => l.spec) },
-    file,
-  )
   network.drawWeights(metadata.init, metadata.weightSeed)
   for (const layer of network.convolutions) {
     const { name, weightShape } = layer.spec
@@ -150,6 +147,16 @@ function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket
     )
   }
   return new Ticket(network, metadata, { trained: weights !== undefined })
+}
+
+/** @throws TicketError where there is no such network */
+function architectureOf(metadata: TicketMetadata, file: string): Architecture {
+  try {
+    return models.layersOf(metadata.arch, metadata)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new TicketError(`${file}: ${error.message}`, error.option, { cause: error })
+  }
 }
 
 const elements = (shape: readonly number[]) => shape.reduce((product, d) => product * d, 1)
