@@ -45,6 +45,7 @@ export interface AttackOptions extends OutputOptions, DeviceOptions {
   onlyCorrect?: boolean
   limit: number | 'all'
   batchSize?: number
+  resume?: boolean
 }
 
 export interface EvaluationOptions extends AttackOptions {
@@ -52,7 +53,6 @@ export interface EvaluationOptions extends AttackOptions {
   model?: string
   attack: EvaluationAttackName[]
   save?: string
-  resume?: boolean
 }
 
 export interface TransferOptions extends AttackOptions {
@@ -64,6 +64,16 @@ export interface R2SOptions extends TransferOptions {
   adversary: (typeof adversaryNames)[number]
   simulate?: number
 }
+
+/** Keeps what is done. */
+const outOption = (files: string) =>
+  option(
+    '--out <dir>',
+    `folder to write ${files} to; it keeps what is done, so that an evaluation can be resumed`,
+    parseText,
+  )
+const resumeOption = () =>
+  new Option('--resume', 'continue the interrupted evaluation in --out, to the same result')
 
 const autoAttackNote = 'autoattack is the standard version and takes thousands of passes an image'
 
@@ -82,14 +92,8 @@ export function addEvaluationOptions(command: Command): Command {
     ),
   )
   return addAttackSettings(command)
-    .addOption(
-      option(
-        '--out <dir>',
-        'folder to write evaluation.json and images.csv to; it keeps what is done, so that an evaluation can be resumed',
-        parseText,
-      ),
-    )
-    .addOption(new Option('--resume', 'continue the interrupted evaluation in --out, to the same result'))
+    .addOption(outOption('evaluation.json and images.csv'))
+    .addOption(resumeOption())
     .addOption(
       option(
         '--save <dir>',
@@ -100,9 +104,9 @@ export function addEvaluationOptions(command: Command): Command {
 }
 
 export function addTransferOptions(command: Command): Command {
-  return addSwitchOptions(command, 'attack on each ticket').addOption(
-    option('--out <dir>', 'folder to write transfer.json to', parseText),
-  )
+  return addSwitchOptions(command, 'attack on each ticket')
+    .addOption(outOption('transfer.json'))
+    .addOption(resumeOption())
 }
 
 export function addR2SOptions(command: Command): Command {
@@ -122,7 +126,8 @@ export function addR2SOptions(command: Command): Command {
         integerFrom(1, 1e6),
       ),
     )
-    .addOption(option('--out <dir>', 'folder to write r2s.json to', parseText))
+    .addOption(outOption('r2s.json'))
+    .addOption(resumeOption())
 }
 
 function addSwitchOptions(command: Command, attack: string): Command {

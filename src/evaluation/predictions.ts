@@ -1,4 +1,5 @@
 // What a model answers to images in host memory.
+import { answerOf } from '../attacks/answer.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import { topClass } from '../attacks/losses.ts'
 import { row } from '../attacks/oracle.ts'
@@ -9,6 +10,7 @@ import { tensor } from '../tensor/tensor.ts'
 /**
  * @param pixels [N·C·H·W] in [0, 1]
  * @returns [N·classes]
+ * @throws ShapeError where the model answers with other than [N, classes]
  */
 export async function logitsOf(
   model: Classifier,
@@ -17,7 +19,7 @@ export async function logitsOf(
   const imageSize = model.inputShape.reduce((product, d) => product * d, 1)
   const device = (model as { device?: Device }).device ?? Device.default
   const shape = [pixels.length / imageSize, ...model.inputShape]
-  using logits = scope(() => model.logits(tensor(pixels, shape, { device })))
+  using logits = scope(() => answerOf(model, tensor(pixels, shape, { device })))
   return logits.data()
 }
 

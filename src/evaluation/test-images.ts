@@ -2,7 +2,7 @@
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
 import { subset } from '../data/subset.ts'
-import { ConfigError } from '../errors.ts'
+import { checkSplit } from '../inputs/images.ts'
 
 /** The images of an evaluation. */
 export class TestImages {
@@ -23,32 +23,16 @@ export class TestImages {
 
   /**
    * @param limit of a subset chosen by seed; all if undefined
-   * @throws ConfigError where there are no images, or not those that the model takes, or labels of other classes
+   * @throws ConfigError where the split is none, or not of images and labels that the model takes
    */
   static async open(
-    model: Classifier,
+    { inputShape, numClasses }: Classifier,
     split: Split,
     limit: number | undefined,
     seed: number,
   ): Promise<TestImages> {
-    if (split.size === 0)
-      throw new ConfigError('Expected images to evaluate but the data set is empty.', 'data')
-    const images = new TestImages(limit === undefined ? split : await subset(split, limit, seed))
-    const expected = model.inputShape.reduce((product, d) => product * d, 1)
-    if (images.imageSize !== expected) {
-      throw new ConfigError(
-        `Expected images of [${model.inputShape.join(', ')}] but the data set has ${images.imageSize} values an image.`,
-        'data',
-      )
-    }
-    const wrong = images.labels.findIndex(label => !(label >= 0 && label < model.numClasses))
-    if (wrong >= 0) {
-      throw new ConfigError(
-        `Expected labels from 0 to ${model.numClasses - 1} but image ${images.ids[wrong]} has ${images.labels[wrong]}.`,
-        'data',
-      )
-    }
-    return images
+    checkSplit(split, { shape: inputShape, classes: numClasses })
+    return new TestImages(limit === undefined ? split : await subset(split, limit, seed))
   }
 
   /** The numbers `of` images, by default of all, in batches. */

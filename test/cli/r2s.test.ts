@@ -181,6 +181,21 @@ describe.each(['transfer', 'r2s'])('rst %s', name => {
     expect(ran.calls['R2S.load'][0].paths).toEqual([one, other])
   })
 
+  it('resumes what is interrupted, and says how after Ctrl-C', async () => {
+    const refused = await command(name, '--resume')
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--resume needs the folder') })
+    const called = name === 'r2s' ? 'evaluateR2S' : 'transferMatrix'
+    const resumed = await command(name, '--out', out(), '--resume')
+    expect(resumed.calls[called][0]).toMatchObject({ runDir: out(), resume: true })
+    const given = [name, '--tickets', (await tickets()).join(','), ...images()]
+    const stopped = (...args: string[]) =>
+      rst([...given, ...args], { duringEvaluation: interrupt => interrupt() })
+    const kept = await stopped('--out', out())
+    expect(kept.code).toBe(130)
+    expect(kept.stderr).toContain('give the same command with --resume')
+    expect((await stopped()).stderr).toContain('With --out DIR what is done would have been kept')
+  })
+
   it('refuses images of another size, and a ticket that is missing', async () => {
     const other = await rst([name, '--tickets', ticket, ...cifar()])
     expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('but cifar10 has 3×32×32') })

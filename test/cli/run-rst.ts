@@ -202,20 +202,29 @@ export async function rst(
       const { name, eps, norm, onlyCorrect = false } = options.attack
       const attack = { name, eps, norm, onlyCorrect }
       const matrix = tickets.map((_, i) => tickets.map((_, j) => (i === j ? 0.25 : 0.5)))
-      return { ...scored, warnings, attack, natural: tickets.map(() => 0.75), matrix, mean: 0.375 }
+      duringEvaluation?.(interrupt)
+      if (options.signal.aborted) throw new AbortError('The evaluation was interrupted.')
+      const natural = tickets.map(() => 0.75)
+      const found = { ...scored, warnings, attack, natural, matrix, mean: 0.375 }
+      await options.onComplete?.(found)
+      return found
     },
     evaluateR2S: async ({ tickets }: Loose, split: Loose, options: Loose) => {
       called('evaluateR2S', { tickets, split, ...options })
       const { name, eps, norm, against, onlyCorrect } = options.adversary
       const adversary = { name, eps, norm, against, onlyCorrect }
+      duringEvaluation?.(interrupt)
+      if (options.signal.aborted) throw new AbortError('The evaluation was interrupted.')
       const common = { ...scored, warnings, tickets: tickets.length, adversary, naturalAccuracy: 0.75 }
-      if (options.simulate !== undefined) {
-        const interval = { confidence: 0.95, low: 0.25, high: 0.5 }
-        return { ...common, method: 'simulation', robustAccuracy: 0.375, draws: 40, interval }
-      }
+      const interval = { confidence: 0.95, low: 0.25, high: 0.5 }
       const matrix = (against === 'one' ? tickets : [0]).map(() => tickets.map(() => 0.375))
-      const found = { robustAccuracy: 0.375, worstTicket: 0.25, allTickets: 0.125, matrix }
-      return { ...common, method: 'exact expectation', ...found }
+      const exact = { robustAccuracy: 0.375, worstTicket: 0.25, allTickets: 0.125, matrix }
+      const found =
+        options.simulate === undefined
+          ? { ...common, method: 'exact expectation', ...exact }
+          : { ...common, method: 'simulation', robustAccuracy: 0.375, draws: 40, interval }
+      await options.onComplete?.(found)
+      return found
     },
     doctor: async (options: Loose) => ({
       version: '0.1.0',

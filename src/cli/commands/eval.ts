@@ -8,6 +8,7 @@ import { ConfigError } from '../../errors.ts'
 import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { makeFolder } from '../../files/run-folder.ts'
+import { laterWriteError } from '../../files/write-error.ts'
 import { contactSheet } from '../../report/contact-sheet.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
 import { limitFor, printWarnings } from '../closing-evaluation.ts'
@@ -16,6 +17,7 @@ import type { Library } from '../library.ts'
 import { makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay, showEvaluation } from '../progress.ts'
+import { openRunFolder, resumably, runDirOptions } from '../resumable.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import { checkImages, checkRadius } from '../test-images.ts'
 import { defaultEps } from '../training-run.ts'
@@ -40,15 +42,10 @@ export function evalCommand(context: Context): Command {
 
 async function evaluateModel(options: EvaluationOptions, session: Session): Promise<void> {
   const { terminal } = session
-  const { seed, batchSize, out, save, resume } = options
+  const { seed, batchSize, save } = options
   checkRadius(options)
-  if (resume && out === undefined) {
-    throw new ConfigError(
-      '--resume needs the folder of the evaluation to continue: give it as --out DIR.',
-      'out',
-    )
-  }
-  for (const folder of [out, save]) if (folder !== undefined) await makeFolder(folder)
+  await openRunFolder(options)
+  if (save !== undefined) await makeFolder(save)
   const library = await session.loadLibrary()
   const model = await loadModel(options, library)
   const dataset = options.dataset ?? model.metadata.dataset
@@ -59,30 +56,18 @@ async function evaluateModel(options: EvaluationOptions, session: Session): Prom
   const recordings = save === undefined ? [] : attacks.map(attack => recorded(attack, model.inputShape))
 
   const display = new ProgressDisplay(terminal, 'evaluate')
-  const evaluation = await library
-    .evaluate(model, test, {
+  const evaluation = await resumably(options, session, display, () =>
+    library.evaluate(model, test, {
       attacks: save === undefined ? attacks : recordings,
       limit: limitFor(options.limit, test),
       seed,
       batchSize,
-      runDir: out,
-      resume: resume ?? false,
+      ...runDirOptions(options, session),
       signal: session.signal,
       onProgress: showEvaluation(display),
       onComplete: evaluation => writeFiles(options, evaluation, recordings, model.inputShape),
-    })
-    .catch(error => {
-      display.finish()
-      if (session.signal.aborted) {
-        terminal.log(
-          out === undefined
-            ? 'With --out DIR what is done would have been kept, and --resume would go on from there.'
-            : `To go on, give the same command with --resume.`,
-        )
-      }
-      throw error
-    })
-    .finally(() => display.finish())
+    }),
+  )
   printWarnings(evaluation, session)
   terminal.result(lines(evaluation), jsonOf(evaluation))
 }
@@ -100,8 +85,12 @@ async function writeFiles(
     await writeFileAtomic(join(save!, `${recording.name}.png`), sheet)
   }
   if (out === undefined) return
-  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(jsonOf(evaluation), null, 2)}\n`)
-  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation))
+  await writeFileAtomic(
+    join(out, 'evaluation.json'),
+    `${JSON.stringify(jsonOf(evaluation), null, 2)}\n`,
+    laterWriteError,
+  )
+  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation), laterWriteError)
 }
 
 /** Without what is said image by image. */

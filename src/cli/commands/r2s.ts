@@ -8,9 +8,8 @@ import { formatCount, formatPercent, formatTable } from '../format.ts'
 import type { Library } from '../library.ts'
 import { makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
-import { ProgressDisplay } from '../progress.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { openSwitchRun, ruleLine, scoringOptions, writeResult } from '../switch-run.ts'
+import { openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
 import { formatEps } from '../values.ts'
 
 export function r2sCommand(context: Context): Command {
@@ -21,7 +20,7 @@ export function r2sCommand(context: Context): Command {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  $ rst r2s --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --adversary eot --eps 8/255',
+      '\nExample:\n  $ rst r2s --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --adversary eot --eps 8/255   # with --out DIR, --resume goes on after Ctrl-C',
     )
   for (const add of [addR2SOptions, addDeviceOptions, addOutputOptions]) add(command)
   return command.action(runCommand<R2SOptions>(context, evaluateSwitch))
@@ -30,16 +29,17 @@ export function r2sCommand(context: Context): Command {
 async function evaluateSwitch(options: R2SOptions, session: Session): Promise<void> {
   const { terminal } = session
   checkAdversaryOptions(options)
-  const { library, r2s, test, eps, paths, names } = await openSwitchRun(options, session)
+  const run = await openSwitchRun(options, session)
+  const { library, r2s, test, eps, names } = run
   const adversary = makeAdversary(options, eps, library)
-  const display = new ProgressDisplay(terminal, 'r2s')
   const { simulate } = options
-  const report = await library
-    .evaluateR2S(r2s, test, { adversary, simulate, ...scoringOptions(options, test, display, session) })
-    .finally(() => display.finish())
-  for (const { message } of report.warnings) terminal.warn(message)
-  const json = { ...report, tickets: paths, seconds: session.seconds() }
-  await writeResult(options, 'r2s.json', json)
+  const { report, json } = await runSwitch<SwitchExpectation | SwitchSimulation>(
+    'r2s',
+    options,
+    run,
+    session,
+    scoring => library.evaluateR2S(r2s, test, { adversary, simulate, ...scoring }),
+  )
   const { name, norm, onlyCorrect } = report.adversary
   const norms = { linf: 'L∞', l2: 'L2' }
   terminal.result(
@@ -69,7 +69,7 @@ function expectationLines(report: SwitchExpectation, names: readonly string[]): 
       ...matrix.map((row, i) => [attacked(i), ...row.map(formatPercent)]),
     ]),
     '',
-    'worst ticket: the adversary attacks the ticket that hurts each image most; all tickets: right on every ticket',
+    'worst ticket: the adversary attacks the ticket that hurts each image most; all tickets: right on every ticket; right under attack counts where it was right before',
   ]
 }
 
