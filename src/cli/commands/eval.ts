@@ -8,6 +8,7 @@ import { ConfigError } from '../../errors.ts'
 import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { makeFolder } from '../../files/run-folder.ts'
+import { laterWriteError } from '../../files/write-error.ts'
 import { captionsOf, imagesCsv } from '../../report/attacked-images.ts'
 import { contactSheet } from '../../report/contact-sheet.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
@@ -95,8 +96,9 @@ async function writeFiles(
     await writeFileAtomic(join(save!, `${recording.name}.png`), contactSheet({ ...pixels, shape, captions }))
   }
   if (out === undefined) return
-  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`)
-  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation, classNames))
+  const write = (name: string, content: string) => writeFileAtomic(join(out, name), content, laterWriteError)
+  await write('evaluation.json', `${JSON.stringify(json, null, 2)}\n`)
+  await write('images.csv', imagesCsv(evaluation, classNames))
 }
 
 /** What is saved of adversarial images. */
