@@ -195,8 +195,7 @@ describe('an evaluation', () => {
 it('a ticket notes what its accuracies are of, and forgets it with the accuracy', async () => {
   using ticket = await tickets[0].clone()
   const { provenance, naturalInterval } = await evaluate(ticket, test)
-  const { data, device, version } = provenance
-  const natural = { interval: naturalInterval, data, device, version }
+  const natural = { interval: naturalInterval, data: provenance.data, device: provenance.device, version }
   ticket.recordAccuracies({ natural: 0.5 }, { natural })
   ticket.recordAccuracies({ robust: 0.25 })
   const path = join(folder, 'measured.safetensors')
