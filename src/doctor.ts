@@ -1,11 +1,13 @@
 // What this machine offers the package, and how it computes a network.
 import { totalmem } from 'node:os'
 import { datasets } from './data/datasets.ts'
+import { kind, number, oneOf, path, required, text } from './inputs/kinds.ts'
+import { checkOptions, type OptionRows } from './inputs/options.ts'
 import * as models from './models/index.ts'
 import { addonPath, type SparseBelow } from './native/addon.ts'
 import { type LayerKernels, layerKernels } from './nn/layer-kernels.ts'
-import type { Pattern } from './nn/pattern.ts'
-import { checkMask, networkOptions } from './search/resolve.ts'
+import { type Pattern, patterns } from './nn/pattern.ts'
+import { networkOptions } from './search/resolve.ts'
 import { Device } from './tensor/device.ts'
 import { loadTicket } from './tickets/ticket.ts'
 import { version } from './version.ts'
@@ -22,6 +24,14 @@ export interface MaskedArchitecture {
   remainingRatio: number
   /** Default 'element'. */
   pattern?: Pattern
+}
+
+export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
+  arch: required(text),
+  width: number(0, 64, { above: true }),
+  dataset: text,
+  remainingRatio: required(number(0, 1, { above: true })),
+  pattern: oneOf(patterns),
 }
 
 export interface DoctorReport {
@@ -44,15 +54,24 @@ export interface DoctorReport {
   readonly layers?: readonly LayerKernels[]
 }
 
+export interface DoctorOptions {
+  /** The path of a ticket file, or an architecture, whose layers to report. Default: none. */
+  layersOf?: string | MaskedArchitecture
+}
+
+export const doctorRows: OptionRows<DoctorOptions> = {
+  layersOf: kind(
+    'the path of a ticket file or an architecture',
+    value => path.accepts(value) || (typeof value === 'object' && value !== null),
+  ),
+}
+
 /**
- * @param layersOf the path of a ticket file, or an architecture, whose layers to report
  * @throws DeviceError where the native addon cannot be loaded, ConfigError, TicketError
  */
-export async function doctor({
-  layersOf,
-}: {
-  layersOf?: string | MaskedArchitecture
-} = {}): Promise<DoctorReport> {
+export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  checkOptions('doctor', options, doctorRows)
+  const { layersOf } = options
   const device = Device.default
   return {
     version,
@@ -75,8 +94,8 @@ async function layersOfNetwork(source: string | MaskedArchitecture, device: Devi
     using ticket = await loadTicket(source, { device })
     return await layerKernels(ticket.network)
   }
+  checkOptions('layersOf', source, maskedArchitectureRows)
   const { arch, width = 1, dataset = 'cifar10', remainingRatio, pattern = 'element' } = source
-  checkMask(remainingRatio, pattern)
   const network = models.create(arch, networkOptions({ info: datasets.info(dataset) }, width, device))
   try {
     network.drawWeights('signed-kaiming-constant', 0)

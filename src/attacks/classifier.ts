@@ -1,4 +1,6 @@
 // The one interface through which an attack sees a model.
+import { ConfigError } from '../errors.ts'
+import { describeValue } from '../inputs/options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** What a model is, as reports say it. */
@@ -29,4 +31,32 @@ export interface Classifier {
   identity?(): Promise<ModelIdentity>
   /** [N, C, H, W] in [0, 1] → [N, numClasses], differentiable on the tape. */
   logits(x: Tensor): Tensor
+}
+
+/**
+ * @param option named in errors
+ * @throws ConfigError
+ */
+export function checkClassifier(model: unknown, option = 'model'): asserts model is Classifier {
+  const wrong = (message: string) => new ConfigError(message, option)
+  if (typeof model !== 'object' || model === null || typeof (model as Classifier).logits !== 'function') {
+    throw wrong(
+      `Expected a model { numClasses, inputShape, logits(x) }, as loadTicket gives, for ${option} but received ${describeValue(model)}.`,
+    )
+  }
+  const { numClasses, inputShape } = model as Classifier
+  if (!Number.isSafeInteger(numClasses) || numClasses < 2) {
+    throw wrong(
+      `Expected a model of at least 2 classes but ${option}.numClasses is ${describeValue(numClasses)}: with one class every answer is right.`,
+    )
+  }
+  const isShape =
+    Array.isArray(inputShape) &&
+    inputShape.length === 3 &&
+    inputShape.every(d => Number.isSafeInteger(d) && d > 0)
+  if (!isShape) {
+    throw wrong(
+      `Expected [channels, height, width] for ${option}.inputShape but it is ${Array.isArray(inputShape) ? `[${inputShape.join(', ')}]` : describeValue(inputShape)}.`,
+    )
+  }
 }

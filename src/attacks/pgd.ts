@@ -1,9 +1,11 @@
 // Projected gradient descent: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks"
 // (ICLR 2018). The paper trains with PGD-7 and evaluates with PGD-20.
+import { count, flag, number, oneOf } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
 import { type UntargetedLoss, untargetedLosses } from './losses.ts'
-import { checkCount, checkOneOf, checkStepSize } from './option-checks.ts'
-import { type Norm, threatModel } from './threat-model.ts'
+import type { StreamName } from './streams.ts'
+import { type Norm, normKind, radius, threatModel } from './threat-model.ts'
 
 export interface PgdOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -12,7 +14,8 @@ export interface PgdOptions {
   norm?: Norm
   /**
    * What is maximised: 'ce', 'dlr' (Croce & Hein, ICML 2020; three classes at least) or 'cw', the margin of Carlini &
-   * Wagner with confidence 50. Default 'ce'.
+   * Wagner with confidence 50; in a targeted run minus the cross-entropy to the target, the targeted DLR (four classes at
+   * least) or the margin towards the target. Default 'ce'.
    */
   loss?: UntargetedLoss
   /** Gradient steps, ≥ 1. Default 20. */
@@ -23,27 +26,39 @@ export interface PgdOptions {
   restarts?: number
   /** Default true; false starts at the image itself. */
   randomStart?: boolean
-  /** Move only samples that are still classified right, as the official evaluation does (decision D5). Default false. */
+  /**
+   * Move only samples that are still classified right (in a targeted run: not yet as their target), as the official
+   * evaluation does (decision D5). Default false.
+   */
   onlyCorrect?: boolean
 }
 
+export const pgdRows: OptionRows<PgdOptions> = {
+  eps: radius,
+  norm: normKind,
+  loss: oneOf(untargetedLosses),
+  steps: count(),
+  stepSize: number(0),
+  restarts: count(),
+  randomStart: flag,
+  onlyCorrect: flag,
+}
+
 /** @throws ConfigError */
-export function pgd({
-  eps,
-  norm = 'linf',
-  loss = 'ce',
-  steps = 20,
-  stepSize = norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
-  restarts = 1,
-  randomStart = true,
-  onlyCorrect = false,
-}: PgdOptions): GradientAttack {
-  checkOneOf('loss', loss, untargetedLosses)
-  checkCount('steps', steps)
-  checkCount('restarts', restarts)
+export function pgd(options: PgdOptions): GradientAttack {
+  checkOptions('pgd', options, pgdRows)
+  const {
+    eps,
+    norm = 'linf',
+    loss = 'ce',
+    steps = 20,
+    stepSize = norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
+    restarts = 1,
+    randomStart = true,
+    onlyCorrect = false,
+  } = options
   const threat = threatModel({ eps, norm })
-  checkStepSize(stepSize)
-  const settings = { loss, threat, stepSize, steps, randomStart, onlyCorrect }
-  const suffix = loss === 'ce' ? '' : `-${loss}`
-  return gradientAttack(`pgd${suffix}-${steps}`, settings, restarts)
+  const stream: StreamName = loss === 'ce' ? 'pgd' : `pgd-${loss}`
+  const settings = { loss, threat, stepSize, steps, randomStart: randomStart ? stream : null, onlyCorrect }
+  return gradientAttack(`${stream}-${steps}`, settings, restarts)
 }

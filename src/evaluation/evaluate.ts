@@ -1,16 +1,17 @@
 // Accuracy of a model, natural and under attack, where each adversarial image is verified before it counts.
 import { performance } from 'node:perf_hooks'
 import { type Attack, type AttackSettings, type PartReport, passesOf } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { callback } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { EvaluationMeter } from './meter.ts'
 import type { Provenance } from './provenance.ts'
+import { alone } from './run-lock.ts'
 import { type RunnableAttack, Runner, type RunOptions, runRows } from './runner.ts'
 import { type DistanceSummary, type Interval, summariseDistances, wilsonInterval } from './statistics.ts'
-import { attacksKind, checkClassifier } from './subjects.ts'
+import { attacksKind } from './subjects.ts'
 import { type Effort, Tally } from './tally.ts'
 
 export interface EvaluateOptions extends RunOptions {
@@ -94,9 +95,13 @@ export async function evaluate(
   split: Split,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const started = performance.now()
   checkClassifier(model)
   checkOptions('evaluate', options, evaluateRows)
+  return alone(options, () => evaluateAlone(model, split, options))
+}
+
+async function evaluateAlone(model: Classifier, split: Split, options: EvaluateOptions): Promise<Evaluation> {
+  const started = performance.now()
   const { attacks = [] } = options
   const runner = await Runner.open([model], split, options)
   const { size, labels, ids } = runner.images

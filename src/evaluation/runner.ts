@@ -55,7 +55,7 @@ export const runRows: OptionRows<RunOptions> = {
   seed,
   dataSeed: seed,
   attackSeed: seed,
-  batchSize: count(1, 65536),
+  batchSize: count(),
   runDir: path,
   resume: flag,
   signal: abortSignal,

@@ -18,10 +18,10 @@ import { decodeSealed } from '../files/sealed.ts'
 import { encodeOutcome, outcomeOf } from './stored-outcome.ts'
 
 const format = 'rst-evaluation-state/2'
-/** Largest batch of images, as of the command line. */
-const largestBatch = 65536
 /** Longest file name that every system takes, less its ending. */
 const longestName = 200
+
+export const stateFolder = (runDir: string) => join(runDir, 'evaluation-state')
 
 /** What an interrupted evaluation wrote down of itself. */
 export interface StoredConfig {
@@ -54,7 +54,7 @@ export class EvaluationState implements Journal {
    * what it wrote down is damaged
    */
   static async find(runDir: string, resume: boolean): Promise<StoredConfig | undefined> {
-    const folder = join(runDir, 'evaluation-state')
+    const folder = stateFolder(runDir)
     const file = join(folder, 'config.json')
     const stored = await readIfThere(
       file,
@@ -88,7 +88,7 @@ export class EvaluationState implements Journal {
     stored: StoredConfig | undefined,
     options: StateOptions,
   ): Promise<EvaluationState> {
-    const folder = join(runDir, 'evaluation-state')
+    const folder = stateFolder(runDir)
     const text = JSON.stringify({ format, ...config }, null, 2)
     if (stored !== undefined) checkSameConfig(stored, JSON.parse(text), folder)
     else {
@@ -166,8 +166,8 @@ function parseConfig(text: string, file: string, folder: string): StoredConfig {
     throw damaged('it is no object')
   }
   const { batchSize } = config as { batchSize?: unknown }
-  if (!Number.isInteger(batchSize) || (batchSize as number) < 1 || (batchSize as number) > largestBatch) {
-    throw damaged(`its batchSize is no whole number from 1 to ${largestBatch}`)
+  if (!Number.isSafeInteger(batchSize) || (batchSize as number) < 1) {
+    throw damaged('its batchSize is no whole number of at least 1')
   }
   return config as StoredConfig
 }

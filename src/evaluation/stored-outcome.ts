@@ -6,6 +6,8 @@
 //   robust       U8 [N], 0 or 1
 //   best_loss    F64 [N]
 //   distances    F64 [N], of attacks that look for the nearest adversarial image
+//   queries      I32 [N], of attacks without gradients
+//   targets, hit I32 and U8 [N], of targeted runs
 import type { Warning } from '../attacks/attack.ts'
 import type { BatchOutcome } from '../attacks/batches.ts'
 import { TicketError } from '../errors.ts'
@@ -31,7 +33,8 @@ export function encodeOutcome(
   outcome: BatchOutcome,
   { format, run, key, sampleIds, imageSize }: Entry,
 ): Uint8Array<ArrayBuffer>[] | undefined {
-  const { adversarial, robust, bestLoss, distances, forwards, backwards, warnings } = outcome
+  const { adversarial, robust, bestLoss, distances, queries, targets, hit, forwards, backwards, warnings } =
+    outcome
   const count = sampleIds.length
   if (adversarial.length !== count * imageSize || !inBox(adversarial)) return undefined
   const tensors = new Map<string, StoredTensor>([
@@ -43,6 +46,9 @@ export function encodeOutcome(
   if (distances) {
     tensors.set('distances', { dtype: 'F64', shape: [count], data: Float64Array.from(distances) })
   }
+  if (queries) tensors.set('queries', { dtype: 'I32', shape: [count], data: Int32Array.from(queries) })
+  if (targets) tensors.set('targets', { dtype: 'I32', shape: [count], data: Int32Array.from(targets) })
+  if (hit) tensors.set('hit', { dtype: 'U8', shape: [count], data: Uint8Array.from(hit) })
   const metadata = { format, run, key, outcome: JSON.stringify({ forwards, backwards, warnings }) }
   return encodeSealed({ metadata, tensors })
 }
@@ -74,14 +80,19 @@ export function outcomeOf(
       name,
     )
   }
+  const areFlags = (flags: Uint8Array) => flags.every(flag => flag <= 1)
+  const areCounts = (values: Int32Array) => values.every(value => value >= 0)
   take<Int32Array>('images', 'I32', [count], ids => ids.every((id, n) => id === sampleIds[n]))
   return {
     adversarial: take<Float32Array>('adversarial', 'F32', [count, imageSize], inBox),
-    robust: take<Uint8Array>('robust', 'U8', [count], flags => flags.every(flag => flag <= 1)),
+    robust: take<Uint8Array>('robust', 'U8', [count], areFlags),
     bestLoss: take<Float64Array>('best_loss', 'F64', [count], () => true),
     ...(tensors.has('distances') && {
       distances: take<Float64Array>('distances', 'F64', [count], values => values.every(d => d >= 0)),
     }),
+    ...(tensors.has('queries') && { queries: take<Int32Array>('queries', 'I32', [count], areCounts) }),
+    ...(tensors.has('targets') && { targets: take<Int32Array>('targets', 'I32', [count], areCounts) }),
+    ...(tensors.has('hit') && { hit: take<Uint8Array>('hit', 'U8', [count], areFlags) }),
     ...effortOf(metadata.outcome, wrong),
   }
 }

@@ -1,37 +1,7 @@
-// Whether what is evaluated is a model, and what attacks it an attack.
+// Whether what is to attack a model is an attack.
 import type { Attack } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
-import { ConfigError } from '../errors.ts'
 import type { Kind } from '../inputs/kinds.ts'
 import { describeValue } from '../inputs/options.ts'
-
-/**
- * @param option named in errors
- * @throws ConfigError
- */
-export function checkClassifier(model: unknown, option = 'model'): asserts model is Classifier {
-  const wrong = (message: string) => new ConfigError(message, option)
-  if (typeof model !== 'object' || model === null || typeof (model as Classifier).logits !== 'function') {
-    throw wrong(
-      `Expected a model { numClasses, inputShape, logits(x) }, as loadTicket gives, for ${option} but received ${describeValue(model)}.`,
-    )
-  }
-  const { numClasses, inputShape } = model as Classifier
-  if (!Number.isSafeInteger(numClasses) || numClasses < 2) {
-    throw wrong(
-      `Expected a model of at least 2 classes but ${option}.numClasses is ${describeValue(numClasses)}: with one class every answer is right.`,
-    )
-  }
-  const isShape =
-    Array.isArray(inputShape) &&
-    inputShape.length === 3 &&
-    inputShape.every(d => Number.isSafeInteger(d) && d > 0)
-  if (!isShape) {
-    throw wrong(
-      `Expected [channels, height, width] for ${option}.inputShape but it is ${Array.isArray(inputShape) ? `[${inputShape.join(', ')}]` : describeValue(inputShape)}.`,
-    )
-  }
-}
 
 function isAttack(value: unknown): value is Attack {
   if (typeof value !== 'object' || value === null) return false

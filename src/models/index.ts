@@ -20,9 +20,14 @@ const aliases: Record<string, string> = { 'wide-resnet32': 'wide-resnet-34-10' }
 
 export const names: readonly string[] = Object.keys(architectures)
 
+/** Whether an architecture, or an alias of one, has this name. */
+export function isName(arch: unknown): boolean {
+  return typeof arch === 'string' && (Object.hasOwn(architectures, arch) || Object.hasOwn(aliases, arch))
+}
+
 /** The name an architecture is saved under. @throws ConfigError for an unknown one. */
 export function canonicalName(arch: string): string {
-  const name = aliases[arch] ?? arch
+  const name = Object.hasOwn(aliases, arch) ? aliases[arch]! : arch
   if (!Object.hasOwn(architectures, name)) {
     throw new ConfigError(`Expected one of ${names.join(', ')} for arch but received '${arch}'.`, 'arch')
   }

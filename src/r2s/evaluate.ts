@@ -4,6 +4,7 @@ import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import type { Provenance } from '../evaluation/provenance.ts'
+import { alone } from '../evaluation/run-lock.ts'
 import { type RunOptions, runRows } from '../evaluation/runner.ts'
 import { type Interval, wilsonInterval } from '../evaluation/statistics.ts'
 import type { Effort } from '../evaluation/tally.ts'
@@ -140,9 +141,16 @@ export async function evaluateR2S(
     throw new ConfigError(`Expected a switch { tickets } but received ${describeValue(r2s)}.`, 'tickets')
   }
   checkOptions('evaluateR2S', options, switchEvaluationRows)
-  const { tickets } = r2s
-  const { adversary, simulate, singles = false } = options
-  if (simulate !== undefined) checkSimulation(adversary, singles)
+  if (options.simulate !== undefined) checkSimulation(options.adversary, options.singles ?? false)
+  return alone(options, () => evaluateAlone(r2s.tickets, split, options))
+}
+
+async function evaluateAlone(
+  tickets: readonly Classifier[],
+  split: Split,
+  options: SwitchEvaluationOptions,
+): Promise<SwitchExpectation | SwitchSimulation> {
+  const { adversary, simulate, singles } = options
   const scorer = await Scorer.open('r2s', tickets, split, adversary, options, {
     singles,
     settings: { simulate: simulate ?? null },

@@ -1,11 +1,10 @@
 // Which ticket is right on the adversarial images made on which.
 import type { Passes } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import { EvaluationMeter } from '../evaluation/meter.ts'
 import { type RunnableAttack, Runner, type RunOptions } from '../evaluation/runner.ts'
-import { checkClassifier } from '../evaluation/subjects.ts'
 import { type Effort, Tally } from '../evaluation/tally.ts'
 import { describeValue } from '../inputs/options.ts'
 import type { SwitchScores } from './expectations.ts'

@@ -10,7 +10,8 @@ import {
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import { attackKind } from '../evaluation/subjects.ts'
-import type { Kind } from '../inputs/kinds.ts'
+import { type Kind, required } from '../inputs/kinds.ts'
+import { checkOption } from '../inputs/options.ts'
 
 /** The passes are those through all tickets. */
 export interface SwitchAttackResult extends Passes {
@@ -53,8 +54,10 @@ export interface SwitchAttack {
 /**
  * The paper's adversary: any attack, on one ticket drawn at random (Sec. 6.3). Its expected accuracy is the mean of the
  * transfer matrix.
+ * @throws ConfigError for what is no attack
  */
 export function random(attack: Attack): SwitchAttack {
+  checkOption('attack', attack, required(attackKind), 'random')
   const { settings } = attack
   const onlyCorrect = typeof settings?.onlyCorrect === 'boolean' ? settings.onlyCorrect : undefined
   return {

@@ -268,10 +268,10 @@ it('progress tells the share of the whole evaluation, by the passes of each phas
   expect(shares).toEqual([...shares].sort((a, b) => a - b))
   expect(shares.at(-1)).toBe(1)
   expect(seen.at(-1)!.secondsLeft).toBe(0)
-  // Of an image: 5 passes of PGD, 97 of Square.
+  // Of an image: 6 passes of PGD, 97 of Square.
   const right = rightOf(split)
   const before = seen.findLast(({ phase }) => phase === 'pgd-2')!
-  expect(before.share).toBeCloseTo((size + 5 * right) / (size + (5 + 97) * right), 10)
+  expect(before.share).toBeCloseTo((size + 6 * right) / (size + (6 + 97) * right), 10)
   expect(before.secondsLeft).toBeGreaterThan(0)
   // Square tells of its progress within a batch.
   expect(seen.filter(({ phase }) => phase === 'square').length).toBeGreaterThan(2 * Math.ceil(right / 6))

@@ -241,8 +241,8 @@ describe('seeds', () => {
 
   it.each([
     [{ first: 3, limit: 3 }, 'first', 'Both limit, a seeded subset, and first'],
-    [{ dataSeed: 3 }, 'dataSeed', 'of the subset of limit, and there is none'],
-    [{ first: 3, dataSeed: 3 }, 'dataSeed', 'there is none'],
+    [{ dataSeed: 3 }, 'dataSeed', 'Expected limit beside dataSeed'],
+    [{ first: 3, dataSeed: 3 }, 'dataSeed', 'leave dataSeed out'],
     [{ first: 62 }, 'first', 'from 1 to 61'],
     [{ first: 0 }, 'first', 'at least 1'],
     [{ attackSeed: -1 }, 'attackSeed', 'whole number'],

@@ -108,8 +108,8 @@ describe('the transfer matrix', () => {
   it('has on its diagonal the attack on the ticket itself, and beside it the natural accuracies', async () => {
     const result = await transferMatrix(r2s.tickets, data.test, { attack })
     const { matrix, natural } = result
-    // Five steps and the attack's own check, on each ticket.
-    expect(result).toMatchObject({ images: 61, forwards: 3 * 6 * 61, backwards: 3 * 5 * 61, warnings: [] })
+    // The image itself, five steps and the attack's own check, on each ticket.
+    expect(result).toMatchObject({ images: 61, forwards: 3 * 7 * 61, backwards: 3 * 5 * 61, warnings: [] })
     const pixels = Float32Array.from(data.test.images, v => v / 255)
     for (const [k, ticket] of r2s.tickets.entries()) {
       const { robust } = await attack.run(ticket, pixels, data.test.labels, { seed: 0 })
