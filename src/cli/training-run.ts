@@ -7,6 +7,7 @@ import type { Evaluation } from '../evaluation/evaluate.ts'
 import { makeFolder, makeNumberedFolder } from '../files/run-folder.ts'
 import type { TrainingOptions } from '../search/options.ts'
 import type { Library, Ticket } from './library.ts'
+import { measurementsOf } from './measurements.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showTraining } from './progress.ts'
 import type { Session } from './run-command.ts'
@@ -122,9 +123,9 @@ export async function saveWithAccuracies(
   path: string,
   evaluation: Evaluation,
 ): Promise<void> {
-  ticket.recordAccuracies({
-    natural: evaluation.naturalAccuracy,
-    robust: evaluation.attacks[0].robustAccuracy,
-  })
+  ticket.recordAccuracies(
+    { natural: evaluation.naturalAccuracy, robust: evaluation.attacks[0].robustAccuracy },
+    measurementsOf(evaluation),
+  )
   await ticket.save(path)
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ConfigError, DatasetError } from '../errors.ts'
 import { didYouMean } from '../nearest-name.ts'
 import { type CatalogueEntry, catalogue } from './catalogue.ts'
-import type { Dataset, DatasetInfo } from './dataset.ts'
+import { type Dataset, type DatasetInfo, datasetOf } from './dataset.ts'
 
 export interface DatasetOptions {
   /** The folder of the data files. Default: the usual places, as `list()` names them. */
@@ -41,7 +41,7 @@ async function open(name: string, dir?: string): Promise<Dataset> {
       file: dir ?? entry.folders[0],
     })
   }
-  return { ...(await entry.read(folder)), info: entry.info }
+  return datasetOf(entry.info, await entry.read(folder))
 }
 
 /** What is known of the data set called `name` without its files. @throws ConfigError when there is none of that name */

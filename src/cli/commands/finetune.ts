@@ -4,6 +4,7 @@ import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
+import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
   addOutputOptions,
@@ -12,6 +13,7 @@ import {
   addWeightsOption,
   type RunOptions,
 } from '../options.ts'
+import { dated } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import {
   openRunFolder,
@@ -73,14 +75,14 @@ async function finetune(options: Options, session: Session): Promise<void> {
   const seconds = session.seconds()
   terminal.result(
     [...evaluationLines({ before, after }), `${formatDuration(seconds)}`, `ticket saved to ${path}`],
-    {
+    dated({
       ticket: path,
-      naturalAccuracy: after.naturalAccuracy,
-      robustAccuracy: after.attacks[0].robustAccuracy,
+      ...accuraciesOf(after),
       remainingRatio,
       parameters: ticket.parameters,
       seconds,
-      before: { naturalAccuracy: before.naturalAccuracy, robustAccuracy: before.attacks[0].robustAccuracy },
-    },
+      before: accuraciesOf(before),
+      provenance: after.provenance,
+    }),
   )
 }
