@@ -37,6 +37,7 @@ export interface RunOptions extends OutputOptions, DeviceOptions {
   data?: string
   out?: string
   resume?: boolean
+  checkpointMinutes: number
   attack: (typeof innerAttackNames)[number]
   eps?: number
   stepSize?: number
@@ -225,6 +226,14 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(option('--eval-steps <n>', 'its steps', integerFrom(1), 20))
     .addOption(option('--out <dir>', 'run folder (default: runs/<command>-<arch>-<dataset>-<n>)', parseText))
     .addOption(new Option('--resume', 'continue the run in --out from its newest checkpoint'))
+    .addOption(
+      option(
+        '--checkpoint-minutes <n>',
+        'minutes between two checkpoints at most; 0: only at the end of each epoch',
+        numberFrom(0, 1e6),
+        10,
+      ),
+    )
 }
 
 export function addTicketOption(command: Command): Command {

@@ -4,6 +4,7 @@ import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
@@ -41,7 +42,7 @@ export function finetuneCommand(context: Context): Command {
     addOutputOptions,
   ])
     add(command)
-  return command.action(runCommand<Options>(context, finetune))
+  return command.action(runCommand<Options>(context, finetune, checkTrainingFlags))
 }
 
 async function finetune(options: Options, session: Session): Promise<void> {
@@ -58,15 +59,21 @@ async function finetune(options: Options, session: Session): Promise<void> {
   terminal.log(`Fine-tuning ${options.ticket} on ${dataset}; the run folder is ${runDir}.`)
 
   const before = await evaluation.run('before', start, data.test)
+  // The ticket is on a device already.
+  const {
+    device: _device,
+    threads: _threads,
+    ...shared
+  } = trainingOptions(options, data, runDir, library, session)
   const { ticket } = await withProgress('finetune', runDir, session, onProgress =>
     library.finetune({
-      ...trainingOptions(options, data, runDir, library, session),
+      ...shared,
       ticket: start,
       weights,
       onProgress,
     }),
   )
-  const path = resultPath(runDir, 'ticket')
+  const path = await resultPath(runDir, 'ticket')
   await ticket.save(path)
 
   const after = await evaluation.run('after', ticket, data.test)

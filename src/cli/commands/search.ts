@@ -4,6 +4,7 @@ import { datasets } from '../../data/datasets.ts'
 import type { SearchOptions } from '../../search/options.ts'
 import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
 import { formatCount, formatDuration, formatPercent } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
@@ -45,7 +46,7 @@ export function searchCommand(context: Context): Command {
     addOutputOptions,
   ])
     add(command)
-  return command.action(runCommand<Options>(context, search))
+  return command.action(runCommand<Options>(context, search, checkTrainingFlags))
 }
 
 async function search(options: Options, session: Session): Promise<void> {
@@ -75,7 +76,7 @@ async function search(options: Options, session: Session): Promise<void> {
   const { ticket } = await withProgress('search', runDir, session, onProgress =>
     library.searchRST({ ...searchOptions, onProgress }),
   )
-  const path = resultPath(runDir, 'ticket')
+  const path = await resultPath(runDir, 'ticket')
   await ticket.save(path)
 
   const ofTicket = await evaluation.run('ticket', ticket, data.test)
