@@ -53,7 +53,7 @@ export class TestImages {
     }
     if (dataSeed !== undefined && limit === undefined) {
       throw new ConfigError(
-        'dataSeed is of the subset of limit, and there is none: leave it out.',
+        'Expected limit beside dataSeed, the seed of its subset, but received none: leave dataSeed out.',
         'dataSeed',
       )
     }

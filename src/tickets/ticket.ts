@@ -128,7 +128,7 @@ export async function loadTicket(path: string, options: Placement = {}): Promise
 
 /**
  * The ticket of which a file holds `data`.
- * @param file named in errors
+ * @param file where it lies, if it does
  * @param weights of a network of the same layers and weights, which are then not drawn again; it must live as long
  * @throws TicketError naming the field at fault
  */

@@ -79,8 +79,11 @@ export async function rst(
       label,
       metadata,
       parameters: { kept: 30, total: 100 },
-      recordAccuracies(accuracies: TicketData['metadata']['accuracies']) {
-        metadata = { ...metadata, accuracies }
+      recordAccuracies(
+        accuracies: TicketData['metadata']['accuracies'],
+        measured: TicketData['metadata']['measured'],
+      ) {
+        metadata = { ...metadata, accuracies, measured }
       },
       save: (path: string) => writeTicket(path, { ...data, metadata }),
     } as Loose

@@ -161,6 +161,11 @@ describe('rst search', () => {
     await search()
     const { metadata } = await readTicket(join(out(), 'ticket.safetensors'))
     expect(metadata.accuracies).toEqual({ natural: 0.6, robust: 0.3 })
+    expect(metadata.measured).toMatchObject({
+      natural: { interval: [expect.closeTo(0.55), expect.closeTo(0.65)], data: { name: 'mnist test' } },
+      robust: { attack: { name: 'pgd', eps: 0.1, seed: 0 }, version: '0.1.0' },
+    })
+    expect(metadata.measured!.natural.attack).toBeUndefined()
   })
 
   it('says that choosing the epoch on test images is the paper mode', async () => {

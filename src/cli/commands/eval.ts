@@ -96,9 +96,8 @@ async function writeFiles(
     await writeFileAtomic(join(save!, `${recording.name}.png`), contactSheet({ ...pixels, shape, captions }))
   }
   if (out === undefined) return
-  const write = (name: string, content: string) => writeFileAtomic(join(out, name), content, laterWriteError)
-  await write('evaluation.json', `${JSON.stringify(json, null, 2)}\n`)
-  await write('images.csv', imagesCsv(evaluation, classNames))
+  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`, laterWriteError)
+  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation, classNames), laterWriteError)
 }
 
 /** What is saved of adversarial images. */
