@@ -1,7 +1,9 @@
 // The evaluation that closes every training: natural and PGD accuracy on test images.
+import { join } from 'node:path'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
+import { writeFileAtomic } from '../files/atomic.ts'
 import { formatCount, formatPercent, formatTable } from './format.ts'
 import type { Library } from './library.ts'
 import type { RunOptions } from './options.ts'
@@ -39,6 +41,26 @@ export function closingEvaluation(
       }
     },
   }
+}
+
+/** Writes the evaluations, by the names of what was evaluated, without what is said image by image. */
+export async function writeEvaluations(
+  runDir: string,
+  evaluations: Readonly<Record<string, Evaluation>>,
+): Promise<void> {
+  const json = Object.fromEntries(
+    Object.entries(evaluations).map(([label, evaluation]) => [label, evaluationJson(evaluation)]),
+  )
+  await writeFileAtomic(join(runDir, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`)
+}
+
+/** Typed arrays and what broke each image are left out. */
+function evaluationJson(evaluation: Evaluation): object {
+  const summary = (report: object) =>
+    Object.fromEntries(
+      Object.entries(report).filter(([name, value]) => !ArrayBuffer.isView(value) && name !== 'brokenBy'),
+    )
+  return { ...summary(evaluation), attacks: evaluation.attacks.map(summary) }
 }
 
 /** The `limit` of `evaluate`: data sets with fewer images are evaluated whole. */

@@ -46,6 +46,11 @@ export function trainingOptions(
       'paper mode: the epoch is chosen on test images, so the accuracies below flatter it.',
     )
   }
+  if (options.selectOn !== 'last' && options.epochs <= options.selectEvery) {
+    session.terminal.log(
+      `With ${options.epochs === 1 ? 'one epoch' : `${options.epochs} epochs`} there is no choice of an epoch: the last one is kept, as with --select-on last, and no images are held out.`,
+    )
+  }
   const { epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, augment, seed, device, threads } =
     options
   return {
