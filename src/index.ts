@@ -6,6 +6,7 @@ export type {
   AttackSettings,
   PartReport,
   Passes,
+  Targets,
   Warning,
 } from './attacks/attack.ts'
 export type { BatchOutcome } from './attacks/batches.ts'
@@ -32,6 +33,7 @@ export {
 export type { EvaluationProgress } from './evaluation/meter.ts'
 export * as models from './models/index.ts'
 export * as nn from './nn/index.ts'
+export type { BatchPrediction, Prediction } from './nn/network-classifier.ts'
 export * as adversaries from './r2s/adversaries.ts'
 export {
   evaluateR2S,
@@ -55,6 +57,6 @@ export { scope } from './tensor/scope.ts'
 export { grad } from './tensor/tape.ts'
 export { type DType, Tensor, tensor } from './tensor/tensor.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './tickets/accounting.ts'
-export { loadTicket, type Prediction, type Ticket } from './tickets/ticket.ts'
+export { loadTicket, type Ticket } from './tickets/ticket.ts'
 export type { TicketMetadata } from './tickets/ticket-data.ts'
 export { version } from './version.ts'

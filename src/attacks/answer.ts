@@ -1,25 +1,26 @@
-// The check of what a model answers, at every pass.
+// What a model answers, checked before anything is computed from it.
 import { ShapeError } from '../errors.ts'
 import { describeValue } from '../inputs/options.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { Classifier } from './classifier.ts'
 
 /**
- * The model's logits of x [N, C, H, W], [N, numClasses].
- * @throws ShapeError where the model answers with anything else
+ * The logits of images.
+ * @param x [N, C, H, W]
+ * @returns [N, numClasses]
+ * @throws ShapeError where the model answers anything else
  */
 export function answerOf(model: Classifier, x: Tensor): Tensor {
-  const logits: unknown = model.logits(x)
-  const expected = [x.shape[0], model.numClasses]
-  if (!(logits instanceof Tensor)) {
+  const answer: unknown = model.logits(x)
+  const expected = `Expected logits [${x.shape[0]}, ${model.numClasses}], one for each class, since the model says numClasses ${model.numClasses}`
+  if (!(answer instanceof Tensor)) {
     throw new ShapeError(
-      `Expected logits of [${expected.join(', ')}] from the model but its logits() returned ${describeValue(logits)}.`,
+      `${expected}, but it answers with ${describeValue(answer)}${answer instanceof Promise ? ': logits must not be async' : ''}.`,
     )
   }
-  if (logits.dtype !== 'f32' || logits.shape.join() !== expected.join()) {
-    throw new ShapeError(
-      `Expected logits of [${expected.join(', ')}] (images, numClasses) from the model but its logits() returned ${logits.dtype === 'f32' ? '' : `${logits.dtype} of `}[${logits.shape.join(', ')}]; numClasses must be the number of logits.`,
-    )
+  const { shape, dtype } = answer
+  if (shape.length === 2 && shape[0] === x.shape[0] && shape[1] === model.numClasses && dtype === 'f32') {
+    return answer
   }
-  return logits
+  throw new ShapeError(`${expected}, but it answers [${shape.join(', ')}] of ${dtype}.`)
 }

@@ -45,7 +45,7 @@ export interface RunOptions {
 export const runRows: OptionRows<RunOptions> = {
   limit: count(),
   seed,
-  batchSize: count(1, 65536),
+  batchSize: count(),
   runDir: path,
   resume: flag,
   signal: abortSignal,

@@ -18,8 +18,6 @@ import { decodeSealed } from '../files/sealed.ts'
 import { encodeOutcome, outcomeOf } from './stored-outcome.ts'
 
 const format = 'rst-evaluation-state/2'
-/** Largest batch of images, as of the command line. */
-const largestBatch = 65536
 /** Longest file name that every system takes, less its ending. */
 const longestName = 200
 
@@ -166,8 +164,8 @@ function parseConfig(text: string, file: string, folder: string): StoredConfig {
     throw damaged('it is no object')
   }
   const { batchSize } = config as { batchSize?: unknown }
-  if (!Number.isInteger(batchSize) || (batchSize as number) < 1 || (batchSize as number) > largestBatch) {
-    throw damaged(`its batchSize is no whole number from 1 to ${largestBatch}`)
+  if (!Number.isSafeInteger(batchSize) || (batchSize as number) < 1) {
+    throw damaged('its batchSize is no whole number of at least 1')
   }
   return config as StoredConfig
 }

@@ -1,4 +1,4 @@
-// Whether what attacks a model is an attack.
+// Whether what is to attack a model is an attack.
 import type { Attack } from '../attacks/attack.ts'
 import type { Kind } from '../inputs/kinds.ts'
 import { describeValue } from '../inputs/options.ts'

@@ -63,6 +63,7 @@ export class Network implements Classifier {
   readonly batchNorms: readonly BatchNorm2d[]
   readonly #options: NetworkOptions
   readonly #forward: Layer
+  #disposed = false
 
   constructor(architecture: Architecture, options: NetworkOptions) {
     const convolutions: MaskedConv2d[] = []
@@ -80,7 +81,7 @@ export class Network implements Classifier {
       batchNorms.push(layer)
       return layer
     }
-    this.#forward = architecture({
+    const builder: LayerBuilder = {
       classes: options.classes,
       inChannels: options.inChannels,
       imageSize: options.imageSize,
@@ -105,7 +106,13 @@ export class Network implements Classifier {
           return y
         }
       },
-    })
+    }
+    try {
+      this.#forward = architecture(builder)
+    } catch (error) {
+      for (const layer of batchNorms) layer.dispose()
+      throw error
+    }
     this.#options = options
     this.device = options.device
     this.numClasses = options.classes
@@ -192,7 +199,12 @@ export class Network implements Classifier {
     for (const layer of this.convolutions) outsideScopes(() => layer.updateMask(remainingRatio))
   }
 
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
   dispose(): void {
+    this.#disposed = true
     for (const layer of this.convolutions) layer.dispose()
     for (const layer of this.batchNorms) layer.dispose()
   }

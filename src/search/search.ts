@@ -107,8 +107,11 @@ async function calibrate(
         (_, j) => (i * training.batchSize + j) % size,
       )
       const batch = source.batch(indices, 0)
-      scope(() => void network.logits(batch.images))
-      batch.dispose()
+      try {
+        scope(() => void network.logits(batch.images))
+      } finally {
+        batch.dispose()
+      }
       await training.device.synchronize()
     }
   } finally {

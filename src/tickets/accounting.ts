@@ -1,7 +1,7 @@
 // What tickets take, next to the dense network that they stand for (paper, Sec. 6.2: the only overhead of another
 // ticket of the same network is its mask).
 import { stat } from 'node:fs/promises'
-import { readTicket } from './stored-ticket.ts'
+import { checkPaths, readTicket } from './stored-ticket.ts'
 import type { TicketData, TicketMetadata } from './ticket-data.ts'
 
 export interface TicketAccount {
@@ -33,9 +33,10 @@ export interface TicketAccounts {
 
 /**
  * Reads ticket files and counts.
- * @throws TicketError
+ * @throws TicketError, ConfigError
  */
 export async function ticketAccounts(files: readonly string[]): Promise<TicketAccounts> {
+  checkPaths(files, 'ticketAccounts')
   const tickets: TicketAccount[] = []
   for (const file of files) tickets.push(account(file, await readTicket(file), (await stat(file)).size))
   const networkOf = ({ arch, width, inChannels, init, weightSeed }: TicketMetadata) =>

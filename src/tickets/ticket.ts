@@ -1,23 +1,19 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
-import { ShapeError } from '../errors.ts'
+import { ConfigError, ShapeError, TicketError } from '../errors.ts'
+import { path as pathKind, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { NetworkClassifier } from '../nn/network-classifier.ts'
 import { keepCount, maskShape } from '../nn/pattern.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
 import type { LayerMask, TicketData, TicketMetadata } from './ticket-data.ts'
-
-export interface Prediction {
-  /** The class of largest probability. */
-  readonly label: number
-  /** [classes] */
-  readonly probabilities: Float32Array
-}
 
 /** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
 export class Ticket extends NetworkClassifier {
@@ -40,25 +36,6 @@ export class Ticket extends NetworkClassifier {
   /** Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes. */
   recordAccuracies(accuracies: TicketMetadata['accuracies']): void {
     this.#metadata = { ...this.#metadata, accuracies: { ...this.#metadata.accuracies, ...accuracies } }
-  }
-
-  /**
-   * Classifies one image.
-   * @param pixels [C·H·W] in [0, 1]
-   * @throws ShapeError
-   */
-  async predict(pixels: Float32Array): Promise<Prediction> {
-    const size = this.inputShape.reduce((product, d) => product * d, 1)
-    if (pixels.length !== size) {
-      throw new ShapeError(
-        `Expected ${size} pixels for an image of [${this.inputShape.join(', ')}] but received ${pixels.length}.`,
-      )
-    }
-    using probabilities = scope(() =>
-      ops.softmax(this.logits(tensor(pixels, [1, ...this.inputShape], { device: this.device }))),
-    )
-    const values = await probabilities.data()
-    return { label: values.indexOf(Math.max(...values)), probabilities: values }
   }
 
   /** Weights kept, and weights of the dense network. */
@@ -112,32 +89,64 @@ export class Ticket extends NetworkClassifier {
 
 /**
  * Reads a ticket file and rebuilds its network.
- * @throws TicketError naming the field at fault
+ * @throws TicketError naming the field at fault; ConfigError
  */
-export async function loadTicket(
-  path: string,
-  { device, threads }: { device?: 'auto' | 'cpu' | Device; threads?: number } = {},
-): Promise<Ticket> {
-  return fromData(await readTicket(path), resolveDevice(device, threads), path)
+export async function loadTicket(path: string, options: Placement = {}): Promise<Ticket> {
+  checkOption('path', path, required(pathKind), 'loadTicket')
+  checkOptions('loadTicket', options, placementRows)
+  return fromData(await readTicket(path), resolveDevice(options.device, options.threads), path)
 }
 
-function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket {
-  const { metadata, masks, runningMean, runningVar, weights } = data
+/**
+ * The ticket of which a file holds `data`.
+ * @param file named in errors
+ * @param weights of a network of the same layers and weights, which are then not drawn again; it must live as long
+ * @throws TicketError naming the field at fault
+ */
+export function fromData(data: TicketData, device: Device, file = 'The ticket', weights?: Network): Ticket {
+  const network = emptyNetwork(data.metadata, device, file)
+  try {
+    checkArchitecture(
+      data,
+      { layers: network.convolutions.map(l => l.spec), batchNorms: network.batchNorms.map(l => l.spec) },
+      file,
+    )
+    fill(network, data, weights)
+    return new Ticket(network, data.metadata, { trained: data.weights !== undefined })
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+function emptyNetwork(metadata: TicketMetadata, device: Device, file: string): Network {
   const { mean, std } = metadata.normalisation
-  const network = models.create(metadata.arch, { ...metadata, mean, std, device })
-  checkArchitecture(
-    data,
-    { layers: network.convolutions.map(l => l.spec), batchNorms: network.batchNorms.map(l => l.spec) },
-    file,
-  )
-  network.drawWeights(metadata.init, metadata.weightSeed)
+  try {
+    return models.create(metadata.arch, { ...metadata, mean, std, device })
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof ShapeError)) throw error
+    const field = error instanceof ConfigError ? error.option : 'width'
+    throw new TicketError(`${file}: no network can be made of its metadata: ${error.message}`, field, {
+      cause: error,
+    })
+  }
+}
+
+/** Weights, masks and statistics. Kept weights of a ticket are those of all its layers. */
+function fill(network: Network, data: TicketData, weights: Network | undefined): void {
+  const { metadata, masks, runningMean, runningVar } = data
+  const { device } = network
+  if (data.weights === undefined) {
+    if (weights === undefined) network.drawWeights(metadata.init, metadata.weightSeed)
+    else network.borrowWeights(weights)
+  }
   for (const layer of network.convolutions) {
     const { name, weightShape } = layer.spec
     const { shape, bits } = masks.get(name)!
     layer.mask = outsideScopes(() =>
       scope(() => ops.unpackBits(tensor(bits, [bits.length], { dtype: 'u8', device }), shape)),
     )
-    const kept = weights?.get(name)
+    const kept = data.weights?.get(name)
     if (kept) {
       const dense = scattered(kept, bits, shape, weightShape)
       layer.weight = outsideScopes(() => tensor(dense, weightShape, { device }))
@@ -149,7 +158,6 @@ function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket
       Float32Array.from(runningVar.get(layer.spec.name)!),
     )
   }
-  return new Ticket(network, metadata, { trained: weights !== undefined })
 }
 
 const elements = (shape: readonly number[]) => shape.reduce((product, d) => product * d, 1)

@@ -85,7 +85,7 @@ it('one that is interrupted after any batch goes on to the same report', async (
     expect(untimed(resumed)).toEqual(whole)
     expect(await readdir(runDir)).toEqual([])
   }
-}, 20_000)
+})
 
 it('one whose results cannot be written down can be resumed, and does nothing again', async () => {
   const failing = async () => {
