@@ -1,7 +1,9 @@
 // What a run is that --resume continues: its own config.json says so, and need not be told again.
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigError } from '../errors.ts'
+import { writeFileAtomic } from '../files/atomic.ts'
 import { parseJson } from '../files/json.ts'
 import { readRegularFile } from '../files/read-file.ts'
 import { innerAttackRows } from './inner-attack.ts'
@@ -14,6 +16,11 @@ const sameNames = [
   ...['arch', 'width', 'dataset', 'epochs', 'batchSize', 'lr', 'momentum', 'weightDecay', 'labelSmoothing'],
   ...['augment', 'seed', 'pattern', 'init', 'weightSeed', 'scoreSeed'],
 ]
+
+/** Options that a recipe does not have. */
+const files = ['data', 'from', 'ticket']
+const besideRecipe = [...files, 'evalLimit', 'evalEps', 'evalStepSize', 'evalSteps']
+const besideFile = 'command.json'
 
 type Stored = Readonly<Record<string, unknown>>
 
@@ -30,7 +37,8 @@ export async function takeResumedOptions(command: Command, out: string): Promise
       'out',
     )
   }
-  for (const [name, value] of Object.entries(resumedOptions(stored))) {
+  const beside = await readStored(join(out, besideFile)).catch(() => ({}))
+  for (const [name, value] of Object.entries({ ...resumedOptions(stored), ...keptOf(beside) })) {
     const isOption = command.options.some(option => option.attributeName() === name)
     if (!isOption || value === undefined) continue
     if (['cli', 'config'].includes(command.getOptionValueSource(name) ?? '')) continue
@@ -82,8 +90,27 @@ function innerOf({ inner }: Stored): Stored {
   return { attack, ...Object.fromEntries(innerAttackRows[attack].reads.map(name => [name, settings[name]])) }
 }
 
+/**
+ * Writes beside config.json what a resume needs and the recipe of the run does not hold: where files lie, and the closing
+ * evaluation. A folder that holds a run already stays as it is.
+ */
+export async function keepBesideRecipe(out: string, options: object): Promise<void> {
+  if (existsSync(join(out, 'config.json'))) return
+  const kept = keptOf(options as Stored)
+  for (const name of files) if (kept[name] !== undefined) kept[name] = resolve(String(kept[name]))
+  await writeFileAtomic(join(out, besideFile), `${JSON.stringify(kept, null, 2)}\n`)
+}
+
+function keptOf(options: Stored): Record<string, unknown> {
+  return Object.fromEntries(besideRecipe.map(name => [name, options[name]]))
+}
+
 async function readRun(out: string): Promise<Stored> {
-  const file = join(out, 'config.json')
+  return readStored(join(out, 'config.json'))
+}
+
+async function readStored(file: string): Promise<Stored> {
+  const out = dirname(file)
   const bytes = await readRegularFile(
     file,
     reason =>

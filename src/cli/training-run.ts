@@ -12,6 +12,7 @@ import { innerAttack } from './inner-attack.ts'
 import type { Library, Ticket } from './library.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showTraining } from './progress.ts'
+import { keepBesideRecipe } from './resumed-options.ts'
 import type { Session } from './run-command.ts'
 
 /** The usual L∞ radius of attacks on a data set. */
@@ -24,13 +25,15 @@ export function defaultEps(dataset: string): number {
  * training rather than after it.
  * @param name 'search-conv2-cifar10': command, architecture and data set
  */
-export async function openRunFolder({ out, resume }: RunOptions, name: string): Promise<string> {
+export async function openRunFolder(options: RunOptions, name: string): Promise<string> {
+  const { out, resume } = options
   if (resume && out === undefined) {
     throw new ConfigError('--resume needs the folder of the run to continue: give it as --out DIR.', 'out')
   }
-  if (out === undefined) return makeNumberedFolder('runs', name)
-  if (!resume) await makeFolder(out)
-  return out
+  const folder = out ?? (await makeNumberedFolder('runs', name))
+  if (out !== undefined && !resume) await makeFolder(out)
+  if (!resume) await keepBesideRecipe(folder, options)
+  return folder
 }
 
 /** The options of `TrainingOptions` that all training commands have. */

@@ -59,12 +59,17 @@ describe('rst search --resume --out DIR', () => {
     const first = await rst(['search', ...run, ...options], { library: real })
     expect(first.stderr).not.toContain('error')
     const ticket = await readFile(join(out(), 'ticket.safetensors'))
-    const again = ['search', '--resume', '--out', out(), ...images(), ...threads]
-    // The closing evaluation is no part of the run: its options are told again.
-    const ran = await rst([...again, '--eval-limit', '2', '--eval-steps', '1'], { library: real })
+    const evaluations = await readFile(join(out(), 'evaluation.json'), 'utf8')
+    const ran = await rst(['search', '--resume', '--out', out(), ...threads], { library: real })
     expect(ran.stderr).not.toContain('error')
     expect(ran.code).toBe(0)
     expect((await readFile(join(out(), 'ticket.safetensors'))).equals(ticket)).toBe(true)
+    const again = JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))
+    const former = JSON.parse(evaluations)
+    for (const { ticket } of [again, former]) {
+      expect(ticket).toMatchObject({ images: 2, naturalAccuracy: former.ticket.naturalAccuracy })
+      expect(ticket.attacks[0].settings.steps).toBe(1)
+    }
   })
 
   it('refuses options that differ from the run, and takes those that agree', {
@@ -72,7 +77,7 @@ describe('rst search --resume --out DIR', () => {
   }, async () => {
     const run = ['--dataset', 'mnist', ...images(), ...tiny, ...threads, '--out', out()]
     expect((await rst(['train', ...run, '--epochs', '1'], { library: real })).code).toBe(0)
-    const again = ['train', '--resume', '--out', out(), ...images(), ...threads, '--eval-limit', '2']
+    const again = ['train', '--resume', '--out', out(), ...threads]
     expect((await rst([...again, '--arch', 'conv2', '--epochs', '1'], { library: real })).code).toBe(0)
     for (const [option, value] of [
       ['epochs', '2'],

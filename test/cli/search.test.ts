@@ -104,7 +104,7 @@ describe('rst search', () => {
       randomMask: { naturalAccuracy: 0.1 },
     })
     expect(ran.stdout.trimEnd().split('\n')).toHaveLength(1)
-    expect(await readdir(out())).toEqual(['evaluation.json', 'ticket.safetensors'])
+    expect(await readdir(out())).toEqual(['command.json', 'evaluation.json', 'ticket.safetensors'])
     const evaluations = JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))
     expect(evaluations).toMatchObject({
       ticket: { naturalAccuracy: 0.6, attacks: [{ name: 'pgd', robustAccuracy: 0.3 }] },
