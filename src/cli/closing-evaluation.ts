@@ -48,19 +48,9 @@ export async function writeEvaluations(
   runDir: string,
   evaluations: Readonly<Record<string, Evaluation>>,
 ): Promise<void> {
-  const json = Object.fromEntries(
-    Object.entries(evaluations).map(([label, evaluation]) => [label, evaluationJson(evaluation)]),
-  )
-  await writeFileAtomic(join(runDir, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`)
-}
-
-/** Typed arrays and what broke each image are left out. */
-function evaluationJson(evaluation: Evaluation): object {
-  const summary = (report: object) =>
-    Object.fromEntries(
-      Object.entries(report).filter(([name, value]) => !ArrayBuffer.isView(value) && name !== 'brokenBy'),
-    )
-  return { ...summary(evaluation), attacks: evaluation.attacks.map(summary) }
+  const summary = (name: string, value: unknown) =>
+    name === 'brokenBy' || ArrayBuffer.isView(value) ? undefined : value
+  await writeFileAtomic(join(runDir, 'evaluation.json'), `${JSON.stringify(evaluations, summary, 2)}\n`)
 }
 
 /** The `limit` of `evaluate`: data sets with fewer images are evaluated whole. */
