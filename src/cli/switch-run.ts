@@ -6,6 +6,7 @@ import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'
 import type { EvaluationProgress } from '../evaluation/meter.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
+import { laterWriteError } from '../files/write-error.ts'
 import type { TransferOptions } from './attack-options.ts'
 import { limitFor } from './closing-evaluation.ts'
 import type { Library, Switch } from './library.ts'
@@ -95,7 +96,11 @@ export async function runSwitch<Report extends { readonly warnings: readonly War
       async onComplete(found) {
         json = { ...found, tickets: paths, seconds: session.seconds() }
         if (out === undefined) return
-        await writeFileAtomic(join(out, `${name}.json`), `${JSON.stringify(json, null, 2)}\n`)
+        await writeFileAtomic(
+          join(out, `${name}.json`),
+          `${JSON.stringify(json, null, 2)}\n`,
+          laterWriteError,
+        )
       },
     }),
   )

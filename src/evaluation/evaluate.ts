@@ -7,6 +7,7 @@ import type { Split } from '../data/dataset.ts'
 import { callback } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { EvaluationMeter } from './meter.ts'
+import { alone } from './run-lock.ts'
 import { type RunnableAttack, Runner, type RunOptions, runRows } from './runner.ts'
 import { attacksKind } from './subjects.ts'
 import { type Effort, Tally } from './tally.ts'
@@ -68,9 +69,13 @@ export async function evaluate(
   split: Split,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const started = performance.now()
   checkClassifier(model)
   checkOptions('evaluate', options, evaluateRows)
+  return alone(options, () => evaluateAlone(model, split, options))
+}
+
+async function evaluateAlone(model: Classifier, split: Split, options: EvaluateOptions): Promise<Evaluation> {
+  const started = performance.now()
   const { attacks = [] } = options
   const runner = await Runner.open([model], split, options)
   const { size, labels, ids } = runner.images

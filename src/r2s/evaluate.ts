@@ -3,6 +3,7 @@ import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
+import { alone } from '../evaluation/run-lock.ts'
 import { type RunOptions, runRows } from '../evaluation/runner.ts'
 import type { Effort } from '../evaluation/tally.ts'
 import { callback, count, required } from '../inputs/kinds.ts'
@@ -114,9 +115,16 @@ export async function evaluateR2S(
     throw new ConfigError(`Expected a switch { tickets } but received ${describeValue(r2s)}.`, 'tickets')
   }
   checkOptions('evaluateR2S', options, switchEvaluationRows)
-  const { tickets } = r2s
+  if (options.simulate !== undefined) checkSimulation(options.adversary)
+  return alone(options, () => evaluateAlone(r2s.tickets, split, options))
+}
+
+async function evaluateAlone(
+  tickets: readonly Classifier[],
+  split: Split,
+  options: SwitchEvaluationOptions,
+): Promise<SwitchExpectation | SwitchSimulation> {
   const { adversary, simulate } = options
-  if (simulate !== undefined) checkSimulation(adversary)
   const scorer = await Scorer.open('r2s', tickets, split, adversary, options, { simulate: simulate ?? null })
   const { runner } = scorer
   const { name, eps, norm, against, onlyCorrect } = adversary

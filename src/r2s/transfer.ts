@@ -3,6 +3,7 @@ import type { Attack } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
+import { alone } from '../evaluation/run-lock.ts'
 import { type RunOptions, runRows } from '../evaluation/runner.ts'
 import { attackKind } from '../evaluation/subjects.ts'
 import type { Effort } from '../evaluation/tally.ts'
@@ -66,6 +67,14 @@ export async function transferMatrix(
   options: TransferOptions,
 ): Promise<TransferMatrix> {
   checkOptions('transferMatrix', options, transferRows)
+  return alone(options, () => transferAlone(tickets, split, options))
+}
+
+async function transferAlone(
+  tickets: readonly Classifier[],
+  split: Split,
+  options: TransferOptions,
+): Promise<TransferMatrix> {
   const adversary = random(options.attack)
   const scorer = await Scorer.open('transfer', tickets, split, adversary, options)
   const scores = await scorer.all()

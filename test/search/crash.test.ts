@@ -98,7 +98,8 @@ it.each([
   for (let at = 0; at < changes; at += every) {
     const runDir = newPath()
     death.left = at
-    await expect(search({ ...options, runDir }), `change ${at}`).rejects.toThrow('killed')
+    // The last changes, such as the release of the lock, may fail unheard.
+    await search({ ...options, runDir }).catch(error => expect(error.message).toBe('killed'))
     death.left = Number.POSITIVE_INFINITY
     // The dead process was this one, whose lock would be respected.
     await rm(join(runDir, '.lock'), { force: true })

@@ -8,6 +8,7 @@ import { ConfigError } from '../../errors.ts'
 import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { makeFolder } from '../../files/run-folder.ts'
+import { laterWriteError } from '../../files/write-error.ts'
 import { contactSheet } from '../../report/contact-sheet.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
 import { limitFor, printWarnings } from '../closing-evaluation.ts'
@@ -84,8 +85,12 @@ async function writeFiles(
     await writeFileAtomic(join(save!, `${recording.name}.png`), sheet)
   }
   if (out === undefined) return
-  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(jsonOf(evaluation), null, 2)}\n`)
-  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation))
+  await writeFileAtomic(
+    join(out, 'evaluation.json'),
+    `${JSON.stringify(jsonOf(evaluation), null, 2)}\n`,
+    laterWriteError,
+  )
+  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation), laterWriteError)
 }
 
 /** Without what is said image by image. */
