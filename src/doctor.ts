@@ -5,7 +5,8 @@ import { RstError } from './errors.ts'
 import { kind, number, oneOf, path, required, text } from './inputs/kinds.ts'
 import { checkOptions, type OptionRows } from './inputs/options.ts'
 import * as models from './models/index.ts'
-import { addonPath, type SparseBelow } from './native/addon.ts'
+import type { SparseBelow } from './native/addon.ts'
+import { addonPath } from './native/load.ts'
 import { type LayerKernels, layerKernels } from './nn/layer-kernels.ts'
 import { type Pattern, patterns } from './nn/pattern.ts'
 import { networkOptions } from './search/resolve.ts'
@@ -25,6 +26,14 @@ export interface MaskedArchitecture {
   remainingRatio: number
   /** Default 'element'. */
   pattern?: Pattern
+}
+
+export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
+  arch: required(text),
+  width: number(0, 64, { above: true }),
+  dataset: text,
+  remainingRatio: required(number(0, 1, { above: true })),
+  pattern: oneOf(patterns),
 }
 
 export interface DoctorReport {
@@ -59,13 +68,6 @@ export const doctorRows: OptionRows<DoctorOptions> = {
     'the path of a ticket or an object { arch, remainingRatio }',
     value => path.accepts(value) || (typeof value === 'object' && value !== null && !Array.isArray(value)),
   ),
-}
-export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
-  arch: required(text),
-  width: number(0, 64, { above: true }),
-  dataset: text,
-  remainingRatio: required(number(0, 1, { above: true })),
-  pattern: oneOf(patterns),
 }
 
 /**
@@ -116,6 +118,7 @@ async function layersOfNetwork(source: string | MaskedArchitecture, device: Devi
     using ticket = await loadTicket(source, { device })
     return await layerKernels(ticket.network)
   }
+  checkOptions('layersOf', source, maskedArchitectureRows)
   const { arch, width = 1, dataset = 'cifar10', remainingRatio, pattern = 'element' } = source
   const network = models.create(arch, networkOptions({ info: datasets.info(dataset) }, width, device))
   try {

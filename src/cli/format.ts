@@ -5,6 +5,20 @@ export function formatPercent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
 
+/** A share with its 95 % interval, as '57.8 % (53.4–62.1)'. */
+export function formatAccuracy(share: number, [low, high]: readonly [number, number]): string {
+  return `${formatPercent(share)} (${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)})`
+}
+
+/** A difference of shares with its 95 % interval, as '+2.5 points (−0.1 to +5.1)'. */
+export function formatDifference(difference: number, [low, high]: readonly [number, number]): string {
+  const points = (share: number) => {
+    const text = Math.abs(100 * share).toFixed(1)
+    return Number(text) === 0 ? text : `${share < 0 ? '−' : '+'}${text}`
+  }
+  return `${points(difference)} points (${points(low)} to ${points(high)})`
+}
+
 /** 1234567 as '1,234,567', whatever the locale. */
 export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US')

@@ -40,12 +40,18 @@ const knowingAll: Readonly<Record<KnowsAll, AdversaryRow>> = {
   },
 }
 
-/** What each adversary reads: random all that its attack does. */
+/** What each adversary, or its evaluation, reads: random all that its attack does. */
 export const adversaryReaders: Readonly<Record<AdversaryName, Reader>> = {
   random: {
     reads: ['attack', 'simulate', ...new Set(Object.values(attackRows).flatMap(({ reads }) => reads))],
+    notes: { singles: 'random attacks each ticket alone anyway' },
   },
-  ...knowingAll,
+  ...(Object.fromEntries(
+    Object.entries(knowingAll).map(([name, { reads, notes = {} }]) => [
+      name,
+      { reads: [...reads, 'singles'], notes },
+    ]),
+  ) as Readonly<Record<string, Reader>> as Record<KnowsAll, Reader>),
 }
 
 /** @throws ConfigError for an option that neither the adversary nor its attack reads */

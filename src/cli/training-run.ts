@@ -10,6 +10,7 @@ import { laterWriteError } from '../files/write-error.ts'
 import type { TrainingOptions } from '../search/options.ts'
 import { innerAttack } from './inner-attack.ts'
 import type { Library, Ticket } from './library.ts'
+import { measurementsOf } from './measurements.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showTraining } from './progress.ts'
 import { keepBesideRecipe } from './resumed-options.ts'
@@ -120,9 +121,9 @@ export async function saveWithAccuracies(
   path: string,
   evaluation: Evaluation,
 ): Promise<void> {
-  ticket.recordAccuracies({
-    natural: evaluation.naturalAccuracy,
-    robust: evaluation.attacks[0].robustAccuracy,
-  })
+  ticket.recordAccuracies(
+    { natural: evaluation.naturalAccuracy, robust: evaluation.attacks[0].robustAccuracy },
+    measurementsOf(evaluation),
+  )
   await ticket.save(path)
 }

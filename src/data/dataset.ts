@@ -9,6 +9,23 @@ export interface Split {
   readonly size: number
   /** Of a part of another split: the number of each image there. */
   readonly ids?: Int32Array
+  /** What reports call it, such as 'cifar10 test'; a part has the name of the whole. */
+  readonly name?: string
+  /** Of a part of another split: how it was chosen. */
+  readonly part?: SplitPart
+}
+
+export interface SplitPart {
+  /** Images of the split that it was chosen from. */
+  readonly of: number
+  /** A seeded subset, the first images, or what a seeded hold-out took or left. */
+  readonly which:
+    | { readonly subsetSeed: number }
+    | { readonly first: number }
+    | { readonly heldOutSeed: number }
+    | { readonly restSeed: number }
+  /** Of a part of a part: how that one was chosen. */
+  readonly within?: SplitPart
 }
 
 export interface DatasetInfo {
@@ -37,4 +54,10 @@ export interface Dataset {
   readonly train: Split
   readonly test: Split
   readonly info: DatasetInfo
+}
+
+/** A data set whose splits have the names by which reports call them. */
+export function datasetOf(info: DatasetInfo, { train, test }: Omit<Dataset, 'info'>): Dataset {
+  const named = (split: Split, name: string) => ({ ...split, name: `${info.name} ${name}` })
+  return { train: named(train, 'train'), test: named(test, 'test'), info }
 }

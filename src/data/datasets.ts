@@ -6,7 +6,7 @@ import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts
 import { didYouMean } from '../nearest-name.ts'
 import { explainAbsence, explainContent } from './absence.ts'
 import { type CatalogueEntry, catalogue } from './catalogue.ts'
-import type { Dataset, DatasetInfo } from './dataset.ts'
+import { type Dataset, type DatasetInfo, datasetOf } from './dataset.ts'
 import { type FoundFiles, findBelow } from './find-files.ts'
 import { fromArrays } from './from-arrays.ts'
 import { type DatasetVerification, verifyFiles } from './verify.ts'
@@ -54,8 +54,7 @@ async function open(name: string, dir?: string): Promise<Dataset> {
 }
 
 async function read(entry: CatalogueEntry, dir: string | undefined): Promise<Dataset> {
-  const { train, test } = await entry.read(pathsOf(entry, await filesOf(entry, dir)))
-  return { train, test, info: entry.info }
+  return datasetOf(entry.info, await entry.read(pathsOf(entry, await filesOf(entry, dir))))
 }
 
 /**

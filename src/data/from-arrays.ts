@@ -4,7 +4,7 @@ import { checkDataset, checkLabels, type ImageShape } from '../inputs/images.ts'
 import { count, flag, kind, number, required, text } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { channelStatistics } from './channel-statistics.ts'
-import type { Dataset, Split } from './dataset.ts'
+import { type Dataset, type DatasetInfo, datasetOf, type Split } from './dataset.ts'
 
 export interface ImagesAndLabels {
   /** Pixels, [N, channels, height, width], 0…255. */
@@ -106,23 +106,20 @@ export function fromArrays(options: ArraysOptions): Dataset {
     options.mean === undefined || options.std === undefined
       ? channelStatistics(train.images, channels, height * width)
       : undefined
-  const data: Dataset = {
-    train,
-    test,
-    info: {
-      name,
-      classes,
-      classNames: classNames ?? Array.from({ length: classes }, (_, label) => String(label)),
-      channels,
-      height,
-      width,
-      mean: options.mean ?? computed!.mean,
-      // A channel that is the same everywhere needs no scale.
-      std: options.std ?? computed!.std.map(value => value || 1),
-      flip,
-      usualEps,
-    },
+  const info: DatasetInfo = {
+    name,
+    classes,
+    classNames: classNames ?? Array.from({ length: classes }, (_, label) => String(label)),
+    channels,
+    height,
+    width,
+    mean: options.mean ?? computed!.mean,
+    // A channel that is the same everywhere needs no scale.
+    std: options.std ?? computed!.std.map(value => value || 1),
+    flip,
+    usualEps,
   }
+  const data = datasetOf(info, { train, test })
   checkDataset(data, 'options')
   return data
 }

@@ -1,10 +1,11 @@
 // A dense network and its file: weights and batch-norm statistics as safetensors.
+import type { ModelIdentity } from '../attacks/classifier.ts'
 import { TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
 import { parseJson } from '../files/json.ts'
 import { readRegularFile } from '../files/read-file.ts'
 import { decodeSafetensorsHeader, type StoredTensor } from '../files/safetensors.ts'
-import { decodeSealed, encodeSealedInTurns } from '../files/sealed.ts'
+import { checksum, decodeSealed, encodeSealedInTurns } from '../files/sealed.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { NetworkClassifier } from '../nn/network-classifier.ts'
@@ -34,15 +35,32 @@ export interface DenseMetadata {
 /** A trained dense network, in eval mode. */
 export class DenseModel extends NetworkClassifier {
   readonly metadata: DenseMetadata
+  #file: string | undefined
 
   /** @internal Takes ownership of the network. */
-  constructor(network: Network, metadata: DenseMetadata) {
+  constructor(network: Network, metadata: DenseMetadata, file?: string) {
     super(network)
     this.metadata = metadata
+    this.#file = file
+  }
+
+  /** For reports. */
+  async identity(): Promise<ModelIdentity> {
+    const { format, arch, width, classes, inChannels, imageSize, normalisation } = this.metadata
+    const { mean, std } = normalisation
+    const metadata = { format, arch, width, classes, inChannels, imageSize, mean, std }
+    const hash = checksum({ metadata: strings(metadata), tensors: await this.#tensors() })
+    return { kind: 'dense model', ...(this.#file && { file: this.#file }), hash, arch, width }
   }
 
   /** Writes weights and running statistics as safetensors, atomically. */
   async save(path: string): Promise<void> {
+    const tensors = await this.#tensors()
+    await writeFileAtomic(path, await encodeSealedInTurns({ metadata: strings(this.metadata), tensors }))
+    this.#file = path
+  }
+
+  async #tensors(): Promise<Map<string, StoredTensor>> {
     const tensors = new Map<string, StoredTensor>()
     for (const { spec, weight } of this.network.convolutions) {
       tensors.set(`${spec.name}.weight`, { dtype: 'F32', shape: spec.weightShape, data: await weight.data() })
@@ -52,14 +70,18 @@ export class DenseModel extends NetworkClassifier {
       tensors.set(`${spec.name}.running_mean`, { dtype: 'F32', shape, data: await runningMean.data() })
       tensors.set(`${spec.name}.running_var`, { dtype: 'F32', shape, data: await runningVar.data() })
     }
-    const metadata = Object.fromEntries(
-      Object.entries(this.metadata).map(([key, value]) => [
-        key,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]),
-    )
-    await writeFileAtomic(path, await encodeSealedInTurns({ metadata, tensors }))
+    return tensors
   }
+}
+
+/** Text as it is, everything else as JSON. */
+function strings(metadata: object): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  )
 }
 
 const cure = 'train the model again, or fetch the file again'
@@ -100,7 +122,7 @@ export async function loadDense(
     const { name } = layer.spec
     layer.setRunning(values(`${name}.running_mean`), values(`${name}.running_var`))
   }
-  return new DenseModel(network, metadata)
+  return new DenseModel(network, metadata, path)
 }
 
 /** @throws TicketError where the tensors are not those of the network, or hold what no network holds */

@@ -151,10 +151,14 @@ describe('rst search', () => {
 
   it('prints a table for people', async () => {
     const { stdout } = await search('--eval-limit', 'all')
-    expect(stdout).toContain('accuracy      natural   pgd (L∞ 0.1)')
-    expect(stdout).toMatch(/ticket +60\.0 % +30\.0 %/)
-    expect(stdout).toMatch(/random mask +10\.0 % +5\.0 %/)
-    expect(stdout).toContain('on 20 test images')
+    expect(stdout).toMatch(/accuracy +natural +pgd \(L∞ 0\.1\)\n/)
+    expect(stdout).toMatch(/ticket +60\.0 % \(55\.0–65\.0\) +30\.0 % \(25\.0–35\.0\)/)
+    expect(stdout).toMatch(/random mask +10\.0 % \(5\.0–15\.0\) +5\.0 % \(0\.0–10\.0\)/)
+    expect(stdout).toContain(
+      'on 20 of 10,000 images of mnist test (subset of seed 0); 95 % intervals in brackets',
+    )
+    // The fake attacks break the same of two images of both models.
+    expect(stdout).toContain('ticket − random mask, on the same images: natural 0.0 points (')
     expect(stdout).toContain('30 of 100 weights kept (30.0 %)')
     expect(stdout).toContain(`ticket saved to ${join(out(), 'ticket.safetensors')}`)
   })
@@ -163,6 +167,11 @@ describe('rst search', () => {
     await search()
     const { metadata } = await readTicket(join(out(), 'ticket.safetensors'))
     expect(metadata.accuracies).toEqual({ natural: 0.6, robust: 0.3 })
+    expect(metadata.measured).toMatchObject({
+      natural: { interval: [expect.closeTo(0.55), expect.closeTo(0.65)], data: { name: 'mnist test' } },
+      robust: { attack: { name: 'pgd', eps: 0.1, seed: 0 }, version: '0.1.0' },
+    })
+    expect(metadata.measured!.natural.attack).toBeUndefined()
   })
 
   it('says that choosing the epoch on test images is the paper mode', async () => {

@@ -5,6 +5,7 @@ import { ConfigError } from '../../errors.ts'
 import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
+import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
   addOutputOptions,
@@ -13,6 +14,7 @@ import {
   addWeightsOption,
   type RunOptions,
 } from '../options.ts'
+import { dated } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import {
   openRunFolder,
@@ -81,14 +83,14 @@ async function finetune(options: Options, session: Session): Promise<void> {
   const seconds = session.seconds()
   terminal.result(
     [...evaluationLines({ before, after }), `${formatDuration(seconds)}`, `ticket saved to ${path}`],
-    {
+    dated({
       ticket: path,
-      naturalAccuracy: after.naturalAccuracy,
-      robustAccuracy: after.attacks[0].robustAccuracy,
+      ...accuraciesOf(after),
       remainingRatio,
       parameters: ticket.parameters,
       seconds,
-      before: { naturalAccuracy: before.naturalAccuracy, robustAccuracy: before.attacks[0].robustAccuracy },
-    },
+      before: accuraciesOf(before),
+      provenance: after.provenance,
+    }),
   )
 }

@@ -2,12 +2,12 @@
 import { Command } from 'commander'
 import type { SwitchExpectation, SwitchSimulation } from '../../r2s/evaluate.ts'
 import { addR2SOptions, type R2SOptions } from '../attack-options.ts'
-import { formatCount, formatPercent, formatTable } from '../format.ts'
+import { formatAccuracy, formatCount, formatDifference, formatPercent, formatTable } from '../format.ts'
 import { checkAdversaryFlags, makeAdversary } from '../make-adversary.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
+import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
-import { formatEps } from '../values.ts'
+import { marginLine, openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
 
 export function r2sCommand(context: Context): Command {
   const command = new Command('r2s')
@@ -28,35 +28,36 @@ async function evaluateSwitch(options: R2SOptions, session: Session): Promise<vo
   const run = await openSwitchRun(options, session)
   const { library, r2s, test, eps, names } = run
   const adversary = makeAdversary(options, eps, library)
-  const { simulate } = options
+  const { simulate, singles } = options
   const { report, json } = await runSwitch<SwitchExpectation | SwitchSimulation>(
     'r2s',
     options,
     run,
     session,
-    scoring => library.evaluateR2S(r2s, test, { adversary, simulate, ...scoring }),
+    scoring => library.evaluateR2S(r2s, test, { adversary, simulate, singles, ...scoring }),
   )
-  const { name, norm, onlyCorrect } = report.adversary
-  const norms = { linf: 'L∞', l2: 'L2' }
+  const { adversary: used, provenance } = report
   terminal.result(
     [
       ...(report.method === 'simulation' ? simulationLines(report) : expectationLines(report, names)),
-      `${options.adversary}: ${name} (${norms[norm]} ${formatEps(eps)}) on ${formatCount(report.images)} test images${ruleLine(onlyCorrect)}`,
+      `${options.adversary}: ${attackName(used)} ${imagesLine(provenance.data)}${ruleLine(used.onlyCorrect)}`,
+      originLine(provenance),
     ],
     json,
   )
 }
 
 function expectationLines(report: SwitchExpectation, names: readonly string[]): string[] {
-  const { naturalAccuracy, robustAccuracy, worstTicket, allTickets, matrix, adversary } = report
+  const { matrix, adversary, uncertainty, tickets } = report
+  const columns = ['naturalAccuracy', 'robustAccuracy', 'worstTicket', 'allTickets'] as const
   const attacked = (row: number) =>
     adversary.against === 'one' ? `attack on ${names[row]}` : 'attack on all'
   return [
     ...formatTable([
       ['expected accuracy', 'natural', 'robust', 'worst ticket', 'all tickets'],
       [
-        `switch of ${report.tickets}`,
-        ...[naturalAccuracy, robustAccuracy, worstTicket, allTickets].map(formatPercent),
+        `switch of ${tickets}`,
+        ...columns.map(column => formatAccuracy(report[column], uncertainty[column].interval)),
       ],
     ]),
     '',
@@ -65,9 +66,31 @@ function expectationLines(report: SwitchExpectation, names: readonly string[]): 
       ...matrix.map((row, i) => [attacked(i), ...row.map(formatPercent)]),
     ]),
     '',
+    ...bestTicketLines(report, names),
+    marginLine(report.intervals.flat()),
     'worst ticket: the adversary attacks the ticket that hurts each image most; all tickets: right on every ticket; right under attack counts where it was right before',
   ]
 }
+
+/** What the switch gains over its best ticket, and how that was measured. */
+function bestTicketLines(
+  { bestTicket, tickets, adversary }: SwitchExpectation,
+  names: readonly string[],
+): string[] {
+  if (bestTicket === undefined) {
+    return tickets > 1 && adversary.against === 'all'
+      ? ['the single tickets were not attacked alone: --singles does, and compares the switch with the best']
+      : []
+  }
+  const { ticket, accuracy, accuracyInterval, difference, interval, z, chosenOn, reportedOn } = bestTicket
+  const { onSameImages } = bestTicket
+  return [
+    `best single ticket, attacked alone: ${names[ticket]} with ${formatAccuracy(accuracy, accuracyInterval)}; the switch gains ${formatDifference(difference, interval)}, z = ${formatZ(z)}; chosen on ${formatCount(chosenOn)} of the images, reported on the other ${formatCount(reportedOn)}`,
+    `chosen and reported on all images: ${names[onSameImages.ticket]} with ${formatPercent(onSameImages.accuracy)}, the switch ${formatDifference(onSameImages.difference, onSameImages.interval)}, z = ${formatZ(onSameImages.z)}; the best of ${tickets} is biased upwards there`,
+  ]
+}
+
+const formatZ = (z: number) => z.toFixed(2).replace('-', '−')
 
 function simulationLines(report: SwitchSimulation): string[] {
   const { naturalAccuracy, robustAccuracy, draws, interval } = report
@@ -82,6 +105,6 @@ function simulationLines(report: SwitchSimulation): string[] {
       ],
     ]),
     '',
-    `a simulation of ${formatCount(draws)} draws; without --simulate the expectation is computed`,
+    `a simulation of ${formatCount(draws)} draws; its interval is about draws on these images only, not about other images; without --simulate the expectation is computed`,
   ]
 }

@@ -5,6 +5,7 @@ import type { SearchOptions } from '../../search/options.ts'
 import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatCount, formatDuration, formatPercent } from '../format.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
+import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
   addMaskOptions,
@@ -15,6 +16,7 @@ import {
   type NetworkOptions,
   type RunOptions,
 } from '../options.ts'
+import { dated } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import {
   openRunFolder,
@@ -91,17 +93,14 @@ async function search(options: Options, session: Session): Promise<void> {
       `${formatCount(kept)} of ${formatCount(total)} weights kept (${formatPercent(kept / total)}), ${formatDuration(seconds)}`,
       `ticket saved to ${path}`,
     ],
-    {
+    dated({
       ticket: path,
-      naturalAccuracy: ofTicket.naturalAccuracy,
-      robustAccuracy: ofTicket.attacks[0].robustAccuracy,
+      ...accuraciesOf(ofTicket),
       remainingRatio: ratio,
       parameters: ticket.parameters,
       seconds,
-      randomMask: {
-        naturalAccuracy: ofRandom.naturalAccuracy,
-        robustAccuracy: ofRandom.attacks[0].robustAccuracy,
-      },
-    },
+      randomMask: accuraciesOf(ofRandom),
+      provenance: ofTicket.provenance,
+    }),
   )
 }

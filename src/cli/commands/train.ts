@@ -4,6 +4,7 @@ import { datasets } from '../../data/datasets.ts'
 import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
+import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
   addNetworkOptions,
@@ -12,6 +13,7 @@ import {
   type NetworkOptions,
   type RunOptions,
 } from '../options.ts'
+import { dated } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import { openRunFolder, resultPath, trainingOptions, withProgress } from '../training-run.ts'
 
@@ -55,11 +57,11 @@ async function train(options: Options, session: Session): Promise<void> {
   const seconds = session.seconds()
   terminal.result(
     [...evaluationLines({ model: result }), `${formatDuration(seconds)}`, `model saved to ${path}`],
-    {
+    dated({
       checkpoint: path,
-      naturalAccuracy: result.naturalAccuracy,
-      robustAccuracy: result.attacks[0].robustAccuracy,
+      ...accuraciesOf(result),
       seconds,
-    },
+      provenance: result.provenance,
+    }),
   )
 }
