@@ -29,7 +29,7 @@ export interface DenseModel extends Classifier {
   save(path: string): Promise<void>
 }
 
-export type FinetuneOptions = Omit<TrainingOptions, 'arch' | 'width'> & {
+export type FinetuneOptions = Omit<TrainingOptions, 'arch' | 'width' | 'device' | 'threads'> & {
   ticket: Ticket
   weights?: 'inherit' | 'reinit'
 }

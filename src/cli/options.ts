@@ -37,6 +37,7 @@ export interface RunOptions extends OutputOptions, DeviceOptions {
   data?: string
   out?: string
   resume?: boolean
+  checkpointMinutes: number
   attack: (typeof innerAttackNames)[number]
   eps?: number
   stepSize?: number
@@ -54,6 +55,7 @@ export interface RunOptions extends OutputOptions, DeviceOptions {
   validationImages?: number
   augment: boolean
   limit: number | 'all'
+  dataSeed?: number
   evalLimit: number | 'all'
   evalEps?: number
   evalStepSize?: number
@@ -219,12 +221,27 @@ export function addTrainingOptions(command: Command): Command {
     )
     .addOption(new Option('--no-augment', 'train without random crops and flips'))
     .addOption(option('--limit <n>', 'train on a seeded subset of n images, or all', parseLimit, 'all'))
+    .addOption(
+      option(
+        '--data-seed <n>',
+        'seed of the images: subsets, images held out, order (default: --seed)',
+        integerFrom(0),
+      ),
+    )
     .addOption(option('--eval-limit <n>', 'test images of the closing evaluation, or all', parseLimit, 1000))
     .addOption(option('--eval-eps <size>', 'L∞ size of its PGD attack (default: --eps)', parseEps))
     .addOption(option('--eval-step-size <size>', 'its step (default: eval-eps/4)', parseEps))
     .addOption(option('--eval-steps <n>', 'its steps', integerFrom(1), 20))
     .addOption(option('--out <dir>', 'run folder (default: runs/<command>-<arch>-<dataset>-<n>)', parseText))
     .addOption(new Option('--resume', 'continue the run in --out from its newest checkpoint'))
+    .addOption(
+      option(
+        '--checkpoint-minutes <n>',
+        'minutes between two checkpoints at most; 0: only at the end of each epoch',
+        numberFrom(0, 1e6),
+        10,
+      ),
+    )
 }
 
 export function addTicketOption(command: Command): Command {

@@ -5,6 +5,15 @@ import type { Library } from './library.ts'
 import type { OutputOptions } from './options.ts'
 import { type Io, Terminal } from './terminal.ts'
 
+/**
+ * What ends a command after a checkpoint: Ctrl-C; what Slurm, Kubernetes, Docker and systemd send before they kill; the
+ * end of a terminal.
+ */
+export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** One Ctrl-C may arrive twice, from the terminal and passed on by npx: a second one means it from here on. */
+const doubleMilliseconds = 500
+
 /** What the program is built with. */
 export interface Context {
   io: Io
@@ -18,7 +27,7 @@ export interface Context {
 export interface Session {
   terminal: Terminal
   loadLibrary: () => Promise<Library>
-  /** Fires on Ctrl-C. */
+  /** Fires on Ctrl-C, and on the signals by which systems end processes. */
   signal: AbortSignal
   /** Seconds since the command began. */
   seconds: () => number
@@ -41,13 +50,19 @@ export function runCommand<Options extends OutputOptions>(
     context.terminal = terminal
 
     const controller = new AbortController()
-    const stopListening = io.onInterrupt(() => {
+    let stopped = 0
+    const stopListening = io.onInterrupt((signal = 'SIGINT') => {
       if (controller.signal.aborted) {
-        io.exit(130)
+        if (signal === 'SIGINT' && io.now() - stopped >= doubleMilliseconds) io.exit(130)
         return
       }
-      terminal.log('\nStopping after this step; press Ctrl-C again to stop at once.')
+      stopped = io.now()
       controller.abort()
+      terminal.log(
+        signal === 'SIGINT'
+          ? '\nStopping after this step; press Ctrl-C again to stop at once.'
+          : `\n${signal}: stopping after this step.`,
+      )
     })
     const started = io.now()
     try {

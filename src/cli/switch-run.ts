@@ -7,6 +7,7 @@ import { ConfigError } from '../errors.ts'
 import type { EvaluationProgress } from '../evaluation/meter.ts'
 import type { Interval } from '../evaluation/statistics.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
+import { laterWriteError } from '../files/write-error.ts'
 import type { TransferOptions } from './attack-options.ts'
 import type { Library, Switch } from './library.ts'
 import { ProgressDisplay, showEvaluation } from './progress.ts'
@@ -99,7 +100,11 @@ export async function runSwitch<Report extends { readonly warnings: readonly War
       async onComplete(found) {
         json = dated({ ...found, tickets: paths, seconds: session.seconds() })
         if (out === undefined) return
-        await writeFileAtomic(join(out, `${name}.json`), `${JSON.stringify(json, null, 2)}\n`)
+        await writeFileAtomic(
+          join(out, `${name}.json`),
+          `${JSON.stringify(json, null, 2)}\n`,
+          laterWriteError,
+        )
       },
     }),
   )

@@ -7,8 +7,8 @@ export interface Io {
   env: Readonly<Record<string, string | undefined>>
   /** Milliseconds that only grow. */
   now(): number
-  /** Calls `handler` on each Ctrl-C until the function it returns is called. */
-  onInterrupt(handler: () => void): () => void
+  /** Calls `handler` on each signal to stop, Ctrl-C by default, until the function it returns is called. */
+  onInterrupt(handler: (signal?: NodeJS.Signals) => void): () => void
   /** Ends the process at once. */
   exit(code: number): void
 }

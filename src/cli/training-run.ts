@@ -1,10 +1,12 @@
 // What the training commands share: their options as the library takes them, and the run folder.
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
-import { makeFolder, makeNumberedFolder } from '../files/run-folder.ts'
+import { makeFolder, makeNumberedFolder } from '../files/folders.ts'
+import { laterWriteError } from '../files/write-error.ts'
 import type { TrainingOptions } from '../search/options.ts'
 import type { Library, Ticket } from './library.ts'
 import { measurementsOf } from './measurements.ts'
@@ -81,11 +83,14 @@ export function trainingOptions(
     augment,
     limit: options.limit === 'all' ? undefined : options.limit,
     seed,
+    dataSeed: options.dataSeed,
     device,
     threads,
     signal: session.signal,
+    onWarning: message => session.terminal.warn(message),
     runDir,
     resume: options.resume ?? false,
+    checkpointMinutes: options.checkpointMinutes,
   }
 }
 
@@ -112,9 +117,13 @@ export async function withProgress<T>(
   }
 }
 
-/** Where the trained thing is saved. */
-export function resultPath(runDir: string, name: 'ticket' | 'model'): string {
-  return join(runDir, `${name}.safetensors`)
+/** Where the trained thing is saved. @throws FileError where the run folder was deleted meanwhile */
+export async function resultPath(runDir: string, name: 'ticket' | 'model'): Promise<string> {
+  const path = join(runDir, `${name}.safetensors`)
+  await access(runDir).catch(error => {
+    throw laterWriteError(error, path)
+  })
+  return path
 }
 
 /** Saves the ticket again, now with what the closing evaluation measured. */

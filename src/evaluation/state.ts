@@ -15,6 +15,7 @@ import { parseJson } from '../files/json.ts'
 import { readRegularFile } from '../files/read-file.ts'
 import { checkSameConfig, makeFolder } from '../files/run-folder.ts'
 import { decodeSealed } from '../files/sealed.ts'
+import { laterWriteError } from '../files/write-error.ts'
 import { encodeOutcome, outcomeOf } from './stored-outcome.ts'
 
 const format = 'rst-evaluation-state/2'
@@ -116,16 +117,24 @@ export class EvaluationState implements Journal {
     }
   }
 
+  /** @throws FileError */
   async write(key: string, sampleIds: Int32Array, outcome: BatchOutcome): Promise<void> {
     const { imageSize } = this.#options
     const content = encodeOutcome(outcome, { ...this.#entry(key), sampleIds, imageSize })
-    if (content !== undefined) await writeFileAtomic(this.#pathOf(key), content)
+    if (content !== undefined) await writeFileAtomic(this.#pathOf(key), content, laterWriteError)
   }
 
-  /** To be called once the evaluation is complete. Without config.json the rest is no interrupted evaluation. */
+  /**
+   * To be called once the evaluation is complete. Without config.json the rest is no interrupted evaluation.
+   * @throws FileError
+   */
   async remove(): Promise<void> {
-    await rm(join(this.#folder, 'config.json'), { force: true })
-    await rm(this.#folder, { recursive: true, force: true })
+    try {
+      await rm(join(this.#folder, 'config.json'), { force: true })
+      await rm(this.#folder, { recursive: true, force: true })
+    } catch (error) {
+      throw laterWriteError(error, this.#folder)
+    }
   }
 
   #entry(key: string) {

@@ -9,7 +9,7 @@ import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Candidate } from './selection.ts'
-import { epochIsDue, type Position, type RunLength, type TrainingState } from './training-state.ts'
+import { epochIsDue, type Position, type Run, type TrainingState } from './training-state.ts'
 
 const format = 'rst-checkpoint/2'
 const cure = 'remove it to go on from the checkpoint before it, or start another run'
@@ -62,13 +62,13 @@ const isCount = (value: unknown, low: number, high: number) =>
   Number.isInteger(value) && (value as number) >= low && (value as number) <= high
 const isShare = (value: unknown) => Number.isFinite(value) && (value as number) >= 0 && (value as number) <= 1
 
-function isCandidateOf(value: unknown, { epochs }: RunLength): value is Candidate {
+function isCandidateOf(value: unknown, { epochs }: Run): value is Candidate {
   const { epoch, naturalAccuracy, robustAccuracy = 0 } = (value ?? {}) as Record<string, unknown>
   return isCount(epoch, 0, epochs - 1) && isShare(naturalAccuracy) && isShare(robustAccuracy)
 }
 
 /** Images of the epoch that has not ended that a run has trained on. */
-function imagesOf(position: Position, run: RunLength): number {
+function imagesOf(position: Position, run: Run): number {
   const { step } = position
   const { stepsPerEpoch, batchSize, images } = run
   return epochIsDue(position, run) ? images : (step % stepsPerEpoch) * batchSize
@@ -76,7 +76,7 @@ function imagesOf(position: Position, run: RunLength): number {
 
 /** Every number of a state, and what it may be in a run of that length. */
 const numbers: {
-  readonly [K in keyof Position]: (value: Position[K], position: Position, run: RunLength) => boolean
+  readonly [K in keyof Position]: (value: Position[K], position: Position, run: Run) => boolean
 } = {
   step: (step, _, { steps }) => isCount(step, 0, steps),
   history: (history, { step }, { stepsPerEpoch }) =>
@@ -95,7 +95,10 @@ const numbers: {
   correctSum: (sum, { imageCount }) => Number.isFinite(sum) && sum >= 0 && sum <= imageCount * (1 + 1e-6),
 }
 
-export async function encodeState(state: TrainingState): Promise<Uint8Array<ArrayBuffer>[]> {
+export async function encodeState(
+  state: TrainingState,
+  identity: string,
+): Promise<Uint8Array<ArrayBuffer>[]> {
   const tensors = new Map<string, StoredTensor>()
   for (const { name, tensor: t } of slots(state)) {
     if (t) tensors.set(name, { dtype: 'F32', shape: t.shape, data: await t.data() })
@@ -105,7 +108,7 @@ export async function encodeState(state: TrainingState): Promise<Uint8Array<Arra
   )
   const data = new TextEncoder().encode(JSON.stringify(position))
   tensors.set('position', { dtype: 'U8', shape: [data.length], data })
-  return encodeSealedInTurns({ metadata: { format }, tensors })
+  return encodeSealedInTurns({ metadata: { format, run: identity }, tensors })
 }
 
 /** A state that was read and proven, and not yet put to use. */
@@ -120,12 +123,7 @@ export interface StoredState {
  * @param file named in errors
  * @throws TicketError for a file that is damaged, of an earlier version, or of another run
  */
-export function decodeState(
-  bytes: Uint8Array,
-  file: string,
-  state: TrainingState,
-  run: RunLength,
-): StoredState {
+export function decodeState(bytes: Uint8Array, file: string, state: TrainingState, run: Run): StoredState {
   const { metadata, tensors } = decodeSealed(bytes, file, cure)
   if (metadata.format !== format) {
     const earlier = /^rst-checkpoint\/\d+$/.test(metadata.format ?? '')
@@ -134,6 +132,12 @@ export function decodeState(
     throw new TicketError(
       `${file}: expected a file of format ${format} but its format is ${metadata.format}${earlier}; ${cure}.`,
       'format',
+    )
+  }
+  if (metadata.run !== run.identity) {
+    throw new TicketError(
+      `${file}: the checkpoint belongs to another run, of other settings or other images; ${cure}.`,
+      'run',
     )
   }
   const position = decodePosition(tensors.get('position'), file, run)
@@ -166,7 +170,7 @@ export function decodeState(
   }
 }
 
-function decodePosition(stored: StoredTensor | undefined, file: string, run: RunLength): Position {
+function decodePosition(stored: StoredTensor | undefined, file: string, run: Run): Position {
   const wrong = (what: string) =>
     new TicketError(`${file}: ${what}: the checkpoint belongs to another run.`, 'position')
   let position: Position

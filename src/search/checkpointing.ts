@@ -7,9 +7,11 @@ import { readRegularFile } from '../files/read-file.ts'
 import type { Checkpoint, RunFolder } from '../files/run-folder.ts'
 import { decodeState, encodeState, type StoredState } from './checkpoint-file.ts'
 import type { Candidate } from './selection.ts'
-import { type EpochRecord, type RunLength, stepOfCandidate, type TrainingState } from './training-state.ts'
+import { type EpochRecord, type Run, stepOfCandidate, type TrainingState } from './training-state.ts'
 
 export interface CheckpointingOptions {
+  /** Of the run; see Run. */
+  readonly identity: string
   /** Whether the folder's run is to be continued. */
   readonly resume: boolean
   /** Between two checkpoints at most; 0 = only where an epoch ends. */
@@ -29,12 +31,16 @@ export class Checkpointing {
     this.#options = options
   }
 
+  get identity(): string {
+    return this.#options.identity
+  }
+
   /**
    * Brings `state` to the newest checkpoint that can be used; where there is none at all, it stays at the start. Tells of
    * those that cannot be used, and of metrics that had to be written anew.
    * @throws TicketError where there are checkpoints, and none can be used
    */
-  async restore(state: TrainingState, run: RunLength): Promise<void> {
+  async restore(state: TrainingState, run: Run): Promise<void> {
     const folder = this.#folder
     if (!folder || !this.#options.resume) return
     const checkpoints = (await folder.checkpoints()).reverse()
@@ -71,7 +77,7 @@ export class Checkpointing {
     for (const problem of await folder.restoreMetrics(records)) this.#options.onWarning(problem)
   }
 
-  async #read({ path, step }: Checkpoint, state: TrainingState, run: RunLength): Promise<StoredState> {
+  async #read({ path, step }: Checkpoint, state: TrainingState, run: Run): Promise<StoredState> {
     const stored = decodeState(await readState(path), path, state, run)
     const { position } = stored
     if (position.step !== step) {
@@ -92,7 +98,9 @@ export class Checkpointing {
   }
 
   async save(state: TrainingState): Promise<void> {
-    if (this.#folder) await this.#folder.writeCheckpoint(state.position.step, await encodeState(state))
+    if (this.#folder) {
+      await this.#folder.writeCheckpoint(state.position.step, await encodeState(state, this.identity))
+    }
     this.#saved = performance.now()
   }
 
@@ -104,18 +112,18 @@ export class Checkpointing {
 
   /** Keeps the state as the best candidate. */
   async keepBest(state: TrainingState): Promise<void> {
-    const content = await encodeState(state)
+    const content = await encodeState(state, this.identity)
     if (this.#folder) await this.#folder.writeBest(state.position.step, content)
     else this.#best = content
   }
 
   /** Brings the state back to the best candidate's. */
-  async restoreBest(state: TrainingState, run: RunLength): Promise<void> {
+  async restoreBest(state: TrainingState, run: Run): Promise<void> {
     const stored = await this.#readBest(state.position.best!, state, run)
     stored.apply()
   }
 
-  async #readBest(best: Candidate, state: TrainingState, run: RunLength): Promise<StoredState> {
+  async #readBest(best: Candidate, state: TrainingState, run: Run): Promise<StoredState> {
     const path = this.#folder?.bestPath(stepOfCandidate(best, run)) ?? 'The best candidate'
     const bytes = this.#folder ? await readState(path) : concatUint8Arrays(...this.#best)
     const stored = decodeState(bytes, path, state, run)

@@ -15,12 +15,13 @@ export async function openRun(
   settings: Record<string, unknown>,
 ): Promise<Checkpointing> {
   const options = { resume, minutes: checkpointMinutes, onWarning }
-  if (runDir === undefined) return new Checkpointing(null, options)
+  if (runDir === undefined) return new Checkpointing(null, { identity: '', ...options })
   const trainedOn = await fingerprint(images)
   const selectedOn = selection ? await fingerprint(selection.images) : null
   const config = { command, ...settings, images: { trainedOn, selectedOn } }
+  const identity = createHash('sha256').update(JSON.stringify(config)).digest('hex')
   const open = resume ? RunFolder.resume : RunFolder.create
-  return new Checkpointing(await open(runDir, config), options)
+  return new Checkpointing(await open(runDir, config), { identity, ...options })
 }
 
 const bytesPerTurn = 4 << 20

@@ -2,6 +2,7 @@
 import type { InnerAttackSession } from '../attacks/inner-attack.ts'
 import type { Network } from '../nn/network.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { ResolvedTraining } from './resolve.ts'
 import type { Candidate } from './selection.ts'
 
 /** What the loop optimises. */
@@ -48,8 +49,10 @@ export interface TrainingState {
   readonly position: Position
 }
 
-/** How long a run is. */
-export interface RunLength {
+/** How long a run is, and which. */
+export interface Run {
+  /** By which its checkpoints are told from those of other runs. */
+  readonly identity: string
   readonly images: number
   readonly batchSize: number
   readonly stepsPerEpoch: number
@@ -57,9 +60,12 @@ export interface RunLength {
   readonly steps: number
 }
 
-export function runLength(images: number, batchSize: number, epochs: number): RunLength {
+export function runOf(
+  identity: string,
+  { images: { size: images }, batchSize, epochs }: Pick<ResolvedTraining, 'images' | 'batchSize' | 'epochs'>,
+): Run {
   const stepsPerEpoch = Math.ceil(images / batchSize)
-  return { images, batchSize, stepsPerEpoch, epochs, steps: stepsPerEpoch * epochs }
+  return { identity, images, batchSize, stepsPerEpoch, epochs, steps: stepsPerEpoch * epochs }
 }
 
 export function startPosition(): Position {
@@ -67,10 +73,9 @@ export function startPosition(): Position {
 }
 
 /** Whether the last step of an epoch is done and the epoch has not ended. */
-export function epochIsDue({ step, history }: Position, { stepsPerEpoch }: RunLength): boolean {
+export function epochIsDue({ step, history }: Position, { stepsPerEpoch }: Run): boolean {
   return history.length < Math.floor(step / stepsPerEpoch)
 }
 
 /** The step that the candidate of an epoch is made at. */
-export const stepOfCandidate = ({ epoch }: Candidate, { stepsPerEpoch }: RunLength) =>
-  (epoch + 1) * stepsPerEpoch
+export const stepOfCandidate = ({ epoch }: Candidate, { stepsPerEpoch }: Run) => (epoch + 1) * stepsPerEpoch

@@ -17,8 +17,8 @@ import { type Candidate, isBetter, isCandidate, measureCandidate } from './selec
 import {
   type EpochRecord,
   epochIsDue,
-  type RunLength,
-  runLength,
+  type Run,
+  runOf,
   startPosition,
   type Trainee,
   type TrainingState,
@@ -34,7 +34,7 @@ export async function train(
   training: ResolvedTraining,
   checkpointing: Checkpointing,
 ): Promise<EpochRecord[]> {
-  const run = runLength(training.images.size, training.batchSize, training.epochs)
+  const run = runOf(checkpointing.identity, training)
   let loop: TrainingLoop | undefined
   try {
     loop = new TrainingLoop(trainee, training, run)
@@ -56,7 +56,7 @@ export async function train(
 async function runToEnd(
   loop: TrainingLoop,
   { signal, epochs }: ResolvedTraining,
-  run: RunLength,
+  run: Run,
   checkpointing: Checkpointing,
 ): Promise<void> {
   const { state } = loop
@@ -72,8 +72,8 @@ async function runToEnd(
   }
   loop.begin()
   while (position.history.length < epochs) {
-    if (signal?.aborted) await interrupt()
     if (checkpointing.isDue) await save()
+    if (signal?.aborted) await interrupt()
     if (!epochIsDue(position, run)) await loop.step()
     else {
       try {
@@ -90,13 +90,13 @@ async function runToEnd(
 class TrainingLoop {
   readonly state: TrainingState
   readonly #training: ResolvedTraining
-  readonly #run: RunLength
+  readonly #run: Run
   readonly #source: ImageSource
   #meter: ProgressMeter | undefined
   #order: { epoch: number; images: Uint32Array } | undefined
   #unread: Promise<StepResult> | null = null
 
-  constructor(trainee: Trainee, training: ResolvedTraining, run: RunLength) {
+  constructor(trainee: Trainee, training: ResolvedTraining, run: Run) {
     const { device } = trainee.network
     this.state = {
       trainee,
@@ -123,7 +123,7 @@ class TrainingLoop {
     const epoch = Math.floor(position.step / stepsPerEpoch)
     const first = (position.step % stepsPerEpoch) * batchSize
     if (this.#order?.epoch !== epoch) {
-      this.#order = { epoch, images: permutation(images, training.seed, Purpose.dataOrder, epoch) }
+      this.#order = { epoch, images: permutation(images, training.dataSeed, Purpose.dataOrder, epoch) }
     }
     const lr = this.#learningRate(position.step, epochs)
     const batch = this.#source.batch(this.#order.images.subarray(first, first + batchSize), epoch)

@@ -28,10 +28,10 @@ export interface Conditions {
   isTTY?: boolean
   /** Changes to the library. */
   library?: Partial<Library>
-  /** Called with a function that presses Ctrl-C, once a search runs. */
-  duringSearch?: (interrupt: () => void) => void
+  /** Called with a function that presses Ctrl-C, or sends another signal, once a search runs. */
+  duringSearch?: (interrupt: (signal?: NodeJS.Signals) => void) => void
   /** The same for an evaluation. */
-  duringEvaluation?: (interrupt: () => void) => void
+  duringEvaluation?: (interrupt: (signal?: NodeJS.Signals) => void) => void
 }
 
 /** What an evaluation of `images` images on seed 0 is said to be of. */
@@ -50,7 +50,7 @@ export async function rst(
   { env = {}, isTTY = false, library = {}, duringSearch, duringEvaluation }: Conditions = {},
 ): Promise<Ran> {
   const ran: Ran = { code: -1, stdout: '', stderr: '', calls: {}, exited: undefined }
-  const handlers = new Set<() => void>()
+  const handlers = new Set<(signal?: NodeJS.Signals) => void>()
   let time = 0
   const io: Io = {
     stdout: { write: text => (ran.stdout += text), isTTY },
@@ -69,8 +69,8 @@ export async function rst(
     ran.calls[name] ??= []
     ran.calls[name].push(argument)
   }
-  const interrupt = () => {
-    for (const handler of handlers) handler()
+  const interrupt = (signal?: NodeJS.Signals) => {
+    for (const handler of handlers) handler(signal)
   }
 
   const ticketOf = (data: TicketData, label: string): Ticket => {

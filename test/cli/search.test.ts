@@ -1,6 +1,8 @@
+import { rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../src/errors.ts'
 import { readTicket } from '../../src/tickets/stored-ticket.ts'
 import { jsonOf, rst } from './run-rst.ts'
 import { cifar, fashion, folder, out, search, useWorkspace } from './workspace.ts'
@@ -238,13 +240,64 @@ describe('Ctrl-C', () => {
     expect(ran.calls.evaluate).toBeUndefined()
   })
 
-  it('pressed twice ends the process at once', async () => {
-    const ran = await rst(['search', '--arch', 'conv2', ...fashion(), '--out', out()], {
+  it('pressed twice ends the process at once, but not one press that npx passes on too', async () => {
+    const args = ['search', '--arch', 'conv2', ...fashion(), '--out', out()]
+    const pressed = (times: number) =>
+      rst(args, {
+        duringSearch: interrupt => {
+          // 50 ms pass at each.
+          for (let i = 0; i < times; i++) interrupt()
+        },
+      })
+    expect((await pressed(2)).exited).toBeUndefined()
+    expect((await pressed(11)).exited).toBe(130)
+  })
+
+  it.each(['SIGTERM', 'SIGHUP'] as const)('and %s is as good, however often it comes', async signal => {
+    const args = ['search', '--arch', 'conv2', ...fashion(), '--out', out(), '--json']
+    const ran = await rst(args, {
       duringSearch: interrupt => {
-        interrupt()
-        interrupt()
+        for (let i = 0; i < 100; i++) interrupt(signal)
       },
     })
-    expect(ran.exited).toBe(130)
+    expect([ran.code, ran.exited]).toEqual([130, undefined])
+    expect(ran.stderr).toContain(`${signal}: stopping after this step`)
+    expect(ran.stderr).toContain(`--out ${out()} --resume`)
+    expect(jsonOf(ran).error.code).toBe('ABORT_ERR')
+  })
+})
+
+describe('the run folder', () => {
+  it('gets checkpoints by time, and warnings reach the terminal', async () => {
+    const { calls, stderr } = await search('--checkpoint-minutes', '2.5')
+    expect(calls.searchRST[0].checkpointMinutes).toBe(2.5)
+    expect((await search()).calls.searchRST[0].checkpointMinutes).toBe(10)
+    expect((await search('--checkpoint-minutes', '-1')).code).toBe(2)
+    expect(stderr).not.toContain('warning')
+    const searchRST = async (options: { onWarning?: (message: string) => void }) => {
+      options.onWarning?.('a checkpoint is damaged')
+      throw new ConfigError('enough', 'arch')
+    }
+    const ran = await rst(['search', '--arch', 'conv2', ...fashion(), '--out', out()], {
+      library: { searchRST },
+    })
+    expect(ran.stderr).toContain('warning: a checkpoint is damaged')
+  })
+
+  it('that is deleted during the search is a failure, not wrong use', async () => {
+    const ran = await rst(['search', '--arch', 'conv2', ...fashion(), '--out', out(), '--json'], {
+      duringSearch: () => rmSync(out(), { recursive: true }),
+    })
+    expect(ran.code).toBe(1)
+    expect(jsonOf(ran).error).toMatchObject({ code: 'ERR_RST_FILE' })
+    expect(ran.stderr).toContain('was it deleted')
+  })
+
+  it.skipIf(process.platform !== 'linux')('that cannot be made is wrong use, at once', async () => {
+    for (const place of ['/proc/nowhere', '/proc/nowhere/deep', '/dev/null', '/dev/null/run']) {
+      const ran = await rst(['search', '--arch', 'conv2', ...fashion(), '--out', place])
+      expect([ran.code, ran.calls.searchRST], place).toEqual([2, undefined])
+      expect(ran.stderr).toContain('choose another --out')
+    }
   })
 })

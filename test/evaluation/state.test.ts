@@ -167,12 +167,27 @@ describe('a batch is done again, and said to be, where its file', () => {
     expect(warnings[0]).toContain(file)
   })
 
+  const resumed = () => evaluate(model, split, { ...options, runDir, resume: true, onWarning: () => {} })
   it('is a folder, which cannot be replaced: a ConfigError names it', async () => {
     await rm(file)
     await mkdir(file)
-    const run = evaluate(model, split, { ...options, runDir, resume: true, onWarning: () => {} })
-    await expect(run).rejects.toThrow(ConfigError)
-    await expect(run).rejects.toThrow('a folder of that name is in the way')
+    await expect(resumed()).rejects.toThrow(ConfigError)
+    await expect(resumed()).rejects.toThrow(file)
+    await expect(resumed()).rejects.toThrow('a folder of that name is in the way')
+  })
+
+  it('cannot be written, since the folder is gone: a FileError says so', async () => {
+    const gone: Attack = {
+      ...attacks[0],
+      async run(...given) {
+        await rm(folder, { recursive: true })
+        return attacks[0].run(...given)
+      },
+    }
+    const run = evaluate(model, split, { ...options, attacks: [gone], runDir: join(runDir, 'other') })
+    folder = join(runDir, 'other', 'evaluation-state')
+    await expect(run).rejects.toMatchObject({ name: 'FileError' })
+    await expect(run).rejects.toThrow('its folder was there and is gone')
   })
 })
 

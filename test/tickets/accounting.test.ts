@@ -42,7 +42,8 @@ it('counts masks by the bit, batch norms by the float, and the file as it lies o
 
 it('counts the kept weights of a fine-tuned ticket, which shares nothing', async () => {
   const ticket = await randomTicket({ ...options, remainingRatio: 0.1 })
-  const tuned = (await finetune({ ...options, ticket })).ticket
+  const { arch: _arch, width: _width, ...recipe } = options
+  const tuned = (await finetune({ ...recipe, ticket })).ticket
   await tuned.save(path('tuned'))
   const { tickets, sharedNetwork } = await ticketAccounts([path('tuned')])
   expect(tickets[0].bytes.weights).toBe(4 * ticket.parameters.kept)

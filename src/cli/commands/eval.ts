@@ -8,6 +8,7 @@ import { ConfigError } from '../../errors.ts'
 import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { makeFolder } from '../../files/run-folder.ts'
+import { laterWriteError } from '../../files/write-error.ts'
 import { captionsOf, imagesCsv } from '../../report/attacked-images.ts'
 import { contactSheet } from '../../report/contact-sheet.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
@@ -95,8 +96,8 @@ async function writeFiles(
     await writeFileAtomic(join(save!, `${recording.name}.png`), contactSheet({ ...pixels, shape, captions }))
   }
   if (out === undefined) return
-  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`)
-  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation, classNames))
+  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`, laterWriteError)
+  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation, classNames), laterWriteError)
 }
 
 /** What is saved of adversarial images. */

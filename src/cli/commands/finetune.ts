@@ -58,15 +58,21 @@ async function finetune(options: Options, session: Session): Promise<void> {
   terminal.log(`Fine-tuning ${options.ticket} on ${dataset}; the run folder is ${runDir}.`)
 
   const before = await evaluation.run('before', start, data.test)
+  // The ticket is on a device already.
+  const {
+    device: _device,
+    threads: _threads,
+    ...shared
+  } = trainingOptions(options, data, runDir, library, session)
   const { ticket } = await withProgress('finetune', runDir, session, onProgress =>
     library.finetune({
-      ...trainingOptions(options, data, runDir, library, session),
+      ...shared,
       ticket: start,
       weights,
       onProgress,
     }),
   )
-  const path = resultPath(runDir, 'ticket')
+  const path = await resultPath(runDir, 'ticket')
   await ticket.save(path)
 
   const after = await evaluation.run('after', ticket, data.test)

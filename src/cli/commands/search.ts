@@ -75,7 +75,7 @@ async function search(options: Options, session: Session): Promise<void> {
   const { ticket } = await withProgress('search', runDir, session, onProgress =>
     library.searchRST({ ...searchOptions, onProgress }),
   )
-  const path = resultPath(runDir, 'ticket')
+  const path = await resultPath(runDir, 'ticket')
   await ticket.save(path)
 
   const ofTicket = await evaluation.run('ticket', ticket, data.test)

@@ -47,7 +47,7 @@ async function train(options: Options, session: Session): Promise<void> {
       onProgress,
     }),
   )
-  const path = resultPath(runDir, 'model')
+  const path = await resultPath(runDir, 'model')
   await model.save(path)
 
   const result = await evaluation.run('model', model, data.test)
