@@ -29,12 +29,14 @@ export function closingEvaluation(
   const attack = library.attacks.pgd({ eps, stepSize: options.evalStepSize, steps: options.evalSteps })
   return {
     async run(label, model, test) {
+      const limit = limitFor(options.evalLimit, test)
       const display = new ProgressDisplay(session.terminal, `evaluate ${label}`)
       try {
         return await library.evaluate(model, test, {
           attacks: [attack],
-          limit: limitFor(options.evalLimit, test),
+          limit,
           seed: options.seed,
+          dataSeed: limit === undefined ? undefined : options.dataSeed,
           signal: session.signal,
           onProgress: showEvaluation(display),
         })

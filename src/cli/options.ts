@@ -56,6 +56,7 @@ export interface RunOptions extends OutputOptions, DeviceOptions {
   validationImages?: number
   augment: boolean
   limit: number | 'all'
+  dataSeed?: number
   evalLimit: number | 'all'
   evalEps?: number
   evalStepSize?: number
@@ -232,6 +233,13 @@ export function addTrainingOptions(command: Command): Command {
     )
     .addOption(new Option('--no-augment', 'train without random crops and flips'))
     .addOption(option('--limit <n>', 'train on a seeded subset of n images, or all', parseLimit, 'all'))
+    .addOption(
+      option(
+        '--data-seed <n>',
+        'seed of the images: subsets, images held out, order (default: --seed)',
+        integerFrom(0),
+      ),
+    )
     .addOption(option('--eval-limit <n>', 'test images of the closing evaluation, or all', parseLimit, 1000))
     .addOption(option('--eval-eps <size>', 'L∞ size of its PGD attack (default: --eps)', parseEps))
     .addOption(option('--eval-step-size <size>', 'its step (default: eval-eps/4)', parseEps))

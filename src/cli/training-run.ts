@@ -73,6 +73,7 @@ export function trainingOptions(
     augment,
     limit: options.limit === 'all' ? undefined : options.limit,
     seed,
+    dataSeed: options.dataSeed,
     device,
     threads,
     signal: session.signal,

@@ -1,7 +1,7 @@
 // R2S, the random switch between robust scratch tickets (paper, Sec. 6.2): tickets of different remaining ratios from
 // one random network, of which each request is answered by one drawn at random.
 import crypto from 'node:crypto'
-import type { Classifier } from '../attacks/classifier.ts'
+import type { Classifier, ModelIdentity } from '../attacks/classifier.ts'
 import { ConfigError } from '../errors.ts'
 import { seed as seedKind } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
@@ -107,6 +107,18 @@ export class R2S implements Classifier {
   }
   get device(): Device {
     return this.tickets[0].device
+  }
+
+  /** For reports; its hash is that of its tickets' hashes. */
+  async identity(): Promise<ModelIdentity> {
+    const tickets: ModelIdentity[] = []
+    for (const ticket of this.tickets) tickets.push(await ticket.identity())
+    const hash = crypto
+      .createHash('sha256')
+      .update(tickets.map(ticket => ticket.hash).join())
+      .digest('hex')
+    const [{ arch, width }] = tickets
+    return { kind: `switch of ${tickets.length} tickets`, hash, arch, width }
   }
 
   /** Ticket k itself, which always answers the same. @throws ConfigError */

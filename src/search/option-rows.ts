@@ -63,6 +63,7 @@ export const trainingRows: OptionRows<TrainingOptions> = {
   validationImages: count(),
   attackBatchNorm: oneOf(['train', 'eval']),
   seed,
+  dataSeed: seed,
   device: kind(
     "'auto', 'cpu' or a Device",
     value => value === 'auto' || value === 'cpu' || value instanceof Device,

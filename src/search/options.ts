@@ -43,8 +43,10 @@ export interface TrainingOptions {
   validationImages?: number
   /** Batch norm during the inner attack: 'train' as the official code (default) or 'eval'. */
   attackBatchNorm?: 'train' | 'eval'
-  /** Seeds data order, augmentation and attack starts; weights and scores too unless their own seeds are given. Default 0. */
+  /** Seeds augmentation and attack starts, and what has a seed of its own where that is not given. Default 0. */
   seed?: number
+  /** Of the images: the subset of `limit`, those held out or chosen for selection, and their order. Default: seed. */
+  dataSeed?: number
   /** 'auto', 'cpu' or a Device. Default 'auto'. */
   device?: 'auto' | 'cpu' | Device
   threads?: number

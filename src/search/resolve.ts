@@ -36,6 +36,7 @@ export interface ResolvedTraining {
   readonly augment: boolean
   readonly attackBatchNorm: 'train' | 'eval'
   readonly seed: number
+  readonly dataSeed: number
   readonly device: Device
   readonly signal: AbortSignal | undefined
   readonly onProgress: TrainingOptions['onProgress']
@@ -50,7 +51,7 @@ export interface ResolvedTraining {
  * @throws ConfigError naming the option at fault
  */
 export async function resolveTraining(options: TrainingOptions): Promise<ResolvedTraining> {
-  const { data, epochs = 160, seed = 0, schedule = defaultSchedule, limit } = options
+  const { data, epochs = 160, seed = 0, dataSeed = seed, schedule = defaultSchedule, limit } = options
   checkDataset(data)
   const { inner = pgd({ eps: usualEps(data.info), steps: 7 }), runDir, resume = false } = options
   checkSchedule(schedule, epochs)
@@ -63,11 +64,11 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
   if (resume && runDir === undefined) {
     throw new ConfigError('Expected runDir, the folder of the run to resume, together with resume.', 'runDir')
   }
-  const available = limit === undefined ? data.train : await subset(data.train, limit, seed)
+  const available = limit === undefined ? data.train : await subset(data.train, limit, dataSeed)
   return {
     arch: models.canonicalName(options.arch),
     data,
-    ...(await resolveSelection(options, available, { epochs, seed, inner })),
+    ...(await resolveSelection(options, available, { epochs, dataSeed, inner })),
     selectOn: options.selectOn ?? 'validation',
     width: options.width ?? 1,
     inner,
@@ -81,6 +82,7 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
     augment: options.augment ?? true,
     attackBatchNorm: options.attackBatchNorm ?? 'train',
     seed,
+    dataSeed,
     device: resolveDevice(options.device, options.threads),
     signal: options.signal,
     onProgress: options.onProgress,
@@ -95,7 +97,7 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
 async function resolveSelection(
   { data, limit, selectOn = 'validation', selectEvery: every = 3, validationImages }: TrainingOptions,
   available: Split,
-  { epochs, seed, inner }: { epochs: number; seed: number; inner: InnerAttack | null },
+  { epochs, dataSeed, inner }: { epochs: number; dataSeed: number; inner: InnerAttack | null },
 ): Promise<{ images: Split; selection: Selection | null }> {
   if (selectOn === 'last' && validationImages !== undefined) {
     throw new ConfigError(
@@ -110,7 +112,7 @@ async function resolveSelection(
   const attack = inner && selectionAttack(inner)
   const wanted = validationImages ?? Math.max(1, Math.min(1000, Math.floor(available.size / 10)))
   if (selectOn === 'test') {
-    const images = wanted < data.test.size ? await subset(data.test, wanted, seed) : data.test
+    const images = wanted < data.test.size ? await subset(data.test, wanted, dataSeed) : data.test
     return { images: available, selection: { images, every, attack } }
   }
   if (wanted >= available.size) {
@@ -121,7 +123,7 @@ async function resolveSelection(
       option,
     )
   }
-  const { rest, heldOut } = await holdOut(available, wanted, seed)
+  const { rest, heldOut } = await holdOut(available, wanted, dataSeed)
   return { images: rest, selection: { images: heldOut, every, attack } }
 }
 
@@ -172,5 +174,6 @@ export function recipeOf(training: ResolvedTraining) {
     labelSmoothing,
     augment,
     seed: training.seed,
+    dataSeed: training.dataSeed,
   }
 }

@@ -124,7 +124,7 @@ class TrainingLoop {
     const epoch = Math.floor(position.step / stepsPerEpoch)
     const first = (position.step % stepsPerEpoch) * batchSize
     if (this.#order?.epoch !== epoch) {
-      this.#order = { epoch, images: permutation(images, training.seed, Purpose.dataOrder, epoch) }
+      this.#order = { epoch, images: permutation(images, training.dataSeed, Purpose.dataOrder, epoch) }
     }
     const lr = this.#learningRate(position.step, epochs)
     const batch = this.#source.batch(this.#order.images.subarray(first, first + batchSize), epoch)

@@ -50,7 +50,7 @@ async function killed(args: string[], milliseconds: number): Promise<number | nu
 
 async function untimed(file: string): Promise<string> {
   return JSON.stringify(JSON.parse(await readFile(file, 'utf8')), (key, value) =>
-    key === 'seconds' ? 0 : value,
+    ['seconds', 'date'].includes(key) ? 0 : value,
   )
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ModelIdentity } from '../../src/attacks/classifier.ts'
 import { cwL2, fab, fgsm, pgd } from '../../src/attacks/index.ts'
 import type { Split } from '../../src/data/dataset.ts'
 import { datasets } from '../../src/data/datasets.ts'
@@ -11,6 +12,7 @@ import { type Evaluation, evaluate } from '../../src/evaluation/evaluate.ts'
 import { summariseDistances, wilsonInterval } from '../../src/evaluation/statistics.ts'
 import { arc, eot, random } from '../../src/r2s/adversaries.ts'
 import { evaluateR2S } from '../../src/r2s/evaluate.ts'
+import { R2S } from '../../src/r2s/r2s.ts'
 import { transferMatrix } from '../../src/r2s/transfer.ts'
 import { trainDense } from '../../src/search/dense.ts'
 import { loadDense } from '../../src/search/dense-model.ts'
@@ -278,6 +280,20 @@ describe('a switch', () => {
       )
     },
   )
+
+  it('that answers at random is named by its tickets', async () => {
+    const switchOf = async (given: Ticket[]) => {
+      const copies = await Promise.all(given.map(ticket => ticket.clone()))
+      using r2s = new R2S(copies, { seed: 0 })
+      const [model] = (await evaluate(r2s, test)).provenance.models
+      return model
+    }
+    const [one, other] = tickets
+    const both = await switchOf([one, other])
+    expect(both).toMatchObject({ kind: 'switch of 2 tickets', hash: expect.stringMatching(/^[0-9a-f]{64}$/) })
+    expect(await switchOf([one, other])).toEqual(both)
+    expect(await switchOf([one])).not.toMatchObject({ hash: (both as ModelIdentity).hash })
+  })
 
   it('of one ticket is as uncertain as its evaluation', async () => {
     const attack = pgd({ eps, steps: 2 })

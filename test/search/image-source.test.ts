@@ -6,6 +6,7 @@ import { holdOut, subset } from '../../src/data/subset.ts'
 import * as models from '../../src/models/index.ts'
 import { ImageSource } from '../../src/search/image-source.ts'
 import { networkOptions, resolveTraining } from '../../src/search/resolve.ts'
+import { searchRST } from '../../src/search/search.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { stripes } from './synthetic-dataset.ts'
 
@@ -65,4 +66,44 @@ it('what a search trains on and chooses by are numbered as in the data set', asy
     }
   }
   expect(new Set([...images.ids!, ...selection!.images.ids!]).size).toBe(40)
+})
+
+it('the seed of the images decides which are trained on, held out and in what order; the other seed what is drawn', async () => {
+  const resolve = (seed: number, dataSeed?: number) =>
+    resolveTraining({ arch: 'conv2', data, inner, epochs: 9, limit: 30, seed, dataSeed, device })
+  const idsOf = ({ images, selection }: Awaited<ReturnType<typeof resolve>>) => [
+    [...images.ids!],
+    [...selection!.images.ids!],
+  ]
+  const plain = await resolve(5)
+  expect(plain.dataSeed).toBe(5)
+  expect(idsOf(await resolve(6, 5))).toEqual(idsOf(plain))
+  expect(idsOf(await resolve(5, 6))).not.toEqual(idsOf(plain))
+  const trained = async (seed: number, dataSeed: number) => {
+    const change = {
+      epochs: 2,
+      batchSize: 12,
+      selectOn: 'last' as const,
+      seed,
+      dataSeed,
+      weightSeed: 1,
+      scoreSeed: 1,
+    }
+    const { ticket } = await searchRST({
+      arch: 'conv2',
+      width: 0.1,
+      data,
+      inner,
+      remainingRatio: 0.3,
+      device,
+      ...change,
+    })
+    const { masks, runningMean } = await ticket.data()
+    ticket.dispose()
+    return { masks, runningMean }
+  }
+  const once = await trained(1, 1)
+  expect(await trained(1, 1)).toEqual(once)
+  expect(await trained(1, 2)).not.toEqual(once)
+  expect(await trained(2, 1)).not.toEqual(once)
 })

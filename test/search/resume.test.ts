@@ -44,7 +44,6 @@ const recipe = (options: Partial<TrainingOptions>) => ({
   batchSize: 18,
   lr: 0.5,
   schedule: { kind: 'constant' } as const,
-  seed: 3,
   device: one,
   ...options,
 })
@@ -74,7 +73,7 @@ const commands: Record<string, (options: Partial<TrainingOptions>) => Promise<En
     return saved(run.model, run.history)
   },
   async finetune(options) {
-    const { device: _, ...rest } = recipe({ lr: 0.2, seed: 6, ...options })
+    const { device: _, ...rest } = recipe({ lr: 0.2, ...options })
     const run = await finetune({ ticket, ...rest })
     return saved(run.ticket, run.history)
   },
@@ -102,75 +101,79 @@ async function stop(command: Command, options: Partial<TrainingOptions>, step: n
   await expect(run).rejects.toThrow(AbortError)
 }
 
-describe.each(Object.entries(commands))(
-  '%s, stopped and resumed, ends as if never stopped:',
-  (name, command) => {
-    let whole: Ended
-    beforeAll(async () => {
+const bestEpoch = ({ history }: Ended) => {
+  const robust = history.map(({ candidate }) => candidate!.robustAccuracy!)
+  return robust.indexOf(Math.max(...robust))
+}
+
+describe.each(Object.entries(commands))('%s, stopped and resumed, ends as if never stopped:', (name, run) => {
+  let whole: Ended
+  let seed = 0
+  const command: Command = options => run({ seed, ...options })
+  beforeAll(async () => {
+    // A run whose best candidate is neither the first nor the last: with another, the tests would prove less.
+    for (; seed < 40; seed++) {
       whole = await command({})
-    })
+      if (bestEpoch(whole) > 0 && bestEpoch(whole) < whole.history.length - 1) return
+    }
+    expect.unreachable('no run has its best candidate in the middle')
+  })
 
-    it('with candidates of which the last is not the best, or the test would prove nothing', () => {
-      const robust = whole.history.map(({ candidate }) => candidate!.robustAccuracy!)
-      expect(robust.indexOf(Math.max(...robust))).toBeLessThan(robust.length - 1)
-    })
-
-    it('after each of its steps', async () => {
-      for (let step = 1; step <= steps; step++) {
-        const runDir = newPath()
-        await stop(command, { runDir }, step)
-        expect(await command({ runDir, resume: true }), `stopped after step ${step}`).toEqual(whole)
-      }
-    })
-
-    it('at any point where the signal is looked at, also while a candidate is measured', async () => {
-      const counting = signalAt(Number.POSITIVE_INFINITY)
-      await command({ signal: counting })
-      const { looks } = counting
-      // Beside the steps, each candidate looks a good many times.
-      expect(looks).toBeGreaterThan(steps + 4 * 20)
-      for (let at = 1; at < looks; at += 29) {
-        const runDir = newPath()
-        await expect(command({ runDir, signal: signalAt(at) }), `look ${at}`).rejects.toThrow(AbortError)
-        expect(await command({ runDir, resume: true }), `look ${at}`).toEqual(whole)
-      }
-    })
-
-    it('twice interrupted', async () => {
+  it('after each of its steps', async () => {
+    for (let step = 1; step <= steps; step++) {
       const runDir = newPath()
-      await stop(command, { runDir }, 3)
-      await stop(command, { runDir, resume: true }, 6)
-      expect(await command({ runDir, resume: true })).toEqual(whole)
-    })
+      await stop(command, { runDir }, step)
+      expect(await command({ runDir, resume: true }), `stopped after step ${step}`).toEqual(whole)
+    }
+  })
 
-    it('with checkpoints between all steps', async () => {
+  it('at any point where the signal is looked at, also while a candidate is measured', async () => {
+    const counting = signalAt(Number.POSITIVE_INFINITY)
+    await command({ signal: counting })
+    const { looks } = counting
+    // Beside the steps, each candidate looks a good many times.
+    expect(looks).toBeGreaterThan(steps + 4 * 20)
+    for (let at = 1; at < looks; at += 29) {
       const runDir = newPath()
-      await stop(command, { runDir, checkpointMinutes: 1e-9 }, 5)
-      expect(await readdir(join(runDir, 'checkpoints'))).toEqual(
-        expect.arrayContaining(['step-00000005.safetensors', 'step-00000006.safetensors']),
-      )
-      expect(await command({ runDir, resume: true, checkpointMinutes: 0 })).toEqual(whole)
-    })
+      await expect(command({ runDir, signal: signalAt(at) }), `look ${at}`).rejects.toThrow(AbortError)
+      expect(await command({ runDir, resume: true }), `look ${at}`).toEqual(whole)
+    }
+  })
 
-    if (name === 'finetune') return
+  it('twice interrupted', async () => {
+    const runDir = newPath()
+    await stop(command, { runDir }, 3)
+    await stop(command, { runDir, resume: true }, 6)
+    expect(await command({ runDir, resume: true })).toEqual(whole)
+  })
 
-    it('with other threads, and with the attacks that carry something along', async () => {
-      const variants: Partial<TrainingOptions>[] = [
-        { inner: free({ eps: 0.03, replays: 2 }) },
-        { inner: pgd({ eps: 0.03, steps: 2 }) },
-        { inner: null },
-        { selectOn: 'test' },
-        { limit: 40, selectEvery: 3 },
-      ]
-      for (const options of variants) {
-        const expected = await command(options)
-        for (const step of [1, 4]) {
-          const runDir = newPath()
-          await stop(command, { ...options, runDir }, step)
-          await stop(command, { ...options, runDir, resume: true, device: two }, Math.max(step + 1, 7))
-          expect(await command({ ...options, runDir, resume: true, device: two })).toEqual(expected)
-        }
+  it('with checkpoints between all steps', async () => {
+    const runDir = newPath()
+    await stop(command, { runDir, checkpointMinutes: 1e-9 }, 5)
+    expect(await readdir(join(runDir, 'checkpoints'))).toEqual(
+      expect.arrayContaining(['step-00000004.safetensors', 'step-00000005.safetensors']),
+    )
+    expect(await command({ runDir, resume: true, checkpointMinutes: 0 })).toEqual(whole)
+  })
+
+  if (name === 'finetune') return
+
+  it('with other threads, and with the attacks that carry something along', async () => {
+    const variants: Partial<TrainingOptions>[] = [
+      { inner: free({ eps: 0.03, replays: 2 }) },
+      { inner: pgd({ eps: 0.03, steps: 2 }) },
+      { inner: null },
+      { selectOn: 'test' },
+      { limit: 40, selectEvery: 3 },
+    ]
+    for (const options of variants) {
+      const expected = await command(options)
+      for (const step of [1, 4]) {
+        const runDir = newPath()
+        await stop(command, { ...options, runDir }, step)
+        await stop(command, { ...options, runDir, resume: true, device: two }, Math.max(step + 1, 7))
+        expect(await command({ ...options, runDir, resume: true, device: two })).toEqual(expected)
       }
-    })
-  },
-)
+    }
+  })
+})

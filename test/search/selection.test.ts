@@ -47,16 +47,23 @@ async function contents({ ticket }: { ticket: Ticket }) {
 
 describe('the epoch whose ticket is returned', () => {
   it('is the first of best robust accuracy on the held-out images', async () => {
-    const run = await searchRST(unsteady())
-    const candidates = run.history.map(record => record.candidate!)
-    const best = Math.max(...candidates.map(candidate => candidate.robustAccuracy!))
-    const chosen = candidates.findIndex(candidate => candidate.robustAccuracy === best)
-    expect(chosen).toBeGreaterThan(0)
-    expect(chosen).toBeLessThan(5)
+    let seed = 0
+    let run = await searchRST(unsteady({ seed }))
+    const chosenEpoch = () => {
+      const robust = run.history.map(({ candidate }) => candidate!.robustAccuracy!)
+      return robust.indexOf(Math.max(...robust))
+    }
+    // A search whose best epoch is neither the first nor the last.
+    while (chosenEpoch() === 0 || chosenEpoch() === 5) {
+      run.ticket.dispose()
+      run = await searchRST(unsteady({ seed: ++seed }))
+      expect(seed).toBeLessThan(40)
+    }
+    const chosen = chosenEpoch()
     // The schedule is constant, so a search that ends there took the same steps.
-    const stopped = await searchRST(unsteady({ epochs: chosen + 1 }))
+    const stopped = await searchRST(unsteady({ seed, epochs: chosen + 1 }))
     expect(stopped.history).toEqual(run.history.slice(0, chosen + 1))
-    const last = await searchRST(unsteady({ selectOn: 'last', validationImages: undefined }))
+    const last = await searchRST(unsteady({ seed, selectOn: 'last', validationImages: undefined }))
     const expected = await contents(stopped)
     expect(await contents(run)).toEqual(expected)
     expect(await contents(last)).not.toEqual(expected)
