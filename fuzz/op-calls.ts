@@ -7,14 +7,17 @@ import { byteLength, drawCall, type FuzzCall, runCall } from './op-call.ts'
 /** What a call ended with: the bytes of its outputs and of the inputs that it may change, or an error. */
 type Outcome = { bytes: (Uint8Array | null)[] } | { kind: string; message: string }
 
+/** Bytes: more than any right call takes, and little enough for the machine. */
+const enough = 1 << 28
+
 const typedKinds = new Set(['shape', 'argument', 'memory', 'device'])
 
 export class OpFuzzer {
   readonly #native = loadAddon() as Addon
   readonly #rows = this.#native.ops()
   /** Calls differ in threads and memory; results must not. */
-  readonly #device = this.#make(1, 0)
-  readonly #twin = this.#make(2, 0)
+  readonly #device = this.#make(1, enough)
+  readonly #twin = this.#make(2, enough)
   readonly #small = this.#make(1, 1 << 14)
   #counts = { results: 0, errors: 0 }
   /** Of the tensors of the last outcome. */
