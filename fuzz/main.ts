@@ -1,9 +1,13 @@
 // npm run fuzz -- [--seconds n] [--seed n] [--only name]: looks for calls and files that the package answers with
 // anything but a right result or a typed error. Exits with 1 where it finds some.
 import { parseArgs } from 'node:util'
+import { fuzzFiles } from './files.ts'
 import { type FuzzOptions, type FuzzResult, fuzzOps } from './ops.ts'
 
-const fuzzers: Record<string, (options: FuzzOptions) => Promise<FuzzResult>> = { ops: fuzzOps }
+const fuzzers: Record<string, (options: FuzzOptions) => Promise<FuzzResult>> = {
+  ops: fuzzOps,
+  files: fuzzFiles,
+}
 
 const { values } = parseArgs({
   options: {

@@ -49,6 +49,16 @@ export class ConfigError extends RstError {
   }
 }
 
+/** A file that could not be written or read back although nothing is wrong with the call: a full disk, a deleted folder. */
+export class FileError extends RstError {
+  /** The file or folder at fault. */
+  readonly file: string
+  constructor(message: string, file: string, options?: ErrorOptions) {
+    super('ERR_RST_FILE', message, options)
+    this.file = file
+  }
+}
+
 /** A device that is missing or failed; also a native library that cannot be loaded. */
 export class DeviceError extends RstError {
   constructor(message: string, options?: ErrorOptions) {

@@ -124,7 +124,7 @@ class CpuBackend final : public Backend {
   void sgd_step(const Tensor& parameter, const Tensor& gradient, const Tensor& velocity, float lr,
                 float momentum, float weight_decay) override;
 
-  void gather_images(const Tensor& images, const Tensor& indices, const Tensor& y,
+  void gather_images(const Tensor& images, const Tensor& indices, const Tensor& ids, const Tensor& y,
                      const AugmentParams& p) override;
 
  private:

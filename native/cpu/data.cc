@@ -14,7 +14,7 @@ struct Source {
   bool mirrored = false;
 };
 
-std::vector<Source> choose_sources(const int32_t* indices, int64_t count, int64_t images,
+std::vector<Source> choose_sources(const int32_t* indices, const int32_t* ids, int64_t count, int64_t images,
                                    const AugmentParams& p) {
   std::vector<Source> sources(static_cast<size_t>(count));
   for (int64_t n = 0; n < count; ++n) {
@@ -26,7 +26,7 @@ std::vector<Source> choose_sources(const int32_t* indices, int64_t count, int64_
     Source& source = sources[static_cast<size_t>(n)];
     source.image = index;
     const PhiloxBlock words =
-        RandomStream{p.seed, Purpose::kAugment, p.epoch, static_cast<uint32_t>(index)}.block(0);
+        RandomStream{p.seed, Purpose::kAugment, p.epoch, static_cast<uint32_t>(ids[n])}.block(0);
     const auto offsets = static_cast<uint32_t>(2 * p.crop_padding + 1);
     source.dy = static_cast<int64_t>(words[0] % offsets) - p.crop_padding;
     source.dx = static_cast<int64_t>(words[1] % offsets) - p.crop_padding;
@@ -53,10 +53,11 @@ void gather_row(const uint8_t* row, int64_t width, const Source& source, float* 
 
 }  // namespace
 
-void CpuBackend::gather_images(const Tensor& images, const Tensor& indices, const Tensor& y,
-                               const AugmentParams& p) {
-  const auto sources =
-      choose_sources(plain_input<const int32_t>(indices), indices.elements(), images.shape[0], p);
+void CpuBackend::gather_images(const Tensor& images, const Tensor& indices, const Tensor& ids,
+                               const Tensor& y, const AugmentParams& p) {
+  const auto* rows = plain_input<const int32_t>(indices);
+  const auto* keys = ids.defined() ? plain_input<const int32_t>(ids) : rows;
+  const auto sources = choose_sources(rows, keys, indices.elements(), images.shape[0], p);
   const auto* pixels = plain_input<const uint8_t>(images);
   const BlockedView out = blocked_output(y);
   const BlockedShape& s = out.shape;

@@ -23,16 +23,19 @@ AugmentParams augment_params(const OpCall& call) {
 std::vector<OpSpec> data_ops() {
   return {
       {"gather_images",
-       {{"images", DType::kU8}, {"indices", DType::kI32}},
+       {{"images", DType::kU8}, {"indices", DType::kI32}, {"ids", DType::kI32, true}},
        {"seed", "epoch", "crop_padding", "flip"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          expect_rank("gather_images", "images", c[0], 4, 4);
          expect_rank("gather_images", "indices", c[1], 1, 1);
+         if (c[2].defined()) expect_shape("gather_images", "ids", c[2], c[1].shape);
          augment_params(c);
          const Shape& images = c[0].shape;
          return {{{Shape{c[1].elements(), images[1], images[2], images[3]}}}};
        },
-       [](Backend& b, const OpCall& c, auto out) { b.gather_images(c[0], c[1], out[0], augment_params(c)); }},
+       [](Backend& b, const OpCall& c, auto out) {
+         b.gather_images(c[0], c[1], c[2], out[0], augment_params(c));
+       }},
   };
 }
 

@@ -16,9 +16,10 @@ struct AugmentParams {
 class DataOps {
  public:
   virtual ~DataOps() = default;
-  // images u8 [M, C, H, W], indices i32 [N] → f32 [N, C, H, W] in [0, 1] (value/255). The crop offsets and
-  // the flip of image i come from stream {seed, kAugment, epoch, i}: words 0 (y), 1 (x), 2 (flip, top bit).
-  virtual void gather_images(const Tensor& images, const Tensor& indices, const Tensor& y,
+  // images u8 [M, C, H, W], indices i32 [N], ids i32 [N] or undefined (then indices) → f32 [N, C, H, W] in
+  // [0, 1] (value/255). The crop offsets and the flip of the image of id i come from stream {seed, kAugment,
+  // epoch, i}: words 0 (y), 1 (x), 2 (flip, top bit).
+  virtual void gather_images(const Tensor& images, const Tensor& indices, const Tensor& ids, const Tensor& y,
                              const AugmentParams& p) = 0;
 };
 

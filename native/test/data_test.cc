@@ -76,12 +76,27 @@ TEST_CASE("gather_images draws every offset and both mirrors, each image alike i
   CHECK(std::abs(mirrored - 500) < 60);
 }
 
+TEST_CASE("gather_images draws by the ids where they are given") {
+  const HostTensor images = random_integers({20, 1, 9, 9}, 3, 256);
+  const HostTensor ids = {{3}, {7, 19, 7}};
+  const auto whole = run_op("gather_images", {images, ids}, augment(4, 1))[0];
+  // The same two images as rows of a part of the others.
+  HostTensor part = filled({2, 1, 9, 9}, 0);
+  for (size_t i = 0; i < 81; ++i) {
+    part.values[i] = images.values[19 * 81 + i];
+    part.values[81 + i] = images.values[7 * 81 + i];
+  }
+  const auto batch = run_op("gather_images", {part, {{3}, {1, 0, 1}}, ids}, augment(4, 1))[0];
+  CHECK(batch.values == whole.values);
+}
+
 TEST_CASE("gather_images refuses wrong calls") {
   const HostTensor images = random_integers({3, 1, 4, 4}, 4, 256);
   for (double index : {-1.0, 3.0}) {
     check_throws(ErrorCode::kArgument, "gather_images", {images, {{2}, {0, index}}}, augment(0, 0));
   }
   check_throws(ErrorCode::kArgument, "gather_images", {images, filled({1}, 0)}, augment(5, 0));
+  check_throws(ErrorCode::kShape, "gather_images", {images, filled({2}, 0), filled({1}, 0)}, augment(0, 0));
   check_throws(ErrorCode::kShape, "gather_images", {filled({3, 4}, 0), filled({1}, 0)}, augment(0, 0));
 }
 

@@ -1,10 +1,10 @@
 // One run of Auto-PGD on an objective: Croce & Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of
 // Diverse Parameter-free Attacks" (ICML 2020), section 3 and Algorithm 1. The schedule is that of the reference code.
-import { Draws } from '../random/draws.ts'
-import { Purpose, RandomStream } from '../random/philox.ts'
-import type { HostBatch } from './batches.ts'
+import type { Draws } from '../random/draws.ts'
+import type { HostBatch } from './host-batch.ts'
 import type { Objective } from './objective.ts'
 import { row, rows } from './oracle.ts'
+import { drawsOf, type StreamName } from './streams.ts'
 import type { ThreatModel } from './threat-model.ts'
 import type { Tries } from './tries.ts'
 
@@ -33,11 +33,12 @@ export interface ApgdRun {
   readonly objective: Objective
   readonly threat: ThreatModel
   readonly steps: number
-  readonly batch: HostBatch
+  readonly batch: Omit<HostBatch, 'labels' | 'targets'>
   /** Images of the batch to attack, at least one. */
   readonly images: readonly number[]
   readonly start: 'random' | 'clean'
-  /** Number of the run, which keys its random starts. */
+  /** Algorithm and number of the run, which key its random starts. */
+  readonly stream: StreamName
   readonly run: number
   /** Whether an image is finished once it fools the model; otherwise its loss is raised to the end. */
   readonly untilFooled: boolean
@@ -53,15 +54,16 @@ export interface ApgdRun {
  * with a zero, which counts as a rise for every positive loss and as none for every negative one.
  */
 export async function apgdAscent(
-  { objective, threat, steps, batch, images, start, run, untilFooled }: ApgdRun,
+  { objective, threat, steps, batch, images, start, stream, run, untilFooled }: ApgdRun,
   tries: Tries,
 ): Promise<void> {
   const count = images.length
   const imageSize = batch.images.length / batch.count
   const originals = rows(batch.images, images, imageSize)
-  const drawsOf = (i: number) =>
-    new Draws(new RandomStream(batch.seed, Purpose.attackStart, run, batch.sampleIds[images[i]]))
-  const starts = start === 'clean' ? originals : randomStarts(originals, imageSize, threat, drawsOf)
+  const starts =
+    start === 'clean'
+      ? originals
+      : randomStarts(originals, imageSize, threat, i => drawsOf(stream, run, batch, images[i]))
   const x = new Float32Array(starts)
   const previous = new Float32Array(starts)
   const best = new Float32Array(starts)

@@ -1,14 +1,16 @@
 // Targeted Auto-PGD: Croce & Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
 // Parameter-free Attacks" (ICML 2020), section 5. One APGD run on the targeted DLR loss for each of the likeliest classes.
 import { ConfigError } from '../errors.ts'
+import { count } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { apgdAscent } from './apgd-ascent.ts'
 import type { Attack, Warning } from './attack.ts'
+import { reached } from './goal.ts'
 import { hostAttack } from './host-attack.ts'
-import { descending, leastClasses, losses, topClass } from './losses.ts'
+import { descending, leastClasses, losses, lossFor } from './losses.ts'
 import { lossObjective } from './objective.ts'
-import { checkCount } from './option-checks.ts'
 import { row } from './oracle.ts'
-import { type Norm, threatModel } from './threat-model.ts'
+import { type Norm, normKind, radius, threatModel } from './threat-model.ts'
 import { Tries } from './tries.ts'
 
 export interface ApgdTOptions {
@@ -18,10 +20,21 @@ export interface ApgdTOptions {
   norm?: Norm
   /** Iterations for each target, ≥ 1. Default 100. */
   steps?: number
-  /** Target classes of an image: those ranked 2 … targets + 1 on the image itself. Default 9. */
+  /**
+   * Target classes of an image: those ranked 2 … targets + 1 on the image itself. Default 9. A run that is given
+   * `targets` has one for each image.
+   */
   targets?: number
   /** Runs for each target, from other random starts. Default 1. */
   restarts?: number
+}
+
+export const apgdTRows: OptionRows<ApgdTOptions> = {
+  eps: radius,
+  norm: normKind,
+  steps: count(),
+  targets: count(),
+  restarts: count(),
 }
 
 /**
@@ -31,45 +44,49 @@ export interface ApgdTOptions {
  *
  * A model of at most `targets` classes is attacked on all its classes, with the warning 'too-few-classes'; one of fewer
  * than four, where the loss is not defined, is refused.
+ *
+ * A run that is given `targets` goes towards these alone, on the loss of `apgd` with 'dlr', until the image is taken for
+ * its target.
  * @throws ConfigError
  */
-export function apgdT({ eps, norm = 'linf', steps = 100, targets = 9, restarts = 1 }: ApgdTOptions): Attack {
-  checkCount('steps', steps)
-  checkCount('targets', targets)
-  checkCount('restarts', restarts)
+export function apgdT(options: ApgdTOptions): Attack {
+  checkOptions('apgdT', options, apgdTRows)
+  const { eps, norm = 'linf', steps = 100, targets = 9, restarts = 1 } = options
   const threat = threatModel({ eps, norm })
-  const loss = losses['dlr-targeted']
   return hostAttack({
     name: 'apgd-t',
     threat,
     settings: { steps, targets, restarts },
-    passes(classes) {
-      const runs = Math.min(targets, classes - 1) * restarts
+    passes(classes, targeted) {
+      const runs = (targeted ? 1 : Math.min(targets, classes - 1)) * restarts
       return { forwards: 2 + runs * (steps + 1), backwards: runs * steps }
     },
-    check({ classes }) {
-      if (classes >= leastClasses['dlr-targeted']) return
+    check({ numClasses }) {
+      if (numClasses >= leastClasses['dlr-targeted']) return
       throw new ConfigError(
-        `Expected a model of at least ${leastClasses['dlr-targeted']} classes for apgd-t but it has ${classes}; use apgd.`,
+        `Expected a model of at least ${leastClasses['dlr-targeted']} classes for apgd-t but it has ${numClasses}; use apgd.`,
         'model',
       )
     },
-    async attackBatch(oracle, batch) {
+    async attackBatch(oracle, batch, natural) {
       const { imageSize, classes } = oracle
+      const toTarget = batch.targets !== undefined
+      const loss = toTarget ? lossFor('dlr', true) : losses['dlr-targeted']
       const tries = new Tries(batch)
-      const cleanLogits = await oracle.logits(batch.images)
       const cotangent = new Float64Array(classes)
       const targetsOf = Array.from(batch.labels, (label, n) => {
-        const logits = row(cleanLogits, n, classes)
-        const others = descending(logits).filter(c => c !== label)
+        const logits = row(natural, n, classes)
+        const others = toTarget ? [batch.targets[n]] : descending(logits).filter(c => c !== label)
         const image = row(batch.images, n, imageSize)
-        tries.offer(n, image, loss(logits, label, cotangent, others[0]), topClass(logits) === label ? 0 : 1)
+        const value = loss(logits, label, cotangent, others[0])
+        tries.offer(n, image, value, reached(batch, n, logits) ? 1 : 0)
         return others
       })
-      const available = Math.min(targets, classes - 1)
+      const available = toTarget ? 1 : Math.min(targets, classes - 1)
       for (let rank = 0; rank < available; rank++) {
         const objective = lossObjective(oracle, loss, batch.labels, {
           targets: Int32Array.from(targetsOf, others => others[rank]),
+          toTarget,
         })
         for (let restart = 0; restart < restarts; restart++) {
           const images = tries.standing
@@ -77,13 +94,27 @@ export function apgdT({ eps, norm = 'linf', steps = 100, targets = 9, restarts =
           // The runs of more targets or restarts include those of fewer.
           const run = restart * classes + rank
           await apgdAscent(
-            { objective, threat, steps, batch, images, start: 'random', run, untilFooled: true },
+            {
+              objective,
+              threat,
+              steps,
+              batch,
+              images,
+              start: 'random',
+              stream: 'apgd-t',
+              run,
+              untilFooled: true,
+            },
             tries,
           )
         }
       }
       const { adversarial, bestLoss } = tries
-      return { adversarial, bestLoss, warnings: available < targets ? [tooFewClasses(targets, classes)] : [] }
+      return {
+        adversarial,
+        bestLoss,
+        warnings: !toTarget && available < targets ? [tooFewClasses(targets, classes)] : [],
+      }
     },
   })
 }

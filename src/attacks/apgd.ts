@@ -1,14 +1,15 @@
 // Auto-PGD: Croce & Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free
 // Attacks" (ICML 2020). Gradient ascent with momentum that chooses its own step size.
 import { ConfigError } from '../errors.ts'
+import { count, flag, oneOf } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { apgdAscent } from './apgd-ascent.ts'
 import type { Attack } from './attack.ts'
 import { hostAttack } from './host-attack.ts'
-import { checkClasses, losses, type UntargetedLoss, untargetedLosses } from './losses.ts'
+import { checkClasses, lossFor, type UntargetedLoss, untargetedLosses } from './losses.ts'
 import { lossObjective } from './objective.ts'
-import { checkCount, checkOneOf } from './option-checks.ts'
 import { row } from './oracle.ts'
-import { type Norm, threatModel } from './threat-model.ts'
+import { type Norm, normKind, radius, threatModel } from './threat-model.ts'
 import { Tries } from './tries.ts'
 
 export interface ApgdOptions {
@@ -16,7 +17,10 @@ export interface ApgdOptions {
   eps: number
   /** Default 'linf'. */
   norm?: Norm
-  /** What is maximised: 'ce', 'dlr' (three classes at least) or 'cw'. Default 'ce'. */
+  /**
+   * What is maximised: 'ce', 'dlr' (three classes at least) or 'cw'; in a targeted run minus the cross-entropy to the
+   * target, the targeted DLR (four classes at least) or the margin towards the target. Default 'ce'.
+   */
   loss?: UntargetedLoss
   /** Iterations, ≥ 1. Default 100. */
   steps?: number
@@ -38,7 +42,16 @@ export interface ApgdOptions {
   eot?: number
 }
 
-const starts = ['random', 'clean'] as const
+export const apgdRows: OptionRows<ApgdOptions> = {
+  eps: radius,
+  norm: normKind,
+  loss: oneOf(untargetedLosses),
+  steps: count(),
+  restarts: count(),
+  start: oneOf(['random', 'clean']),
+  bestLoss: flag,
+  eot: count(),
+}
 
 /**
  * An image that is never fooled costs steps + 3 forward and steps backward passes (103 and 100; the reference code takes
@@ -46,21 +59,18 @@ const starts = ['random', 'clean'] as const
  * steps + 1 and steps.
  * @throws ConfigError
  */
-export function apgd({
-  eps,
-  norm = 'linf',
-  loss = 'ce',
-  steps = 100,
-  restarts = 1,
-  start = 'random',
-  bestLoss = false,
-  eot = 1,
-}: ApgdOptions): Attack {
-  checkOneOf('loss', loss, untargetedLosses)
-  checkOneOf('start', start, starts)
-  checkCount('steps', steps)
-  checkCount('restarts', restarts)
-  checkCount('eot', eot)
+export function apgd(options: ApgdOptions): Attack {
+  checkOptions('apgd', options, apgdRows)
+  const {
+    eps,
+    norm = 'linf',
+    loss = 'ce',
+    steps = 100,
+    restarts = 1,
+    start = 'random',
+    bestLoss = false,
+    eot = 1,
+  } = options
   if (start === 'clean' && restarts > 1) {
     throw new ConfigError(
       `Expected 1 restart with start 'clean' but received ${restarts}: each would repeat the first; use start 'random'.`,
@@ -73,17 +83,23 @@ export function apgd({
     threat,
     settings: { loss, steps, restarts, start, bestLoss, eot },
     passes: () => ({
-      forwards: 1 + eot * (restarts * (steps + 1) + (start === 'random' && !bestLoss ? 1 : 0)),
+      forwards: 1 + eot * (1 + restarts * (steps + 1)),
       backwards: eot * restarts * steps,
     }),
-    check: ({ classes }) => checkClasses(loss, classes),
-    async attackBatch(oracle, batch) {
+    check: ({ numClasses }, targeted) => checkClasses(loss, numClasses, targeted),
+    async attackBatch(oracle, batch, natural) {
       const { imageSize } = oracle
+      const { targets } = batch
       const tries = new Tries(batch)
-      const objective = lossObjective(oracle, losses[loss], batch.labels, { passes: eot })
+      const targeted = targets !== undefined
+      const objective = lossObjective(oracle, lossFor(loss, targeted), batch.labels, {
+        targets,
+        toTarget: targeted,
+        passes: eot,
+      })
       const all = Array.from(batch.labels, (_, n) => n)
+      const clean = await objective.evaluate(batch.images, all, natural)
       if (start === 'random' && !bestLoss) {
-        const clean = await objective.evaluate(batch.images, all)
         for (const n of all) {
           tries.offer(n, row(batch.images, n, imageSize), clean.losses[n], clean.fooled[n])
         }
@@ -91,10 +107,23 @@ export function apgd({
       for (let run = 0; run < restarts; run++) {
         const images = bestLoss ? all : tries.standing
         if (images.length === 0) break
-        const settings = { objective, threat, steps, batch, images, start, run, untilFooled: !bestLoss }
+        const stream = `apgd-${loss}` as const
+        const settings = {
+          objective,
+          threat,
+          steps,
+          batch,
+          images,
+          start,
+          stream,
+          run,
+          untilFooled: !bestLoss,
+        }
         await apgdAscent(settings, tries)
       }
-      return tries
+      const { adversarial, bestLoss: largest } = tries
+      const right = eot > 1 && !targeted ? clean.fooled.map(fooled => 1 - fooled) : undefined
+      return { adversarial, bestLoss: largest, ...(right && { right }) }
     },
   })
 }

@@ -1,14 +1,17 @@
 // Bandits with time and data priors: Ilyas et al., "Prior Convictions: Black-Box Adversarial Attacks with Bandits and
 // Priors" (ICLR 2019), Algorithms 1 to 3, with the settings of the authors' code for ImageNet.
 import { ConfigError } from '../errors.ts'
-import { Draws } from '../random/draws.ts'
-import { Purpose, RandomStream } from '../random/philox.ts'
+import { count, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import type { Draws } from '../random/draws.ts'
 import type { Attack } from './attack.ts'
-import type { HostBatch } from './batches.ts'
+import { reached } from './goal.ts'
 import { type HostBatchResult, hostAttack } from './host-attack.ts'
-import { losses, topClass } from './losses.ts'
+import type { HostBatch } from './host-batch.ts'
+import { lossFor } from './losses.ts'
 import { type Oracle, row } from './oracle.ts'
-import { type Norm, type ThreatModel, threatModel } from './threat-model.ts'
+import { drawsOf } from './streams.ts'
+import { type Norm, normKind, radius, type ThreatModel, threatModel } from './threat-model.ts'
 
 export interface BanditsOptions {
   /** Radius of the ball, pixels in [0, 1]. */
@@ -45,29 +48,33 @@ const defaults = {
   l2: { fdEta: 0.01, exploration: 0.01, imageLearningRate: 0.5, onlineLearningRate: 0.1 },
 } as const
 
+export const banditsRows: OptionRows<BanditsOptions> = {
+  eps: radius,
+  norm: normKind,
+  queries: { ...count(2), expected: 'a whole number of at least 2, two an iteration,' },
+  fdEta: number(0, undefined, { above: true }),
+  exploration: number(0, undefined, { above: true }),
+  imageLearningRate: number(0, undefined, { above: true }),
+  onlineLearningRate: number(0, undefined, { above: true }),
+  tile: count(),
+}
+
 /**
  * Gradient ascent on the cross-entropy by logits alone: a prior of the gradient, learnt from one finite difference an
  * iteration, moves the image by its sign (L∞) or its direction (L2). The prior itself moves by exponentiated gradients
  * (L∞) or by gradients (L2). All draws are made for each image.
  *
  * An image that is wrong, or becomes so, is kept as it is and gets no further query; of one that resists the iterate of
- * largest loss comes back. Queries are clamped to the box [0, 1], which the authors' code lets them leave.
+ * largest loss comes back. In a targeted run the loss is minus the cross-entropy to the target. The `queries` of the result
+ * are loss queries, as those of the option. Queries are clamped to the box [0, 1], which the authors' code lets them leave.
  * Passes of an image that resists: one to see whether it is right at all, 3·⌊queries/2⌋, one to check.
  * @throws ConfigError
  */
-export function bandits({ eps, norm = 'linf', queries = 10000, tile, ...chosen }: BanditsOptions): Attack {
+export function bandits(options: BanditsOptions): Attack {
+  checkOptions('bandits', options, banditsRows)
+  const { eps, norm = 'linf', queries = 10000, tile, ...chosen } = options
   const threat = threatModel({ eps, norm })
-  if (!Number.isInteger(queries) || queries < 2) {
-    throw new ConfigError(
-      `Expected a whole number of at least 2 for queries (two an iteration) but received ${queries}.`,
-      'queries',
-    )
-  }
-  const rateOf = (option: keyof typeof defaults.linf): number => {
-    const value = chosen[option] ?? defaults[norm][option]
-    if (Number.isFinite(value) && value > 0) return value
-    throw new ConfigError(`Expected a number above 0 for ${option} but received ${value}.`, option)
-  }
+  const rateOf = (option: keyof typeof defaults.linf) => chosen[option] ?? defaults[norm][option]
   const rates: Rates = {
     fdEta: rateOf('fdEta'),
     exploration: rateOf('exploration'),
@@ -80,14 +87,14 @@ export function bandits({ eps, norm = 'linf', queries = 10000, tile, ...chosen }
     threat,
     settings: { queries, ...rates, ...(tile !== undefined && { tile }) },
     passes: () => ({ forwards: 2 + 3 * rates.iterations, backwards: 0 }),
-    check: ({ model }) => checkTile(tile, model.inputShape),
-    attackBatch: (oracle, batch) => attackBatch(oracle, batch, threat, rates, tile),
+    check: ({ inputShape }) => checkTile(tile, inputShape),
+    attackBatch: (oracle, batch, natural) => attackBatch(oracle, batch, natural, threat, rates, tile),
   })
 }
 
 function checkTile(tile: number | undefined, [, height, width]: readonly [number, number, number]): void {
   const largest = Math.max(height, width)
-  if (tile === undefined || (Number.isInteger(tile) && tile >= 1 && tile <= largest)) return
+  if (tile === undefined || tile <= largest) return
   throw new ConfigError(
     `Expected a whole number from 1 to ${largest}, the side of the images, for tile but received ${tile}.`,
     'tile',
@@ -113,6 +120,7 @@ interface Iterate {
 async function attackBatch(
   oracle: Oracle,
   batch: HostBatch,
+  natural: Float32Array,
   { norm, eps }: ThreatModel,
   { fdEta, exploration, imageLearningRate, onlineLearningRate, iterations }: Rates,
   tile: number | undefined,
@@ -122,19 +130,20 @@ async function attackBatch(
   const priorSize = pixels.length
   const change = new Float64Array(priorSize)
   const scratch = new Float64Array(classes)
+  const loss = lossFor('ce', batch.targets !== undefined)
   const lossOf = (logits: Float32Array, k: number, n: number) =>
-    losses.ce(row(logits, k, classes), batch.labels[n], scratch, 0)
+    loss(row(logits, k, classes), batch.labels[n], scratch, batch.targets?.[n] ?? -1)
 
   const adversarial = batch.images.slice()
   const bestLoss = new Float64Array(batch.count)
   let iterates: Iterate[] = []
-  const clean = await oracle.logits(batch.images)
+  const queries = new Int32Array(batch.count)
   for (let n = 0; n < batch.count; n++) {
-    bestLoss[n] = lossOf(clean, n, n)
-    if (topClass(row(clean, n, classes)) !== batch.labels[n]) continue
+    bestLoss[n] = lossOf(natural, n, n)
+    if (reached(batch, n, row(natural, n, classes))) continue
     iterates.push({
       n,
-      draws: new Draws(new RandomStream(batch.seed, Purpose.attackStep, 0, batch.sampleIds[n])),
+      draws: drawsOf('bandits', 0, batch, n),
       image: row(batch.images, n, imageSize).slice(),
       total: new Float64Array(priorSize),
       prior: new Float64Array(priorSize),
@@ -157,6 +166,7 @@ async function attackBatch(
     }
     const differences = await oracle.logits(probes.subarray(0, 2 * iterates.length * imageSize))
     for (const [k, { n, image, total, prior, noise }] of iterates.entries()) {
+      queries[n] += 2
       const derivative =
         (lossOf(differences, 2 * k, n) - lossOf(differences, 2 * k + 1, n)) / (fdEta * exploration)
       for (let i = 0; i < priorSize; i++) {
@@ -176,7 +186,7 @@ async function attackBatch(
     }
     const answers = await oracle.logits(probes.subarray(0, iterates.length * imageSize))
     iterates = iterates.filter(({ n, image }, k) => {
-      const fooled = topClass(row(answers, k, classes)) !== batch.labels[n]
+      const fooled = reached(batch, n, row(answers, k, classes))
       const loss = lossOf(answers, k, n)
       if (fooled || loss > bestLoss[n]) {
         adversarial.set(image, n * imageSize)
@@ -185,7 +195,7 @@ async function attackBatch(
       return !fooled
     })
   }
-  return { adversarial, bestLoss }
+  return { adversarial, bestLoss, queries }
 }
 
 interface Tiling {

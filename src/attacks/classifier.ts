@@ -1,5 +1,21 @@
 // The one interface through which an attack sees a model.
+import { ConfigError } from '../errors.ts'
+import { describeValue } from '../inputs/options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+
+/** What a model is, as reports say it. */
+export interface ModelIdentity {
+  /** Such as 'ticket' or 'dense model'. */
+  readonly kind: string
+  /** Where it was loaded from or saved to. */
+  readonly file?: string
+  /** SHA-256, hexadecimal, of all that its answers depend on: architecture, masks, statistics, and weights or their seed. */
+  readonly hash: string
+  readonly arch: string
+  readonly width: number
+  /** Of a ticket: share of mask entries kept in each layer. */
+  readonly remainingRatio?: number
+}
 
 /** Anything from images to logits: a dense network, a ticket, a user's own function. */
 export interface Classifier {
@@ -11,6 +27,36 @@ export interface Classifier {
    * exact expectation with `evaluateR2S`. Default false.
    */
   readonly randomized?: boolean
+  /** What it is, for reports. Default: they tell it by its answers. */
+  identity?(): Promise<ModelIdentity>
   /** [N, C, H, W] in [0, 1] → [N, numClasses], differentiable on the tape. */
   logits(x: Tensor): Tensor
+}
+
+/**
+ * @param option named in errors
+ * @throws ConfigError
+ */
+export function checkClassifier(model: unknown, option = 'model'): asserts model is Classifier {
+  const wrong = (message: string) => new ConfigError(message, option)
+  if (typeof model !== 'object' || model === null || typeof (model as Classifier).logits !== 'function') {
+    throw wrong(
+      `Expected a model { numClasses, inputShape, logits(x) }, as loadTicket gives, for ${option} but received ${describeValue(model)}.`,
+    )
+  }
+  const { numClasses, inputShape } = model as Classifier
+  if (!Number.isSafeInteger(numClasses) || numClasses < 2) {
+    throw wrong(
+      `Expected a model of at least 2 classes but ${option}.numClasses is ${describeValue(numClasses)}: with one class every answer is right.`,
+    )
+  }
+  const isShape =
+    Array.isArray(inputShape) &&
+    inputShape.length === 3 &&
+    inputShape.every(d => Number.isSafeInteger(d) && d > 0)
+  if (!isShape) {
+    throw wrong(
+      `Expected [channels, height, width] for ${option}.inputShape but it is ${Array.isArray(inputShape) ? `[${inputShape.join(', ')}]` : describeValue(inputShape)}.`,
+    )
+  }
 }

@@ -1,13 +1,14 @@
 // The L2 attack of Carlini & Wagner, "Towards Evaluating the Robustness of Neural Networks" (S&P 2017), Section VI-A,
-// untargeted, with the constants of their code (nn_robust_attacks).
-import { ConfigError } from '../errors.ts'
+// with the constants of their code (nn_robust_attacks).
+import { count, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import type { Attack } from './attack.ts'
-import type { HostBatch } from './batches.ts'
+import { reached } from './goal.ts'
 import { hostAttack } from './host-attack.ts'
-import { cwLoss, topClass } from './losses.ts'
-import { checkCount } from './option-checks.ts'
+import type { HostBatch } from './host-batch.ts'
+import { cwLoss, cwTowards } from './losses.ts'
 import { type Oracle, row } from './oracle.ts'
-import { distance, threatModel } from './threat-model.ts'
+import { anyRadius, distance, threatModel } from './threat-model.ts'
 
 export interface CwL2Options {
   /**
@@ -23,8 +24,17 @@ export interface CwL2Options {
   learningRate?: number
   /** The first c, above 0. Default 0.001. */
   initialConst?: number
-  /** By how much a logit must exceed the label's to count as fooled, at least 0. Default 0. */
+  /** By how much a logit must exceed the label's (the target's all others) to count as fooled, at least 0. Default 0. */
   confidence?: number
+}
+
+export const cwL2Rows: OptionRows<CwL2Options> = {
+  eps: anyRadius,
+  searchSteps: count(),
+  iterations: count(),
+  learningRate: number(0, undefined, { above: true }),
+  initialConst: number(0, undefined, { above: true }),
+  confidence: number(0),
 }
 
 /** Images are shrunk by this towards grey before arctanh, which has no value at black and white. */
@@ -54,7 +64,8 @@ interface SearchState {
 }
 
 /**
- * Minimises ‖x' − x‖₂² + c·max(z_y − max_{j≠y} z_j + confidence, 0) over w, x' = (tanh(w) + 1)/2, by Adam, for several
+ * Minimises ‖x' − x‖₂² + c·max(z_y − max_{j≠y} z_j + confidence, 0), in a targeted run
+ * ‖x' − x‖₂² + c·max(max_{j≠t} z_j − z_t + confidence, 0), over w, x' = (tanh(w) + 1)/2, by Adam, for several
  * c: ten times larger until the model is fooled, then halving the interval between failure and success. `distances` of
  * the result are those of the nearest images found, of any size, and bestLoss is their negative.
  *
@@ -63,32 +74,26 @@ interface SearchState {
  * forward before and one after.
  * @throws ConfigError
  */
-export function cwL2({
-  eps,
-  searchSteps = 9,
-  iterations = 10_000,
-  learningRate = 0.01,
-  initialConst = 1e-3,
-  confidence = 0,
-}: CwL2Options): Attack {
-  checkCount('searchSteps', searchSteps)
-  checkCount('iterations', iterations)
-  checkPositive('learningRate', learningRate)
-  checkPositive('initialConst', initialConst)
-  if (!Number.isFinite(confidence) || confidence < 0) {
-    throw new ConfigError(`Expected a confidence of at least 0 but received ${confidence}.`, 'confidence')
-  }
+export function cwL2(options: CwL2Options): Attack {
+  checkOptions('cwL2', options, cwL2Rows)
+  const {
+    eps,
+    searchSteps = 9,
+    iterations = 10_000,
+    learningRate = 0.01,
+    initialConst = 1e-3,
+    confidence = 0,
+  } = options
   const search: Search = { iterations, learningRate, confidence }
   return hostAttack({
     name: 'cw-l2',
     threat: threatModel({ eps, norm: 'l2', anyDistance: true }),
     settings: { searchSteps, iterations, learningRate, initialConst, confidence },
     passes: () => ({ forwards: 2 + searchSteps * iterations, backwards: searchSteps * iterations }),
-    async attackBatch(oracle, batch) {
+    async attackBatch(oracle, batch, natural) {
       const { imageSize, classes } = oracle
       const { count, images, labels } = batch
-      const logits = await oracle.logits(images)
-      const right = [...labels.keys()].filter(n => topClass(row(logits, n, classes)) === labels[n])
+      const active = [...labels.keys()].filter(n => !reached(batch, n, row(natural, n, classes)))
       const state: SearchState = {
         c: new Float64Array(count).fill(initialConst),
         lower: new Float64Array(count),
@@ -96,11 +101,11 @@ export function cwL2({
         nearest: new Float32Array(images),
         distances: new Float64Array(count),
       }
-      for (const n of right) state.distances[n] = Number.POSITIVE_INFINITY
+      for (const n of active) state.distances[n] = Number.POSITIVE_INFINITY
       for (let step = 0; step < searchSteps; step++) {
         if (searchSteps >= 10 && step === searchSteps - 1) state.c.set(state.upper)
-        const fooled = await minimise(oracle, batch, right, state, search)
-        for (const n of right) nextConst(state, n, fooled[n] === 1)
+        const fooled = await minimise(oracle, batch, active, state, search)
+        for (const n of active) nextConst(state, n, fooled[n] === 1)
       }
       const { nearest, distances } = state
       for (let n = 0; n < count; n++) {
@@ -124,20 +129,21 @@ function nextConst({ c, lower, upper }: SearchState, n: number, fooled: boolean)
  */
 async function minimise(
   oracle: Oracle,
-  { count, images, labels }: HostBatch,
-  right: readonly number[],
+  batch: HostBatch,
+  attacked: readonly number[],
   { c, nearest, distances }: SearchState,
   { iterations, learningRate, confidence }: Search,
 ): Promise<Uint8Array> {
   const { imageSize, classes } = oracle
-  const margin = cwLoss(confidence)
+  const { count, images, labels, targets } = batch
+  const margin = targets ? cwTowards(confidence) : cwLoss(confidence)
   const checkEvery = Math.max(1, Math.floor(iterations / 10))
   const fooled = new Uint8Array(count)
   const previousLoss = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
   const w = images.map(pixel => Math.atanh(insideBox * (2 * pixel - 1)))
   const mean = new Float32Array(images.length)
   const variance = new Float32Array(images.length)
-  let active = right
+  let active = attacked
   for (let t = 1; t <= iterations && active.length > 0; t++) {
     const x = new Float32Array(active.length * imageSize)
     const slope = new Float32Array(active.length * imageSize)
@@ -146,7 +152,8 @@ async function minimise(
     }
     const hinge = new Float64Array(active.length)
     const { logits, gradient } = await oracle.differentiate(x, (i, z, cotangent) => {
-      hinge[i] = -margin(z, labels[active[i]], cotangent, 0)
+      const n = active[i]
+      hinge[i] = -margin(z, labels[n], cotangent, targets?.[n] ?? -1)
     })
     const rate = (learningRate * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t)
     const stay: number[] = []
@@ -154,7 +161,7 @@ async function minimise(
       const point = row(x, i, imageSize)
       const original = row(images, n, imageSize)
       const length = distance(original, point, 'l2')
-      if (isFooled(row(logits, i, classes), labels[n], confidence)) {
+      if (isFooled(batch, n, row(logits, i, classes), confidence)) {
         fooled[n] = 1
         if (length < distances[n]) {
           distances[n] = length
@@ -192,14 +199,13 @@ function toPixels(w: Float32Array, x: Float32Array, slope: Float32Array): void {
   }
 }
 
-/** Whether another class wins although the label's logit is raised by the confidence. */
-function isFooled(logits: Float32Array, label: number, confidence: number): boolean {
-  const raised = new Float32Array(logits)
-  raised[label] += confidence
-  return topClass(raised) !== label
-}
-
-function checkPositive(option: string, value: number): void {
-  if (Number.isFinite(value) && value > 0) return
-  throw new ConfigError(`Expected a ${option} above 0 but received ${value}.`, option)
+/**
+ * Whether another class wins although the label's logit is raised by the confidence, or the target although its own is
+ * lowered.
+ */
+function isFooled(batch: HostBatch, n: number, logits: Float32Array, confidence: number): boolean {
+  const changed = new Float32Array(logits)
+  if (batch.targets) changed[batch.targets[n]] -= confidence
+  else changed[batch.labels[n]] += confidence
+  return reached(batch, n, changed)
 }

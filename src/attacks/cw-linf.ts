@@ -1,15 +1,16 @@
 // PGD on the margin of Carlini & Wagner, as robust training papers call "CW∞": Madry et al., "Towards Deep Learning
 // Models Resistant to Adversarial Attacks" (ICLR 2018), Section 5, and their cifar10_challenge. The attack of that name
 // in Carlini & Wagner's own paper has no ball.
-import { ConfigError } from '../errors.ts'
-import { Draws } from '../random/draws.ts'
-import { Purpose, RandomStream } from '../random/philox.ts'
+import { count, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import type { Draws } from '../random/draws.ts'
 import type { Attack } from './attack.ts'
+import { reached } from './goal.ts'
 import { hostAttack } from './host-attack.ts'
-import { cwLoss, topClass } from './losses.ts'
-import { checkCount, checkStepSize } from './option-checks.ts'
+import { cwLoss, cwTowards } from './losses.ts'
 import { row, rows } from './oracle.ts'
-import { type ThreatModel, threatModel } from './threat-model.ts'
+import { drawsOf } from './streams.ts'
+import { linfRadius, type ThreatModel, threatModel } from './threat-model.ts'
 
 export interface CwLinfOptions {
   /** L∞ radius, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -27,36 +28,37 @@ export interface CwLinfOptions {
   kappa?: number
 }
 
+export const cwLinfRows: OptionRows<CwLinfOptions> = {
+  eps: linfRadius,
+  steps: count(),
+  stepSize: number(0),
+  restarts: count(),
+  kappa: number(0),
+}
+
 /**
  * Each restart starts uniformly in the ball. An image is done at the first point that fools the model, where the
- * reference only looks at the last. bestLoss starts with that of the image itself.
+ * reference only looks at the last. bestLoss starts with that of the image itself. In a targeted run the loss is
+ * −max(max_{j≠t} z_j − z_t + kappa, 0).
  *
  * Each restart of a never fooled image makes steps + 1 forward and `steps` backward passes, and each image has one
  * forward pass before and one after.
  * @throws ConfigError
  */
-export function cwLinf({
-  eps,
-  steps = 20,
-  stepSize = eps / 4,
-  restarts = 1,
-  kappa = 50,
-}: CwLinfOptions): Attack {
-  checkCount('steps', steps)
-  checkCount('restarts', restarts)
-  if (!Number.isFinite(kappa) || kappa < 0) {
-    throw new ConfigError(`Expected a kappa of at least 0 but received ${kappa}.`, 'kappa')
-  }
+export function cwLinf(options: CwLinfOptions): Attack {
+  checkOptions('cwLinf', options, cwLinfRows)
+  const { eps, steps = 20, stepSize = eps / 4, restarts = 1, kappa = 50 } = options
   const threat = threatModel({ eps })
-  checkStepSize(stepSize)
-  const loss = cwLoss(kappa)
   return hostAttack({
     name: 'cw-linf',
     threat,
     settings: { steps, stepSize, restarts, kappa },
     passes: () => ({ forwards: 2 + restarts * (steps + 1), backwards: restarts * steps }),
-    async attackBatch(oracle, { count, images, labels, sampleIds, seed }) {
+    async attackBatch(oracle, batch, natural) {
+      const { count, images, labels, targets } = batch
       const { imageSize, classes } = oracle
+      const loss = targets ? cwTowards(kappa) : cwLoss(kappa)
+      const targetOf = (n: number) => targets?.[n] ?? -1
       const adversarial = new Float32Array(images)
       const bestLoss = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
       const fooled = new Uint8Array(count)
@@ -65,8 +67,8 @@ export function cwLinf({
       const judge = (x: Float32Array, active: readonly number[], logits: Float32Array): number[] => {
         for (const [i, n] of active.entries()) {
           const z = row(logits, i, classes)
-          const value = loss(z, labels[n], unused, 0)
-          if (topClass(z) !== labels[n]) fooled[n] = 1
+          const value = loss(z, labels[n], unused, targetOf(n))
+          if (reached(batch, n, z)) fooled[n] = 1
           else if (!(value > bestLoss[n])) continue
           bestLoss[n] = Math.max(bestLoss[n], value)
           adversarial.set(row(x, i, imageSize), n * imageSize)
@@ -74,17 +76,16 @@ export function cwLinf({
         return [...active.keys()].filter(i => fooled[active[i]] === 0)
       }
 
-      judge(images, [...labels.keys()], await oracle.logits(images))
+      judge(images, [...labels.keys()], natural)
       for (let restart = 0; restart < restarts; restart++) {
         let active = [...labels.keys()].filter(n => fooled[n] === 0)
         let x = rows(images, active, imageSize)
         for (const [i, n] of active.entries()) {
-          const stream = new RandomStream(seed, Purpose.attackStart, restart, sampleIds[n])
-          startInBall(row(x, i, imageSize), new Draws(stream), threat)
+          startInBall(row(x, i, imageSize), drawsOf('cw-linf', restart, batch, n), threat)
         }
         for (let step = 0; step < steps && active.length > 0; step++) {
           const { logits, gradient } = await oracle.differentiate(x, (i, z, cotangent) => {
-            loss(z, labels[active[i]], cotangent, 0)
+            loss(z, labels[active[i]], cotangent, targetOf(active[i]))
           })
           const going = judge(x, active, logits)
           x = rows(x, going, imageSize)

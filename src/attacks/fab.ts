@@ -1,21 +1,23 @@
 // The fast adaptive boundary attack: Croce & Hein, "Minimally distorted Adversarial Examples with a Fast Adaptive
 // Boundary Attack" (ICML 2020), as AutoAttack runs it (no final search along the line to the image).
 import { ConfigError } from '../errors.ts'
-import { Draws } from '../random/draws.ts'
-import { Purpose, RandomStream } from '../random/philox.ts'
+import { count, flag, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import type { Draws } from '../random/draws.ts'
 import type { Attack } from './attack.ts'
-import type { HostBatch } from './batches.ts'
 import { stepToHyperplane } from './box-projection.ts'
+import { reached } from './goal.ts'
 import { hostAttack } from './host-attack.ts'
-import { descending, topClass } from './losses.ts'
-import { checkCount } from './option-checks.ts'
+import type { HostBatch } from './host-batch.ts'
+import { bestOther, descending } from './losses.ts'
 import { type Oracle, row, rows } from './oracle.ts'
-import { distance, type Norm, type ThreatModel, threatModel } from './threat-model.ts'
+import { drawsOf } from './streams.ts'
+import { anyRadius, distance, type Norm, normKind, type ThreatModel, threatModel } from './threat-model.ts'
 
 export interface FabOptions {
   /**
-   * Radius of the ball, pixels in [0, 1]. The search does not know it: it only decides at the end what counts, and
-   * sets the size of the random starts.
+   * Radius of the ball, pixels in [0, 1]. The search does not know it: it only decides at the end which images count as
+   * fooled. Infinity: any distance does.
    */
   eps: number
   /** Default 'linf'. */
@@ -24,9 +26,15 @@ export interface FabOptions {
   targeted?: boolean
   /** Default 100. */
   steps?: number
-  /** Runs (of each target): the first from the image, the others from random points within eps/2. Default 1. */
+  /**
+   * Runs (of each target): the first from the image, the others from random points within half of the least distance
+   * found so far. Default 1.
+   */
   restarts?: number
-  /** Target classes of FAB-T, in the order of their logits on the image. Default 9, or all others if there are fewer. */
+  /**
+   * Target classes of FAB-T, in the order of their logits on the image. Default 9, or all others if there are fewer. A run
+   * that is given `targets` has one for each image.
+   */
   targets?: number
   /** Most weight of the image's own projection in a step, 0 to 1. Default 0.1. */
   alphaMax?: number
@@ -34,6 +42,25 @@ export interface FabOptions {
   eta?: number
   /** Where the search goes on between the image (0) and an adversarial point that it found (1). Default 0.9. */
   beta?: number
+  /**
+   * An image is finished with the first run that finds an adversarial image within eps, and random points are within
+   * eps/2, as AutoAttack has it: the same images are fooled by less work, but the result has no `distances`. Default
+   * false.
+   */
+  untilFooled?: boolean
+}
+
+export const fabRows: OptionRows<FabOptions> = {
+  eps: anyRadius,
+  norm: normKind,
+  targeted: flag,
+  steps: count(),
+  restarts: count(),
+  targets: count(),
+  alphaMax: number(0, 1),
+  eta: number(1),
+  beta: number(0, 1),
+  untilFooled: flag,
 }
 
 /** Norms of the two steps are taken as at least this, and the norm of a gradient as more (reference code). */
@@ -53,91 +80,118 @@ interface Search {
 interface SearchImages {
   readonly originals: Float32Array<ArrayBuffer>
   readonly starts: Float32Array<ArrayBuffer>
-  readonly labels: readonly number[]
+  /** Their places in the batch. */
+  readonly images: readonly number[]
   /** Classes whose boundaries count, as many for each image. */
   readonly others: readonly (readonly number[])[]
 }
 
 /**
- * Looks for the nearest adversarial image: `distances` of the result are those found, of any size, and bestLoss is
- * their negative. Images with one within eps are not tried again with the next target or restart.
+ * Looks for the nearest adversarial image: `distances` of the result are the least over all targets and restarts, of any
+ * size and whatever eps is, and bestLoss is their negative. A targeted run approaches the boundary between the target and
+ * the likeliest other class.
  *
  * For each run of a never fooled image, FAB-T makes 2·steps forward and `steps` backward passes, FAB K·steps and
  * (K − 1)·steps for K classes; and each image has one forward pass before and one after.
  * @throws ConfigError, at `run` for more targets than the model has other classes
  */
-export function fab({
-  eps,
-  norm = 'linf',
-  targeted = true,
-  steps = 100,
-  restarts = 1,
-  targets,
-  alphaMax = 0.1,
-  eta = 1.05,
-  beta = 0.9,
-}: FabOptions): Attack {
-  checkCount('steps', steps)
-  checkCount('restarts', restarts)
-  if (targets !== undefined) checkCount('targets', targets)
-  checkRange('alphaMax', alphaMax, 0, 1)
-  checkRange('eta', eta, 1)
-  checkRange('beta', beta, 0, 1)
-  const threat = threatModel({ eps, norm })
+export function fab(options: FabOptions): Attack {
+  checkOptions('fab', options, fabRows)
+  const {
+    eps,
+    norm = 'linf',
+    targeted = true,
+    steps = 100,
+    restarts = 1,
+    targets,
+    alphaMax = 0.1,
+    eta = 1.05,
+    beta = 0.9,
+    untilFooled = false,
+  } = options
+  const threat = threatModel({ eps, norm, anyDistance: true })
+  if (!targeted && targets !== undefined) {
+    throw new ConfigError(
+      'Targets are of FAB-T, one after the other; with targeted false the nearest of all classes is approached: leave targets out.',
+      'targets',
+    )
+  }
+  if (untilFooled && eps === Number.POSITIVE_INFINITY) {
+    throw new ConfigError(
+      'Expected a finite eps with untilFooled: where any distance counts, leave untilFooled out.',
+      'untilFooled',
+    )
+  }
   const search: Search = { threat, steps, alphaMax, eta, beta }
   const runsOf = (classes: number) => (targeted ? (targets ?? Math.min(9, classes - 1)) : 1)
+  const name = targeted ? 'fab-t' : 'fab'
   return hostAttack({
-    name: targeted ? 'fab-t' : 'fab',
+    name,
     threat,
-    settings: { steps, restarts, ...(targets !== undefined && { targets }), alphaMax, eta, beta },
-    passes(classes) {
-      const iterations = runsOf(classes) * restarts * steps
-      return targeted
+    settings: {
+      steps,
+      restarts,
+      ...(targets !== undefined && { targets }),
+      alphaMax,
+      eta,
+      beta,
+      untilFooled,
+    },
+    passes(classes, toTarget) {
+      const iterations = (toTarget ? 1 : runsOf(classes)) * restarts * steps
+      return targeted || toTarget
         ? { forwards: 2 + 2 * iterations, backwards: iterations }
         : { forwards: 2 + classes * iterations, backwards: (classes - 1) * iterations }
     },
-    check(oracle) {
-      if (targets !== undefined && targets >= oracle.classes) {
+    check({ numClasses }) {
+      if (targets !== undefined && targets >= numClasses) {
         throw new ConfigError(
-          `Expected at most ${oracle.classes - 1} targets for a model of ${oracle.classes} classes but received ${targets}.`,
+          `Expected at most ${numClasses - 1} targets for a model of ${numClasses} classes but received ${targets}.`,
           'targets',
         )
       }
     },
-    async attackBatch(oracle, batch) {
+    async attackBatch(oracle, batch, natural) {
       const { imageSize, classes } = oracle
+      const toTarget = batch.targets !== undefined
       const adversarial = new Float32Array(batch.images)
       const distances = new Float64Array(batch.count).fill(Number.POSITIVE_INFINITY)
-      const logits = await oracle.logits(batch.images)
-      const ranking = Array.from({ length: batch.count }, (_, n) => descending(row(logits, n, classes)))
-      const others = ranking.map((order, n) => order.filter(c => c !== batch.labels[n]))
-      for (const [n, order] of ranking.entries()) if (order[0] !== batch.labels[n]) distances[n] = 0
+      const others = Array.from(batch.labels, (label, n) => {
+        const order = descending(row(natural, n, classes))
+        return toTarget ? [batch.targets[n]] : order.filter(c => c !== label)
+      })
+      for (const n of distances.keys()) if (reached(batch, n, row(natural, n, classes))) distances[n] = 0
 
-      const runs = runsOf(classes)
+      /** Where the search of an image ends before all is tried. */
+      const enough = untilFooled ? eps : 0
+      const runs = toTarget ? 1 : runsOf(classes)
       for (let target = 0; target < runs; target++) {
         for (let restart = 0; restart < restarts; restart++) {
-          const active = [...distances.keys()].filter(n => distances[n] > eps)
+          const active = [...distances.keys()].filter(n => distances[n] > enough)
           if (active.length === 0) break
           const originals = rows(batch.images, active, imageSize)
           const starts = new Float32Array(originals)
-          if (restart > 0) startAtRandom(starts, batch, active, threat, restart * classes + target)
-          const found = await approachBoundary(
-            oracle,
-            {
-              originals,
-              starts,
-              labels: active.map(n => batch.labels[n]),
-              others: active.map(n => (targeted ? [others[n][target]] : others[n])),
-            },
-            search,
-          )
+          if (restart > 0) {
+            const reach = (n: number) => Math.min(distances[n], untilFooled ? eps : boxWidth(norm, imageSize))
+            startAtRandom(starts, active, threat, reach, n =>
+              drawsOf(name, restart * classes + target, batch, n),
+            )
+          }
+          const found = await approachBoundary(oracle, batch, search, {
+            originals,
+            starts,
+            images: active,
+            others: active.map(n => (targeted || toTarget ? [others[n][toTarget ? 0 : target]] : others[n])),
+          })
           for (const [i, n] of active.entries()) {
-            distances[n] = Math.min(distances[n], found.distances[i])
+            if (!(found.distances[i] < distances[n])) continue
+            distances[n] = found.distances[i]
             if (distances[n] <= eps) adversarial.set(row(found.nearest, i, imageSize), n * imageSize)
           }
         }
       }
-      return { adversarial, bestLoss: distances.map(d => 0 - d), distances }
+      const bestLoss = distances.map(d => 0 - d)
+      return { adversarial, bestLoss, ...(!untilFooled && { distances }) }
     },
   })
 }
@@ -145,18 +199,19 @@ export function fab({
 /** The nearest adversarial images that one run of the attack finds, and their distances, Infinity where none. */
 async function approachBoundary(
   oracle: Oracle,
-  { originals, starts, labels, others }: SearchImages,
+  batch: HostBatch,
   search: Search,
+  { originals, starts, images, others }: SearchImages,
 ): Promise<{ nearest: Float32Array<ArrayBuffer>; distances: Float64Array }> {
   const { imageSize, classes } = oracle
   const { norm } = search.threat
   const x = new Float32Array(starts)
   const nearest = new Float32Array(originals)
-  const distances = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
+  const distances = new Float64Array(images.length).fill(Number.POSITIVE_INFINITY)
   const scratch = { toBoundary: new Float64Array(imageSize), originalToBoundary: new Float64Array(imageSize) }
   for (let step = 0; step < search.steps; step++) {
-    const { differences, gradients } = await linearise(oracle, x, labels, others, norm)
-    for (let n = 0; n < labels.length; n++) {
+    const { differences, gradients } = await linearise(oracle, x, batch, images, others, norm)
+    for (let n = 0; n < images.length; n++) {
       moveToBoundary(
         row(x, n, imageSize),
         row(originals, n, imageSize),
@@ -167,8 +222,8 @@ async function approachBoundary(
       )
     }
     const logits = await oracle.logits(x)
-    for (let n = 0; n < labels.length; n++) {
-      if (topClass(row(logits, n, classes)) === labels[n]) continue
+    for (const [n, image] of images.entries()) {
+      if (!reached(batch, image, row(logits, n, classes))) continue
       const point = row(x, n, imageSize)
       const original = row(originals, n, imageSize)
       const length = distance(original, point, norm)
@@ -183,28 +238,31 @@ async function approachBoundary(
 }
 
 /**
- * z_y − z_t and its gradient at each image, for the class t among its `others` whose linearised boundary is nearest. An
- * image whose gradients are not numbers gets zeros.
+ * z_y − z_t and its gradient at each image, for the class t among its `others` whose linearised boundary is nearest; in a
+ * targeted run y is the likeliest class but the target. An image whose gradients are not numbers gets zeros.
  */
 async function linearise(
   oracle: Oracle,
   x: Float32Array<ArrayBuffer>,
-  labels: readonly number[],
+  { labels, targets }: HostBatch,
+  images: readonly number[],
   others: readonly (readonly number[])[],
   norm: Norm,
 ): Promise<{ differences: Float64Array; gradients: Float32Array }> {
   const { imageSize } = oracle
-  const nearest = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
-  const differences = new Float64Array(labels.length)
+  const nearest = new Float64Array(images.length).fill(Number.POSITIVE_INFINITY)
+  const differences = new Float64Array(images.length)
+  const fromClass = (n: number, logits: Float32Array) =>
+    targets ? bestOther(logits, targets[images[n]]) : labels[images[n]]
   const gradients = new Float32Array(x.length)
   for (let k = 0; k < others[0].length; k++) {
-    const { logits, gradient } = await oracle.differentiate(x, (n, _, cotangent) => {
-      cotangent[labels[n]] = 1
+    const { logits, gradient } = await oracle.differentiate(x, (n, logits, cotangent) => {
+      cotangent[fromClass(n, logits)] = 1
       cotangent[others[n][k]] = -1
     })
-    for (let n = 0; n < labels.length; n++) {
+    for (let n = 0; n < images.length; n++) {
       const z = row(logits, n, oracle.classes)
-      const difference = z[labels[n]] - z[others[n][k]]
+      const difference = z[fromClass(n, z)] - z[others[n][k]]
       const slope = row(gradient, n, imageSize)
       const toBoundary = Math.abs(difference) / (tiny + dualNorm(slope, norm))
       if (!(toBoundary < nearest[n])) continue
@@ -243,22 +301,27 @@ function moveToBoundary(
   }
 }
 
-/** Adds to each image a random perturbation of norm eps/2, then clips to the box. `step` keys the draws. */
+/** The largest distance between two images. */
+function boxWidth(norm: Norm, imageSize: number): number {
+  return norm === 'linf' ? 1 : Math.sqrt(imageSize)
+}
+
+/** Adds to each image a random perturbation of half the norm `reach`, then clips to the box. */
 function startAtRandom(
   starts: Float32Array,
-  { seed, sampleIds }: HostBatch,
   active: readonly number[],
-  { norm, eps, low, high }: ThreatModel,
-  step: number,
+  { norm, low, high }: ThreatModel,
+  reach: (n: number) => number,
+  drawsOfImage: (n: number) => Draws,
 ): void {
   const imageSize = starts.length / active.length
   const noise = new Float64Array(imageSize)
-  for (const [n, image] of active.entries()) {
-    const draws = new Draws(new RandomStream(seed, Purpose.attackStart, step, sampleIds[image]))
-    for (let i = 0; i < imageSize; i++) noise[i] = norm === 'linf' ? 2 * draws.uniform() - 1 : draws.normal()
-    const scale = eps / 2 / vectorNorm(noise, norm)
-    const start = row(starts, n, imageSize)
-    for (let i = 0; i < imageSize; i++) start[i] = Math.min(high, Math.max(low, start[i] + scale * noise[i]))
+  for (const [i, n] of active.entries()) {
+    const draws = drawsOfImage(n)
+    for (let j = 0; j < imageSize; j++) noise[j] = norm === 'linf' ? 2 * draws.uniform() - 1 : draws.normal()
+    const scale = reach(n) / 2 / vectorNorm(noise, norm)
+    const start = row(starts, i, imageSize)
+    for (let j = 0; j < imageSize; j++) start[j] = Math.min(high, Math.max(low, start[j] + scale * noise[j]))
   }
 }
 
@@ -281,10 +344,4 @@ function dualNorm(vector: Float32Array, norm: Norm): number {
     squares += vector[i] * vector[i]
   }
   return norm === 'linf' ? sum : Math.sqrt(squares)
-}
-
-function checkRange(option: string, value: number, low: number, high = Number.POSITIVE_INFINITY): void {
-  if (Number.isFinite(value) && value >= low && value <= high) return
-  const range = high === Number.POSITIVE_INFINITY ? `of at least ${low}` : `from ${low} to ${high}`
-  throw new ConfigError(`Expected a number ${range} for ${option} but received ${value}.`, option)
 }

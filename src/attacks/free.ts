@@ -1,12 +1,13 @@
 // Free adversarial training: Shafahi et al., "Adversarial Training for Free!" (NeurIPS 2019), as the official code of
 // the paper runs it: each batch is trained on `replays` times, and the noise that the gradients of those very steps
 // build up persists from batch to batch.
+import { count, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { InnerAttack, InnerAttackSession } from './inner-attack.ts'
-import { checkCount, checkStepSize } from './option-checks.ts'
-import { threatModel } from './threat-model.ts'
+import { linfRadius, threatModel } from './threat-model.ts'
 
 export interface FreeOptions {
   /** L∞ radius, pixels in [0, 1]. */
@@ -17,10 +18,15 @@ export interface FreeOptions {
   stepSize?: number
 }
 
-/** For training only. */
-export function free({ eps, replays = 4, stepSize = eps }: FreeOptions): InnerAttack {
-  checkCount('replays', replays)
-  checkStepSize(stepSize)
+export const freeRows: OptionRows<FreeOptions> = { eps: linfRadius, replays: count(), stepSize: number(0) }
+
+/**
+ * For training only.
+ * @throws ConfigError
+ */
+export function free(options: FreeOptions): InnerAttack {
+  checkOptions('free', options, freeRows)
+  const { eps, replays = 4, stepSize = eps } = options
   const threat = threatModel({ eps })
   // The noise has no box of its own: eps is at most 1.
   const noiseThreat = { ...threat, low: -1, high: 1 }

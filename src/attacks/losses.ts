@@ -75,16 +75,49 @@ export function cwLoss(kappa: number): Loss {
 /** With the confidence of robust training papers: Madry's cifar10_challenge, pgd_attack.py. */
 const cw = cwLoss(50)
 
+/** The same towards a target t: −max(max_{j≠t} z_j − z_t + κ, 0). */
+export function cwTowards(kappa: number): Loss {
+  return (logits, _label, cotangent, target) => {
+    cotangent.fill(0)
+    const other = bestOther(logits, target)
+    const hinge = logits[other] - logits[target] + kappa
+    if (!(hinge > 0)) return hinge <= 0 ? 0 : Number.NaN
+    cotangent[target] = 1
+    cotangent[other] = -1
+    return -hinge
+  }
+}
+
+/** Minus the cross-entropy to the target. */
+const ceTowards: Loss = (logits, _label, cotangent, target) => {
+  const value = ce(logits, target, cotangent, target)
+  for (let c = 0; c < cotangent.length; c++) cotangent[c] = 0 - cotangent[c]
+  return -value
+}
+
+/** Targeted DLR with the largest of the other logits for that of the label, which it is until another class overtakes it. */
+const dlrTowards: Loss = (logits, _label, cotangent, target) =>
+  dlrTargeted(logits, bestOther(logits, target), cotangent, target)
+
+/** What is maximised to lead an image to its target, by the name of the untargeted loss. */
+const towards: Readonly<Record<UntargetedLoss, Loss>> = { ce: ceTowards, dlr: dlrTowards, cw: cwTowards(50) }
+
+/** The loss of that name, of a targeted run the one that leads to the target. */
+export function lossFor(name: UntargetedLoss, targeted: boolean): Loss {
+  return targeted ? towards[name] : losses[name]
+}
+
 export const losses: Readonly<Record<LossName, Loss>> = { ce, dlr, 'dlr-targeted': dlrTargeted, cw }
 
 /** Classes that a loss needs. */
 export const leastClasses: Readonly<Record<LossName, number>> = { ce: 2, dlr: 3, 'dlr-targeted': 4, cw: 2 }
 
 /** @throws ConfigError where the model has too few classes for the loss */
-export function checkClasses(loss: LossName, classes: number): void {
-  if (classes >= leastClasses[loss]) return
+export function checkClasses(loss: LossName, classes: number, targeted = false): void {
+  const least = leastClasses[targeted && loss === 'dlr' ? 'dlr-targeted' : loss]
+  if (classes >= least) return
   throw new ConfigError(
-    `Expected at least ${leastClasses[loss]} classes for the ${loss} loss but the model has ${classes}; use the ce loss.`,
+    `Expected at least ${least} classes for the ${targeted ? 'targeted ' : ''}${loss} loss but the model has ${classes}; use the ce loss.`,
     'loss',
   )
 }
@@ -110,7 +143,8 @@ export function descending(logits: Float32Array): number[] {
   return Array.from(logits, (_, c) => c).sort((a, b) => key(b) - key(a) || a - b)
 }
 
-function bestOther(logits: Float32Array, label: number): number {
+/** The class of the largest logit but that of `label`. */
+export function bestOther(logits: Float32Array, label: number): number {
   let best = label === 0 ? 1 : 0
   for (let c = best + 1; c < logits.length; c++) if (c !== label && logits[c] > logits[best]) best = c
   return best

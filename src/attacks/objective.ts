@@ -1,12 +1,16 @@
 // What an iterative attack maximises: a loss of each image, and whether the image fools the model.
-import { type Loss, topClass } from './losses.ts'
+import { reached } from './goal.ts'
+import type { Loss } from './losses.ts'
 import { type Oracle, row } from './oracle.ts'
 
 /** What is known of n points. */
 export interface Judgement {
   /** [n] */
   readonly losses: Float64Array
-  /** 1 where the model is wrong, 0 where it is right; of several models the share that is wrong, [n] */
+  /**
+   * 1 where the model is wrong (in a targeted run: where it answers with the target), 0 elsewhere; of several models the
+   * share that is wrong, [n]
+   */
   readonly fooled: Float64Array
 }
 
@@ -25,7 +29,9 @@ export interface Objective {
 
 export interface LossObjectiveOptions {
   /** Target class of each image of the batch, for targeted losses. */
-  targets?: Int32Array
+  targets?: Int32Array<ArrayBuffer>
+  /** Whether an image is fooled only where it is taken for its target. Default false: any class but the label will do. */
+  toTarget?: boolean
   /**
    * Passes through a model that answers at random. Losses and gradients are their means, and an image is fooled where
    * more than half of the passes are wrong. Default 1.
@@ -33,25 +39,36 @@ export interface LossObjectiveOptions {
   passes?: number
 }
 
+/** An objective of one model. */
+export interface LossObjective extends Objective {
+  /** As `evaluate`, where the first of the passes has been made: `logits` [n·classes] is its answer. */
+  evaluate(
+    points: Float32Array<ArrayBuffer>,
+    images: readonly number[],
+    logits?: Float32Array,
+  ): Promise<Judgement>
+}
+
 /** @param labels of the whole batch */
 export function lossObjective(
   oracle: Oracle,
   loss: Loss,
-  labels: Int32Array,
-  { targets, passes = 1 }: LossObjectiveOptions = {},
-): Objective {
+  labels: Int32Array<ArrayBuffer>,
+  { targets, toTarget = false, passes = 1 }: LossObjectiveOptions = {},
+): LossObjective {
   const { classes } = oracle
+  const goal = { labels, targets: toTarget ? targets : undefined }
   const lossOf = (logits: Float32Array, image: number, cotangent: Float64Array) =>
     loss(logits, labels[image], cotangent, targets?.[image] ?? -1)
   return {
-    async evaluate(points, images) {
+    async evaluate(points, images, first) {
       const tally = new Tally(images.length)
       const unused = new Float64Array(classes)
       for (let pass = 0; pass < passes; pass++) {
-        const logits = await oracle.logits(points)
+        const logits = pass === 0 && first ? first : await oracle.logits(points)
         for (const [n, image] of images.entries()) {
           const own = row(logits, n, classes)
-          tally.add(n, lossOf(own, image, unused), topClass(own) !== labels[image])
+          tally.add(n, lossOf(own, image, unused), reached(goal, image, own))
         }
       }
       return tally.mean(passes)
@@ -61,7 +78,7 @@ export function lossObjective(
       const differentiateOnce = () =>
         oracle.differentiate(points, (n, logits, cotangent) => {
           const image = images[n]
-          tally.add(n, lossOf(logits, image, cotangent), topClass(logits) !== labels[image])
+          tally.add(n, lossOf(logits, image, cotangent), reached(goal, image, logits))
         })
       const { gradient } = await differentiateOnce()
       for (let pass = 1; pass < passes; pass++) {
@@ -77,22 +94,22 @@ export function lossObjective(
 /** Sums over passes. */
 class Tally {
   readonly #losses: Float64Array
-  readonly #wrong: Int32Array
+  readonly #fooled: Int32Array
 
   constructor(count: number) {
     this.#losses = new Float64Array(count)
-    this.#wrong = new Int32Array(count)
+    this.#fooled = new Int32Array(count)
   }
 
-  add(n: number, loss: number, wrong: boolean): void {
+  add(n: number, loss: number, fooled: boolean): void {
     this.#losses[n] += loss
-    if (wrong) this.#wrong[n]++
+    if (fooled) this.#fooled[n]++
   }
 
   mean(passes: number): Judgement {
     return {
       losses: this.#losses.map(sum => sum / passes),
-      fooled: Float64Array.from(this.#wrong, wrong => (2 * wrong > passes ? 1 : 0)),
+      fooled: Float64Array.from(this.#fooled, times => (2 * times > passes ? 1 : 0)),
     }
   }
 }

@@ -4,6 +4,7 @@ import { Device } from '../tensor/device.ts'
 import { scope } from '../tensor/scope.ts'
 import { vjp } from '../tensor/tape.ts'
 import { tensor } from '../tensor/tensor.ts'
+import { answerOf } from './answer.ts'
 import type { Classifier } from './classifier.ts'
 
 /** The derivative of an attack's loss to the logits of image n, written to `cotangent` [classes]. */
@@ -35,12 +36,12 @@ export class Oracle {
   /**
    * @param x [n·imageSize], at least one image
    * @returns [n·classes]
-   * @throws AbortError
+   * @throws AbortError, ShapeError where the model answers anything but a logit for each class
    */
   async logits(x: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const count = this.#count(x)
     this.forwards += count
-    using y = scope(() => this.model.logits(this.#upload(x, count)))
+    using y = scope(() => answerOf(this.model, this.#upload(x, count)))
     const logits = await y.data()
     this.#onPass?.(this.forwards + this.backwards)
     return logits
@@ -59,7 +60,7 @@ export class Oracle {
     const count = this.#count(x)
     this.forwards += count
     using images = this.#upload(x, count)
-    const { value, pull, dispose } = vjp(() => this.model.logits(images), [images])
+    const { value, pull, dispose } = vjp(() => answerOf(this.model, images), [images])
     let logits: Float32Array<ArrayBuffer>
     let cotangents: Float32Array<ArrayBuffer>
     try {

@@ -1,16 +1,17 @@
 // Square Attack: Andriushchenko et al., "Square Attack: a query-efficient black-box adversarial attack via random
 // search" (ECCV 2020), with the settings of AutoAttack (Croce & Hein, ICML 2020).
-import { ConfigError } from '../errors.ts'
-import { Draws } from '../random/draws.ts'
-import { Purpose, RandomStream } from '../random/philox.ts'
+import { count, flag, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import type { Draws } from '../random/draws.ts'
 import type { Attack } from './attack.ts'
-import type { HostBatch } from './batches.ts'
+import { reached } from './goal.ts'
 import { type HostBatchResult, hostAttack } from './host-attack.ts'
-import { margin, topClass } from './losses.ts'
-import { checkCount } from './option-checks.ts'
+import type { HostBatch } from './host-batch.ts'
+import { margin } from './losses.ts'
 import { type Oracle, row, rows } from './oracle.ts'
 import { type ImageShape, l2Sampling, linfSampling, type Sampling } from './square-sampling.ts'
-import { type Norm, type ThreatModel, threatModel } from './threat-model.ts'
+import { drawsOf } from './streams.ts'
+import { type Norm, normKind, radius, type ThreatModel, threatModel } from './threat-model.ts'
 
 export interface SquareOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -30,6 +31,15 @@ export interface SquareOptions {
   rescaleSchedule?: boolean
 }
 
+export const squareRows: OptionRows<SquareOptions> = {
+  eps: radius,
+  norm: normKind,
+  queries: count(),
+  pInit: number(0, 1, { above: true }),
+  restarts: count(),
+  rescaleSchedule: flag,
+}
+
 interface SearchSettings {
   readonly queries: number
   readonly pInit: number
@@ -40,39 +50,34 @@ interface SearchSettings {
  * Random search on the margin z_y − max_{j≠y} z_j, by logits alone: each query changes a square of the image (in L2 two)
  * and keeps the change where it lowers the margin. Squares, their places and signs are drawn for each image (decision
  * D9; the reference code of AutoAttack shares places and, in L∞, signs in a batch). An image that is wrong, or becomes
- * so, gets no further query; one that resists comes back as it was. The bestLoss is minus the smallest margin.
+ * so, gets no further query; one that resists comes back as it was. The bestLoss is minus the smallest margin. In a
+ * targeted run the margin is max_{j≠t} z_j − z_t.
+ *
+ * The `queries` of the result count those of starting points and proposals: 1 + queries for each restart of an image that
+ * resists.
  *
  * Passes of an image that resists: one to see whether it is right at all, 1 + queries for each restart, one to check.
  * At a margin of exactly 0 the search ends only if the tie goes to another class; the reference code ends at any tie.
  * @throws ConfigError
  */
-export function square({
-  eps,
-  norm = 'linf',
-  queries = 5000,
-  pInit = 0.8,
-  restarts = 1,
-  rescaleSchedule = false,
-}: SquareOptions): Attack {
+export function square(options: SquareOptions): Attack {
+  checkOptions('square', options, squareRows)
+  const { eps, norm = 'linf', queries = 5000, pInit = 0.8, restarts = 1, rescaleSchedule = false } = options
   const threat = threatModel({ eps, norm })
-  checkCount('queries', queries)
-  checkCount('restarts', restarts)
-  if (!(pInit > 0 && pInit <= 1)) {
-    throw new ConfigError(`Expected a pInit above 0 and up to 1 but received ${pInit}.`, 'pInit')
-  }
   const settings = { queries, pInit, rescaleSchedule }
   return hostAttack({
     name: 'square',
     threat,
     settings: { ...settings, restarts },
     passes: () => ({ forwards: 2 + restarts * (queries + 1), backwards: 0 }),
-    attackBatch: (oracle, batch) => attackBatch(oracle, batch, threat, restarts, settings),
+    attackBatch: (oracle, batch, natural) => attackBatch(oracle, batch, natural, threat, restarts, settings),
   })
 }
 
 async function attackBatch(
   oracle: Oracle,
   batch: HostBatch,
+  natural: Float32Array,
   threat: ThreatModel,
   restarts: number,
   settings: SearchSettings,
@@ -80,17 +85,22 @@ async function attackBatch(
   const sampling = samplingOf(threat, oracle.model.inputShape)
   const adversarial = batch.images.slice()
   const bestLoss = new Float64Array(batch.count)
-  const clean = await oracle.logits(batch.images)
-  let robust: number[] = []
+  const result = { adversarial, bestLoss, queries: new Int32Array(batch.count) }
+  let resisting: number[] = []
   for (let n = 0; n < batch.count; n++) {
-    const logits = row(clean, n, oracle.classes)
-    bestLoss[n] = -margin(logits, batch.labels[n])
-    if (topClass(logits) === batch.labels[n]) robust.push(n)
+    const logits = row(natural, n, oracle.classes)
+    bestLoss[n] = -marginOf(batch, n, logits)
+    if (!reached(batch, n, logits)) resisting.push(n)
   }
-  for (let restart = 0; restart < restarts && robust.length > 0; restart++) {
-    robust = await randomSearch(oracle, batch, robust, restart, sampling, settings, { adversarial, bestLoss })
+  for (let restart = 0; restart < restarts && resisting.length > 0; restart++) {
+    resisting = await randomSearch(oracle, batch, resisting, restart, sampling, settings, result)
   }
-  return { adversarial, bestLoss }
+  return result
+}
+
+/** What keeps image n from being classified as the attack wants; of a NaN, NaN. */
+function marginOf({ labels, targets }: HostBatch, n: number, logits: Float32Array): number {
+  return targets ? 0 - margin(logits, targets[n]) : margin(logits, labels[n])
 }
 
 function samplingOf({ norm, eps }: ThreatModel, shape: ImageShape): Sampling {
@@ -120,7 +130,11 @@ async function randomSearch(
   restart: number,
   sampling: Sampling,
   settings: SearchSettings,
-  result: { readonly adversarial: Float32Array; readonly bestLoss: Float64Array },
+  result: {
+    readonly adversarial: Float32Array
+    readonly bestLoss: Float64Array
+    readonly queries: Int32Array
+  },
 ): Promise<number[]> {
   const { imageSize, classes } = oracle
   const shape = oracle.model.inputShape
@@ -130,7 +144,7 @@ async function randomSearch(
   const x = new Float32Array(originals.length)
   let candidates: Candidate[] = indices.map(n => ({
     n,
-    draws: new Draws(new RandomStream(batch.seed, Purpose.attackStep, restart, batch.sampleIds[n])),
+    draws: drawsOf('square', restart, batch, n),
     corners: new Int32Array(2 * sampling.windowCount),
     margin: Number.POSITIVE_INFINITY,
   }))
@@ -152,11 +166,11 @@ async function randomSearch(
     const resisting: Candidate[] = []
     for (const [k, candidate] of candidates.entries()) {
       const { n, corners } = candidate
-      const label = batch.labels[n]
       const answer = row(logits, k, classes)
-      const newMargin = margin(answer, label)
+      const newMargin = marginOf(batch, n, answer)
+      result.queries[n]++
       result.bestLoss[n] = Math.max(result.bestLoss[n], -newMargin)
-      if (!(newMargin > 0) && topClass(answer) !== label) {
+      if (!(newMargin > 0) && reached(batch, n, answer)) {
         result.adversarial.set(row(x, k, imageSize), n * imageSize)
         continue
       }

@@ -1,5 +1,7 @@
 // What an attacker may do.
 import { ConfigError } from '../errors.ts'
+import { type Kind, oneOf, required } from '../inputs/kinds.ts'
+import { describeValue } from '../inputs/options.ts'
 
 export type Norm = 'linf' | 'l2'
 
@@ -14,8 +16,37 @@ export interface ThreatModel {
   readonly high: number
 }
 
+const isNumber = (value: unknown): value is number => typeof value === 'number'
+
+/** Beyond 1 the whole box lies in the L∞ ball: a radius in levels of 255 was meant. */
+const levelsHint = (value: unknown) =>
+  isNumber(value) && value > 1 && value <= 255
+    ? `; pixels lie in [0, 1]: did you mean ${value}/255?`
+    : undefined
+
+/** Of attacks in either norm; `threatModel` knows the norm, and with it the largest radius. */
+export const radius: Kind = required({
+  expected: 'a number of at least 0',
+  accepts: value => isNumber(value) && Number.isFinite(value) && value >= 0,
+})
+
+/** Of attacks that look for the nearest adversarial image, and so need no radius. */
+export const anyRadius: Kind = required({
+  expected: 'a number of at least 0, or Infinity for any distance,',
+  accepts: value => isNumber(value) && value >= 0,
+})
+
+/** Of attacks in L∞ only. */
+export const linfRadius: Kind = required({
+  expected: 'a number from 0 to 1',
+  accepts: value => isNumber(value) && value >= 0 && value <= 1,
+  hint: levelsHint,
+})
+
+export const normKind = oneOf(['linf', 'l2'])
+
 /**
- * @param anyDistance allows an L2 eps of Infinity: for attacks that look for the nearest adversarial image, and so need
+ * @param anyDistance allows an eps of Infinity: for attacks that look for the nearest adversarial image, and so need
  * no radius. Default false
  * @throws ConfigError for a norm or eps out of range.
  */
@@ -29,13 +60,12 @@ export function threatModel({
   anyDistance?: boolean
 }): ThreatModel {
   if (norm !== 'linf' && norm !== 'l2') {
-    throw new ConfigError(`Expected 'linf' or 'l2' for norm but received '${norm}'.`, 'norm')
+    throw new ConfigError(`Expected 'linf' or 'l2' for norm but received ${describeValue(norm)}.`, 'norm')
   }
-  const unlimited = anyDistance && norm === 'l2' && eps === Number.POSITIVE_INFINITY
-  if (!unlimited && (!Number.isFinite(eps) || eps < 0 || (norm === 'linf' && eps > 1))) {
-    const hint = norm === 'linf' && eps > 1 ? `; pixels lie in [0, 1]: did you mean ${eps}/255?` : '.'
+  const unlimited = anyDistance && eps === Number.POSITIVE_INFINITY
+  if (!unlimited && (!radius.accepts(eps) || (norm === 'linf' && eps > 1))) {
     throw new ConfigError(
-      `Expected eps ${norm === 'linf' ? 'from 0 to 1' : 'of at least 0'} but received ${eps}${hint}`,
+      `Expected eps ${norm === 'linf' ? 'from 0 to 1' : 'of at least 0'} but received ${describeValue(eps)}${(norm === 'linf' && levelsHint(eps)) || '.'}`,
       'eps',
     )
   }

@@ -1,5 +1,5 @@
 // The best try for each image of a batch, through all runs of an attack.
-import type { HostBatch } from './batches.ts'
+import type { HostBatch } from './host-batch.ts'
 
 export class Tries {
   /** [count·C·H·W], the images themselves at first. */
@@ -10,7 +10,7 @@ export class Tries {
   readonly fooled: Float64Array
   readonly #imageSize: number
 
-  constructor({ images, count }: HostBatch) {
+  constructor({ images, count }: Pick<HostBatch, 'images' | 'count'>) {
     this.adversarial = new Float32Array(images)
     this.bestLoss = new Float64Array(count).fill(Number.NEGATIVE_INFINITY)
     this.fooled = new Float64Array(count)

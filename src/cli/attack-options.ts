@@ -43,8 +43,12 @@ export interface AttackOptions extends OutputOptions, DeviceOptions {
   restarts: number
   queries?: number
   onlyCorrect?: boolean
-  limit: number | 'all'
+  limit?: number | 'all'
+  first?: number
+  dataSeed?: number
+  attackSeed?: number
   batchSize?: number
+  resume?: boolean
 }
 
 export interface EvaluationOptions extends AttackOptions {
@@ -52,7 +56,6 @@ export interface EvaluationOptions extends AttackOptions {
   model?: string
   attack: EvaluationAttackName[]
   save?: string
-  resume?: boolean
 }
 
 export interface TransferOptions extends AttackOptions {
@@ -63,12 +66,24 @@ export interface TransferOptions extends AttackOptions {
 export interface R2SOptions extends TransferOptions {
   adversary: (typeof adversaryNames)[number]
   simulate?: number
+  singles?: boolean
 }
+
+/** Keeps what is done. */
+const outOption = (files: string) =>
+  option(
+    '--out <dir>',
+    `folder to write ${files} to; it keeps what is done, so that an evaluation can be resumed`,
+    parseText,
+  )
+const resumeOption = () =>
+  new Option('--resume', 'continue the interrupted evaluation in --out, to the same result')
 
 const autoAttackNote = 'autoattack is the standard version and takes thousands of passes an image'
 
 export function addEvaluationOptions(command: Command): Command {
   command
+    .argument('[ticket]', 'ticket file, as --ticket')
     .addOption(option('--ticket <file>', 'ticket file', parseText))
     .addOption(
       option('--model <file>', 'in place of --ticket: a dense model that rst train saved', parseText),
@@ -82,14 +97,8 @@ export function addEvaluationOptions(command: Command): Command {
     ),
   )
   return addAttackSettings(command)
-    .addOption(
-      option(
-        '--out <dir>',
-        'folder to write evaluation.json and images.csv to; it keeps what is done, so that an evaluation can be resumed',
-        parseText,
-      ),
-    )
-    .addOption(new Option('--resume', 'continue the interrupted evaluation in --out, to the same result'))
+    .addOption(outOption('evaluation.json and images.csv'))
+    .addOption(resumeOption())
     .addOption(
       option(
         '--save <dir>',
@@ -100,9 +109,9 @@ export function addEvaluationOptions(command: Command): Command {
 }
 
 export function addTransferOptions(command: Command): Command {
-  return addSwitchOptions(command, 'attack on each ticket').addOption(
-    option('--out <dir>', 'folder to write transfer.json to', parseText),
-  )
+  return addSwitchOptions(command, 'attack on each ticket')
+    .addOption(outOption('transfer.json'))
+    .addOption(resumeOption())
 }
 
 export function addR2SOptions(command: Command): Command {
@@ -122,11 +131,20 @@ export function addR2SOptions(command: Command): Command {
         integerFrom(1, 1e6),
       ),
     )
-    .addOption(option('--out <dir>', 'folder to write r2s.json to', parseText))
+    .addOption(
+      new Option(
+        '--singles',
+        'of adversaries that know all tickets: attack each ticket alone too, and compare the switch with the best (random does so anyway)',
+      ),
+    )
+    .addOption(outOption('r2s.json'))
+    .addOption(resumeOption())
 }
 
 function addSwitchOptions(command: Command, attack: string): Command {
-  command.addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
+  command
+    .argument('[tickets...]', 'ticket files, as --tickets')
+    .addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
   addTestImagesOptions(command).addOption(
     option(
       '--attack <name>',
@@ -198,8 +216,17 @@ function addAttackSettings(command: Command): Command {
       ),
     )
     .addOption(
-      option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
+      option(
+        '--limit <n>',
+        'evaluate on a seeded subset of n test images, or all (default: 1000)',
+        parseLimit,
+      ),
     )
+    .addOption(
+      option('--first <n>', 'in place of --limit: the first n test images, as RobustBench', integerFrom(1)),
+    )
+    .addOption(option('--data-seed <n>', 'seed of the subset (default: --seed)', integerFrom(0)))
+    .addOption(option('--attack-seed <n>', 'seed of the attacks (default: --seed)', integerFrom(0)))
     .addOption(
       option(
         '--batch-size <n>',

@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 import { performance } from 'node:perf_hooks'
 import { run } from './program.ts'
+import { stopSignals } from './run-command.ts'
 
-// A reader that stops early, such as head, is no failure.
-process.stdout.on('error', error => {
-  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
-})
+// A reader that stops early, such as head, is no failure, nor is a terminal that was closed: a checkpoint is written yet.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', error => {
+    if (!['EPIPE', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  })
+}
 
 process.exitCode = await run(process.argv.slice(2), () => import('../index.ts'), {
   stdout: process.stdout,
@@ -13,8 +16,10 @@ process.exitCode = await run(process.argv.slice(2), () => import('../index.ts'),
   env: process.env,
   now: () => performance.now(),
   onInterrupt(handler) {
-    process.on('SIGINT', handler)
-    return () => process.off('SIGINT', handler)
+    for (const signal of stopSignals) process.on(signal, handler)
+    return () => {
+      for (const signal of stopSignals) process.off(signal, handler)
+    }
   },
   exit: code => process.exit(code),
 })

@@ -1,12 +1,13 @@
 // The options of the commands, each defined once.
 import { type Command, Option } from 'commander'
-import { DeviceError } from '../errors.ts'
+import { ConfigError, DeviceError } from '../errors.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import {
   integerFrom,
   numberFrom,
   oneOf,
+  optionName,
   type Parser,
   parseEps,
   parseLimit,
@@ -37,6 +38,7 @@ export interface RunOptions extends OutputOptions, DeviceOptions {
   data?: string
   out?: string
   resume?: boolean
+  checkpointMinutes: number
   attack: (typeof innerAttackNames)[number]
   eps?: number
   stepSize?: number
@@ -80,11 +82,20 @@ export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
     NetworkOptions & Pick<MaskOptions, 'ratio' | 'pattern'>
   >
 
+/** Those of this build. */
+const devices = ['auto', 'cpu'] as const
+
 const parseDevice: Parser<'auto' | 'cpu'> = (text, flag) => {
   if (/^cuda(:\d+)?$/.test(text)) {
     throw new DeviceError(`This build of rst-native has no CUDA backend: use ${flag} cpu or ${flag} auto.`)
   }
-  return oneOf(['auto', 'cpu'] as const)(text, flag)
+  if (/^(gpu|mps|metal|rocm|hip|vulkan|opencl)\b/i.test(text)) {
+    throw new ConfigError(
+      `Expected one of ${devices.join(', ')} for ${flag} but received '${text}': this build of rst-native has no GPU backend.`,
+      optionName(flag),
+    )
+  }
+  return oneOf(devices)(text, flag)
 }
 
 export function option<T>(flags: string, description: string, parse: Parser<T>, defaultValue?: T): Option {
@@ -103,7 +114,9 @@ export function addOutputOptions(command: Command): Command {
 
 export function addDeviceOptions(command: Command): Command {
   return command
-    .addOption(option('--device <device>', 'auto, cpu or cuda[:n]', parseDevice, 'auto'))
+    .addOption(
+      option('--device <device>', `${devices.join(', ')}; auto takes the best there is`, parseDevice, 'auto'),
+    )
     .addOption(
       option(
         '--threads <n>',
@@ -225,15 +238,27 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(option('--eval-steps <n>', 'its steps', integerFrom(1), 20))
     .addOption(option('--out <dir>', 'run folder (default: runs/<command>-<arch>-<dataset>-<n>)', parseText))
     .addOption(new Option('--resume', 'continue the run in --out from its newest checkpoint'))
+    .addOption(
+      option(
+        '--checkpoint-minutes <n>',
+        'minutes between two checkpoints at most; 0: only at the end of each epoch',
+        numberFrom(0, 1e6),
+        10,
+      ),
+    )
 }
 
 export function addTicketOption(command: Command): Command {
-  return command.addOption(option('--ticket <file>', 'ticket file (required)', parseText))
+  return command
+    .argument('[ticket]', 'ticket file, as --ticket')
+    .addOption(option('--ticket <file>', 'ticket file (required)', parseText))
 }
 
 /** Whose layers doctor shows: those of --ticket, or of --arch and the others. */
 export function addLayersOptions(command: Command): Command {
-  command.addOption(option('--ticket <file>', 'show how the layers of this ticket are computed', parseText))
+  command
+    .argument('[ticket]', 'ticket file, as --ticket')
+    .addOption(option('--ticket <file>', 'show how the layers of this ticket are computed', parseText))
   for (const made of [archOption(), widthOption(), datasetOption(), ratioOption(), patternOption()])
     command.addOption(made)
   return command

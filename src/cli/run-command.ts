@@ -3,7 +3,18 @@ import type { Command } from 'commander'
 import { applyConfigFile } from './config-file.ts'
 import type { Library } from './library.ts'
 import type { OutputOptions } from './options.ts'
+import { takePositional } from './positional.ts'
+import { isTraining, takeResumedOptions } from './resumed-options.ts'
 import { type Io, Terminal } from './terminal.ts'
+
+/**
+ * What ends a command after a checkpoint: Ctrl-C; what Slurm, Kubernetes, Docker and systemd send before they kill; the
+ * end of a terminal.
+ */
+export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** One Ctrl-C may arrive twice, from the terminal and passed on by npx: a second one means it from here on. */
+const doubleMilliseconds = 500
 
 /** What the program is built with. */
 export interface Context {
@@ -12,22 +23,31 @@ export interface Context {
   loadLibrary: () => Promise<Library>
   /** Set once a command runs; errors are printed on it. */
   terminal: Terminal
+  /** Whether a command ended without what it was for, and said so itself. */
+  failed?: boolean
 }
 
 /** What a command runs with. */
 export interface Session {
   terminal: Terminal
   loadLibrary: () => Promise<Library>
-  /** Fires on Ctrl-C. */
+  /** Fires on Ctrl-C, and on the signals by which systems end processes. */
   signal: AbortSignal
+  /** Ends the command, once it is through, as failed, where its result tells why. */
+  fail: () => void
   /** Seconds since the command began. */
   seconds: () => number
 }
 
-/** A commander action that reads --config, then runs `body` until it ends or Ctrl-C stops it. */
+/**
+ * A commander action that reads --config, then runs `body` until it ends or Ctrl-C stops it.
+ * @param check refuses options that do not go together, before anything is read; `given` names those that the command
+ * line or --config sets
+ */
 export function runCommand<Options extends OutputOptions>(
   context: Context,
   body: (options: Options, session: Session, argument: string | undefined) => Promise<void>,
+  check?: (options: Options, given: ReadonlySet<string>) => void,
 ) {
   return async (...args: unknown[]): Promise<void> => {
     const command = args.at(-1) as Command
@@ -36,29 +56,59 @@ export function runCommand<Options extends OutputOptions>(
     context.terminal = new Terminal(io, command.opts<Options>())
     const file = command.opts<Options>().config
     if (file !== undefined) await applyConfigFile(command, file)
+    takePositional(command, args[0])
+    const { resume, out } = command.opts<{ resume?: boolean; out?: string }>()
+    if (resume && out !== undefined && isTraining(command)) await takeResumedOptions(command, out)
     const options = command.opts<Options>()
     const terminal = new Terminal(io, options)
     context.terminal = terminal
+    check?.(options, givenOptions(command))
 
     const controller = new AbortController()
-    const stopListening = io.onInterrupt(() => {
+    let stopped = 0
+    const stopListening = io.onInterrupt((signal = 'SIGINT') => {
       if (controller.signal.aborted) {
-        io.exit(130)
+        if (signal === 'SIGINT' && io.now() - stopped >= doubleMilliseconds) io.exit(130)
         return
       }
-      terminal.log('\nStopping after this step; press Ctrl-C again to stop at once.')
+      stopped = io.now()
       controller.abort()
+      terminal.log(
+        signal === 'SIGINT'
+          ? '\nStopping after this step; press Ctrl-C again to stop at once.'
+          : `\n${signal}: stopping after this step.`,
+      )
     })
     const started = io.now()
     try {
       const seconds = () => (io.now() - started) / 1000
       await body(
         options,
-        { terminal, loadLibrary: context.loadLibrary, signal: controller.signal, seconds },
+        {
+          terminal,
+          loadLibrary: context.loadLibrary,
+          signal: controller.signal,
+          fail: () => {
+            context.failed = true
+          },
+          seconds,
+        },
         argument,
       )
     } finally {
       stopListening()
     }
   }
+}
+
+function givenOptions(command: Command): Set<string> {
+  const names = command.options.map(option => option.attributeName())
+  return new Set(
+    names.filter(
+      name =>
+        ['cli', 'config'].includes(command.getOptionValueSource(name) ?? '') &&
+        // As a flag is that was not given.
+        command.getOptionValue(name) !== false,
+    ),
+  )
 }

@@ -1,16 +1,20 @@
 // What the commands on several tickets share: loading, test images, names, and the folder of the result.
 import { join } from 'node:path'
+import type { Warning } from '../attacks/attack.ts'
 import type { Split } from '../data/dataset.ts'
 import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'
+import type { EvaluationProgress } from '../evaluation/meter.ts'
+import type { Interval } from '../evaluation/statistics.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
-import { makeFolder } from '../files/run-folder.ts'
+import { laterWriteError } from '../files/write-error.ts'
 import type { TransferOptions } from './attack-options.ts'
-import { limitFor } from './closing-evaluation.ts'
 import type { Library, Switch } from './library.ts'
-import { type ProgressDisplay, showEvaluation } from './progress.ts'
+import { ProgressDisplay, showEvaluation } from './progress.ts'
+import { dated } from './provenance-lines.ts'
+import { openRunFolder, resumably, runDirOptions } from './resumable.ts'
 import type { Session } from './run-command.ts'
-import { checkImages, checkRadius } from './test-images.ts'
+import { checkImages, checkRadius, imageChoice } from './test-images.ts'
 import { defaultEps } from './training-run.ts'
 
 export interface SwitchRun {
@@ -25,7 +29,7 @@ export interface SwitchRun {
 }
 
 export async function openSwitchRun(options: TransferOptions, session: Session): Promise<SwitchRun> {
-  const { tickets: paths, device, threads, out } = options
+  const { tickets: paths, device, threads } = options
   if (paths === undefined) {
     throw new ConfigError(
       '--tickets is required: give the paths of ticket files, separated by commas.',
@@ -33,7 +37,7 @@ export async function openSwitchRun(options: TransferOptions, session: Session):
     )
   }
   checkRadius(options)
-  if (out !== undefined) await makeFolder(out)
+  await openRunFolder(options)
   const library = await session.loadLibrary()
   const r2s = await library.R2S.load(paths, { device, threads })
   const { metadata } = r2s.tickets[0]
@@ -54,20 +58,64 @@ export function shortNames(paths: readonly string[]): string[] {
   return split.map(path => path.join('/'))
 }
 
-/** How much is evaluated, and who is told. */
-export function scoringOptions(
-  { limit, seed, batchSize }: TransferOptions,
-  test: Split,
-  display: ProgressDisplay,
-  { signal }: Session,
-) {
-  const onProgress = showEvaluation(display)
-  return { limit: limitFor(limit, test), seed, batchSize, signal, onProgress }
+/** What the library is to do beside the attack. */
+export interface ScoringOptions<Report> {
+  readonly limit?: number
+  readonly first?: number
+  readonly seed: number
+  readonly dataSeed?: number
+  readonly attackSeed?: number
+  readonly batchSize: number | undefined
+  readonly runDir: string | undefined
+  readonly resume: boolean
+  readonly onWarning: (message: string) => void
+  readonly signal: AbortSignal
+  readonly onProgress: (progress: EvaluationProgress) => void
+  readonly onComplete: (report: Report) => Promise<void>
 }
 
-/** Writes the JSON of a result into --out, if given. */
-export async function writeResult({ out }: TransferOptions, file: string, json: object): Promise<void> {
-  if (out !== undefined) await writeFileAtomic(join(out, file), `${JSON.stringify(json, null, 2)}\n`)
+/**
+ * Evaluates, and writes the JSON of the result into --out before what a resume needs is deleted.
+ * @param name of the command, and of the file
+ */
+export async function runSwitch<Report extends { readonly warnings: readonly Warning[] }>(
+  name: string,
+  options: TransferOptions,
+  { test, paths }: SwitchRun,
+  session: Session,
+  evaluate: (scoring: ScoringOptions<Report>) => Promise<Report>,
+): Promise<{ report: Report; json: object }> {
+  const { batchSize, out } = options
+  const choice = imageChoice(options, test)
+  const { terminal, signal } = session
+  const display = new ProgressDisplay(terminal, name)
+  let json: object = {}
+  const report = await resumably(options, session, display, () =>
+    evaluate({
+      ...choice,
+      batchSize,
+      ...runDirOptions(options, session),
+      signal,
+      onProgress: showEvaluation(display),
+      async onComplete(found) {
+        json = dated({ ...found, tickets: paths, seconds: session.seconds() })
+        if (out === undefined) return
+        await writeFileAtomic(
+          join(out, `${name}.json`),
+          `${JSON.stringify(json, null, 2)}\n`,
+          laterWriteError,
+        )
+      },
+    }),
+  )
+  for (const { message } of report.warnings) terminal.warn(message)
+  return { report, json }
+}
+
+/** How wide the 95 % intervals are in which accuracies of single tickets lie. */
+export function marginLine(intervals: readonly Interval[]): string {
+  const widest = Math.max(...intervals.map(([low, high]) => high - low))
+  return `accuracies of single tickets: 95 % intervals of ±${((100 * widest) / 2).toFixed(1)} points at most`
 }
 
 /** Which images the attack moved, as the end of a line; nothing where the attack does not say. */

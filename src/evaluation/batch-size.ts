@@ -1,7 +1,7 @@
 // How many images to evaluate at once.
 import { freemem } from 'node:os'
+import { answerOf } from '../attacks/answer.ts'
 import type { Classifier } from '../attacks/classifier.ts'
-import { ConfigError } from '../errors.ts'
 import { Device } from '../tensor/device.ts'
 import { vjp } from '../tensor/tape.ts'
 import { tensor } from '../tensor/tensor.ts'
@@ -18,20 +18,17 @@ const share = 0.5
 /**
  * The batch size given, or else the largest, up to 256, whose forward and backward pass fit in half of the free memory,
  * as measured by a forward pass of a few grey images. It has no influence on results.
- * @throws ConfigError for one that is no whole number of at least 1
+ * @throws ShapeError where the model answers with other than its classes
  */
 export async function chooseBatchSize(model: Classifier, given?: number): Promise<number> {
-  if (given !== undefined) {
-    if (Number.isInteger(given) && given >= 1) return given
-    throw new ConfigError(`Expected a batchSize of at least 1 but received ${given}.`, 'batchSize')
-  }
+  if (given !== undefined) return given
   const device = (model as { device?: Device }).device ?? Device.default
   const shape = [quantum, ...model.inputShape]
   const pixels = new Float32Array(shape.reduce((product, d) => product * d, 1)).fill(0.5)
   using images = tensor(pixels, shape, { device })
   await device.synchronize()
   const before = device.memory().inUse
-  const { value, dispose } = vjp(() => model.logits(images), [images])
+  const { value, dispose } = vjp(() => answerOf(model, images), [images])
   let kept: number
   try {
     await value.data()

@@ -2,7 +2,10 @@
 import type { Split } from '../data/dataset.ts'
 import { subset } from '../data/subset.ts'
 import { AbortError, ConfigError } from '../errors.ts'
-import type { Network } from '../nn/network.ts'
+import { checkSplit } from '../inputs/images.ts'
+import { abortSignal, count, number, required, seed as seedKind } from '../inputs/kinds.ts'
+import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
+import { Network } from '../nn/network.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
@@ -19,6 +22,14 @@ export interface FeatureDistanceOptions {
   signal?: AbortSignal
 }
 
+export const featureDistanceRows: OptionRows<FeatureDistanceOptions> = {
+  eps: required(number(0, 1)),
+  limit: count(),
+  seed: seedKind,
+  batchSize: count(),
+  signal: abortSignal,
+}
+
 export interface FeatureDistance {
   /** Of all images. */
   readonly mean: number
@@ -32,29 +43,36 @@ export interface FeatureDistance {
  * @throws ConfigError, AbortError
  */
 export async function featureDistance(
-  { network }: { network: Network },
+  model: { network: Network },
   split: Split,
-  { eps, limit, seed = 0, batchSize = 256, signal }: FeatureDistanceOptions,
+  options: FeatureDistanceOptions,
 ): Promise<FeatureDistance> {
-  if (!(eps >= 0 && eps <= 1)) {
-    throw new ConfigError(`Expected an eps from 0 to 1 (pixels) but received ${eps}.`, 'eps')
+  if (!(model?.network instanceof Network)) {
+    throw new ConfigError(
+      `Expected a ticket or a dense model, as loadTicket and loadDense give, but received ${describeValue(model)}.`,
+      'model',
+    )
   }
+  checkOptions('featureDistance', options, featureDistanceRows)
+  const { network } = model
+  const { device, inputShape, numClasses } = network
+  checkSplit(split, { shape: inputShape, classes: numClasses })
+  const { eps, limit, seed = 0, batchSize = 256, signal } = options
   const { images, size, ids } = limit === undefined ? split : await subset(split, limit, seed)
-  const { device, inputShape } = network
   const imageSize = inputShape.reduce((product, d) => product * d, 1)
   const distances = new Float64Array(size)
   for (let from = 0; from < size; from += batchSize) {
     if (signal?.aborted) throw new AbortError('The measurement was interrupted.', { cause: signal.reason })
-    const count = Math.min(batchSize, size - from)
-    const shape = [count, ...inputShape]
+    const taken = Math.min(batchSize, size - from)
+    const shape = [taken, ...inputShape]
     const pixels = Float32Array.from(
-      images.subarray(from * imageSize, (from + count) * imageSize),
+      images.subarray(from * imageSize, (from + taken) * imageSize),
       v => v / 255,
     )
-    const sampleIds = Int32Array.from({ length: count }, (_, i) => ids?.[from + i] ?? from + i)
+    const sampleIds = Int32Array.from({ length: taken }, (_, i) => ids?.[from + i] ?? from + i)
     const maps = scope(() => {
       const x = tensor(pixels, shape, { device })
-      const of = tensor(sampleIds, [count], { dtype: 'i32', device })
+      const of = tensor(sampleIds, [taken], { dtype: 'i32', device })
       const noise = ops.uniformNoise(of, shape, { low: -eps, high: eps, seed, step: 0 })
       const noisy = ops.clip(ops.add(x, noise), 0, 1)
       return { clean: network.featureMaps(x), noisy: network.featureMaps(noisy) }
@@ -62,15 +80,15 @@ export async function featureDistance(
     const [clean, noisy] = [await maps.clean.data(), await maps.noisy.data()]
     maps.clean.dispose()
     maps.noisy.dispose()
-    const features = clean.length / count
-    for (let n = 0; n < count; n++) {
+    const features = clean.length / taken
+    for (let n = 0; n < taken; n++) {
       let moved = 0
       let norm = 0
       for (let i = n * features; i < (n + 1) * features; i++) {
         moved += (noisy[i] - clean[i]) ** 2
         norm += clean[i] ** 2
       }
-      distances[from + n] = Math.sqrt(moved / norm)
+      distances[from + n] = moved === 0 ? 0 : Math.sqrt(moved / norm)
     }
   }
   return { mean: distances.reduce((sum, d) => sum + d, 0) / size, distances }

@@ -1,37 +1,67 @@
 // The finished work of an evaluation that may be interrupted, in the folder evaluation-state of its run folder:
 //
-//   config.json              what was evaluated, and with what
+//   config.json                    what is evaluated, and with what
 //   <attack>_<batch>.safetensors   what an attack found for a batch (of an attack of a series, its part in the name)
+//
+// Batches are sealed (files/sealed.ts), and name the run and the batch that they are of.
 import { createHash } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BatchOutcome } from '../attacks/batches.ts'
 import type { Journal } from '../attacks/journal.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
-import { checkSameConfig, makeFolder, parseConfig, readIfThere } from '../files/run-folder.ts'
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../files/safetensors.ts'
+import { parseJson } from '../files/json.ts'
+import { readRegularFile } from '../files/read-file.ts'
+import { checkSameConfig, makeFolder } from '../files/run-folder.ts'
+import { decodeSealed } from '../files/sealed.ts'
+import { laterWriteError } from '../files/write-error.ts'
+import { encodeOutcome, outcomeOf } from './stored-outcome.ts'
 
-const format = 'rst-evaluation-state/1'
+const format = 'rst-evaluation-state/2'
+/** Longest file name that every system takes, less its ending. */
+const longestName = 200
+
+export const stateFolder = (runDir: string) => join(runDir, 'evaluation-state')
+
+/** What an interrupted evaluation wrote down of itself. */
+export interface StoredConfig {
+  readonly batchSize: number
+  readonly [key: string]: unknown
+}
+
+export interface StateOptions {
+  /** Values of an image. */
+  readonly imageSize: number
+  /** Told of each batch that is done again because its file is damaged. */
+  readonly onDamage: (message: string) => void
+}
 
 export class EvaluationState implements Journal {
   readonly #folder: string
+  /** Tells runs apart. */
+  readonly #run: string
+  readonly #options: StateOptions
 
-  private constructor(folder: string) {
+  private constructor(folder: string, run: string, options: StateOptions) {
     this.#folder = folder
+    this.#run = run
+    this.#options = options
   }
 
   /**
-   * Begins the state of an evaluation, or opens that of an interrupted one.
-   * @param config all that results depend on, as JSON can hold it
-   * @throws ConfigError (option 'out') where one is interrupted there that is not to be resumed, or none is that is, and
-   * (option = the key) where a value of `config` differs from the interrupted one's
+   * What was evaluated in `runDir` when it was interrupted; undefined where nothing was.
+   * @throws ConfigError (option 'out') where one is interrupted there that is not to be resumed, or none is that is, or
+   * what it wrote down is damaged
    */
-  static async open(runDir: string, config: object, resume: boolean): Promise<EvaluationState> {
-    const folder = join(runDir, 'evaluation-state')
+  static async find(runDir: string, resume: boolean): Promise<StoredConfig | undefined> {
+    const folder = stateFolder(runDir)
     const file = join(folder, 'config.json')
-    const given = JSON.parse(JSON.stringify({ format, ...config }))
-    const stored = await readIfThere(file)
+    const stored = await readIfThere(
+      file,
+      (reason, cause) =>
+        new ConfigError(`Cannot read ${file}: ${reason}; delete ${folder} and start anew.`, 'out', { cause }),
+    )
     if (resume && stored === undefined) {
       throw new ConfigError(
         `${runDir} holds no interrupted evaluation: there is no ${file}. Leave out --resume to start one.`,
@@ -44,85 +74,109 @@ export class EvaluationState implements Journal {
         'out',
       )
     }
-    if (stored !== undefined) checkSameConfig(parseConfig(stored, file), given, folder)
-    else {
-      await makeFolder(folder)
-      await writeFileAtomic(file, `${JSON.stringify(given, null, 2)}\n`)
-    }
-    return new EvaluationState(folder)
+    return stored && parseConfig(stored.toString(), file, folder)
   }
 
   /**
-   * The batch size of the evaluation that was interrupted in `runDir`, by which its finished work is kept; undefined
-   * where there is none.
+   * Begins the state of an evaluation, or opens that of an interrupted one.
+   * @param stored what `find` found
+   * @param config all that results depend on, as JSON can hold it
+   * @throws ConfigError (option = the key) where a value of `config` differs from the interrupted one's
    */
-  static async batchSize(runDir: string): Promise<number | undefined> {
-    const file = join(runDir, 'evaluation-state', 'config.json')
-    const stored = await readIfThere(file)
-    if (stored === undefined) return undefined
-    const { batchSize } = parseConfig(stored, file) as { batchSize?: unknown }
-    return typeof batchSize === 'number' ? batchSize : undefined
+  static async open(
+    runDir: string,
+    config: { batchSize: number },
+    stored: StoredConfig | undefined,
+    options: StateOptions,
+  ): Promise<EvaluationState> {
+    const folder = stateFolder(runDir)
+    const text = JSON.stringify({ format, ...config }, null, 2)
+    if (stored !== undefined) checkSameConfig(stored, JSON.parse(text), folder)
+    else {
+      await makeFolder(folder)
+      await writeFileAtomic(join(folder, 'config.json'), `${text}\n`)
+    }
+    return new EvaluationState(folder, createHash('sha256').update(text).digest('hex'), options)
   }
 
+  /** A batch whose file is damaged or cannot be read counts as not there. */
   async read(key: string, sampleIds: Int32Array): Promise<BatchOutcome | undefined> {
     const path = this.#pathOf(key)
-    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw error
-    })
-    if (bytes === undefined) return undefined
-    const { metadata, tensors } = decodeSafetensors(bytes, path)
-    const data = <T>(name: string) => tensors.get(name)?.data as T
-    const images = data<Int32Array | undefined>('images')
-    if (images?.length !== sampleIds.length || images.some((id, n) => id !== sampleIds[n])) {
-      throw new ConfigError(
-        `${path} is of other images than this evaluation has come to: it belongs to another run; delete its folder and start anew.`,
-        'out',
+    try {
+      const bytes = await readIfThere(
+        path,
+        (reason, cause) => new TicketError(`Cannot read ${path}: ${reason}.`, 'file', { cause }),
       )
-    }
-    return {
-      adversarial: data('adversarial'),
-      robust: data('robust'),
-      bestLoss: data('best_loss'),
-      ...(tensors.has('distances') && { distances: data<Float64Array>('distances') }),
-      ...JSON.parse(metadata.outcome),
+      if (bytes === undefined) return undefined
+      const file = decodeSealed(bytes, path, 'its batch is done again')
+      return outcomeOf(file, { ...this.#entry(key), sampleIds, imageSize: this.#options.imageSize }, path)
+    } catch (error) {
+      if (!(error instanceof TicketError)) throw error
+      this.#options.onDamage(`A finished batch is done again: ${error.message}`)
+      return undefined
     }
   }
 
+  /** @throws FileError */
   async write(key: string, sampleIds: Int32Array, outcome: BatchOutcome): Promise<void> {
-    const { adversarial, robust, bestLoss, distances, forwards, backwards, warnings } = outcome
-    const count = sampleIds.length
-    const tensors = new Map<string, StoredTensor>([
-      [
-        'adversarial',
-        { dtype: 'F32', shape: [count, adversarial.length / Math.max(1, count)], data: adversarial },
-      ],
-      ['images', { dtype: 'I32', shape: [count], data: sampleIds }],
-      ['robust', { dtype: 'U8', shape: [count], data: Uint8Array.from(robust) }],
-      ['best_loss', { dtype: 'F64', shape: [count], data: Float64Array.from(bestLoss) }],
-    ])
-    if (distances) {
-      tensors.set('distances', { dtype: 'F64', shape: [count], data: Float64Array.from(distances) })
-    }
-    const metadata = { format, outcome: JSON.stringify({ forwards, backwards, warnings }) }
-    await writeFileAtomic(this.#pathOf(key), encodeSafetensors({ metadata, tensors }))
+    const { imageSize } = this.#options
+    const content = encodeOutcome(outcome, { ...this.#entry(key), sampleIds, imageSize })
+    if (content !== undefined) await writeFileAtomic(this.#pathOf(key), content, laterWriteError)
   }
 
-  /** To be called once the evaluation is complete. */
+  /**
+   * To be called once the evaluation is complete. Without config.json the rest is no interrupted evaluation.
+   * @throws FileError
+   */
   async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true })
+    try {
+      await rm(join(this.#folder, 'config.json'), { force: true })
+      await rm(this.#folder, { recursive: true, force: true })
+    } catch (error) {
+      throw laterWriteError(error, this.#folder)
+    }
+  }
+
+  #entry(key: string) {
+    return { format, run: this.#run, key }
   }
 
   #pathOf(key: string): string {
-    return join(this.#folder, `${key.replaceAll('/', '_')}.safetensors`)
+    const name = key.replaceAll(/[^\p{L}\p{N}._-]/gu, '_')
+    const short = name.length <= longestName ? name : createHash('sha256').update(key).digest('hex')
+    return join(this.#folder, `${short}.safetensors`)
   }
 }
 
-/** Some characters that tell contents apart. */
-export function fingerprint(...contents: readonly (Float32Array | Int32Array | Uint8Array)[]): string {
-  const hash = createHash('sha256')
-  for (const content of contents) {
-    hash.update(new Uint8Array(content.buffer, content.byteOffset, content.byteLength))
+async function readIfThere(
+  path: string,
+  failure: (reason: string, cause?: unknown) => Error,
+): Promise<Buffer<ArrayBuffer> | undefined> {
+  return readRegularFile(path, failure).catch(error => {
+    if ((error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined
+    throw error
+  })
+}
+
+function parseConfig(text: string, file: string, folder: string): StoredConfig {
+  const damaged = (what: string, cause?: unknown) =>
+    new ConfigError(
+      `${file} is damaged: ${what}. Delete ${folder} and start the evaluation anew.`,
+      'out',
+      cause === undefined ? undefined : { cause },
+    )
+  let config: unknown
+  try {
+    config = parseJson(text)
+  } catch (error) {
+    throw damaged('it is not JSON', error)
   }
-  return hash.digest('hex').slice(0, 16)
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw damaged('it is no object')
+  }
+  const { batchSize } = config as { batchSize?: unknown }
+  if (!Number.isSafeInteger(batchSize) || (batchSize as number) < 1) {
+    throw damaged('its batchSize is no whole number of at least 1')
+  }
+  return config as StoredConfig
 }

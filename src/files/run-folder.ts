@@ -1,14 +1,22 @@
 // The folder of one run:
 //
-//   config.json                           the run's configuration
-//   metrics.jsonl                         one JSON object a line, each with its step
-//   checkpoints/step-XXXXXXXX.safetensors the two newest
-//   checkpoints/best.safetensors          the candidate that the run would return
-import { appendFile, mkdir, readdir, readFile, unlink } from 'node:fs/promises'
+//   config.json                             the run's configuration
+//   metrics.jsonl                           one JSON object a line, each with its step
+//   checkpoints/step-XXXXXXXX.safetensors   the two newest
+//   checkpoints/best-XXXXXXXX.safetensors   the candidates that these would return, by the steps they were made at
+//   .lock                                   while a process works there
+import { readdir, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../errors.ts'
-import { type FileContent, writeFileAtomic } from './atomic.ts'
-import { writeError } from './write-error.ts'
+import { type FileContent, removeLeftovers, writeFileAtomic } from './atomic.ts'
+import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { makeFolder } from './folders.ts'
+import { appendMetrics, type Metrics, restoreMetrics } from './metrics.ts'
+import { checkSameConfig, parseConfig, readIfThere } from './run-config.ts'
+import { laterWriteError } from './write-error.ts'
+
+export { makeFolder, makeNumberedFolder } from './folders.ts'
+export { checkSameConfig, parseConfig, readIfThere } from './run-config.ts'
 
 const keptCheckpoints = 2
 
@@ -17,45 +25,42 @@ export interface Checkpoint {
   readonly path: string
 }
 
-/** One line of metrics.jsonl. */
-export interface Metrics {
-  readonly step: number
-  readonly [name: string]: unknown
-}
-
+/** A run's folder, locked for this process until it is closed. */
 export class RunFolder {
   readonly path: string
+  readonly #lock: FolderLock
 
-  private constructor(path: string) {
+  private constructor(path: string, lock: FolderLock) {
     this.path = path
+    this.#lock = lock
   }
 
   /**
    * Makes the folder, where it does not exist, and writes config.json.
    * @param config as JSON can hold it
-   * @throws ConfigError (option 'out') when the folder holds a run already or cannot be written
+   * @throws ConfigError (option 'out') when the folder holds a run already, another process works there, or it cannot
+   * be written
    */
   static async create(path: string, config: object): Promise<RunFolder> {
-    if ((await readIfThere(join(path, 'config.json'))) !== undefined) {
-      throw new ConfigError(
-        `${path} holds a run already: give another --out, or --resume to continue that run.`,
-        'out',
-      )
-    }
-    await makeFolder(join(path, 'checkpoints'))
-    await writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
-    return new RunFolder(path)
+    await makeFolder(path)
+    return RunFolder.#open(path, async () => {
+      if ((await readIfThere(join(path, 'config.json'))) !== undefined) {
+        throw new ConfigError(
+          `${path} holds a run already: give another --out, or --resume to continue that run.`,
+          'out',
+        )
+      }
+      await makeFolder(join(path, 'checkpoints'))
+      await writeFileAtomic(join(path, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+    })
   }
 
   /**
-   * Opens the folder of a former run to continue it from its newest checkpoint, or from the start when it has
-   * none. Metrics of later steps are dropped.
-   * @throws ConfigError when there is no run, or (option = the key) when a value of `config` differs from the run's
+   * Opens the folder of a former run to continue it.
+   * @throws ConfigError when there is no run, another process works there, or (option = the key) when a value of
+   * `config` differs from the run's
    */
-  static async resume(
-    path: string,
-    config: object,
-  ): Promise<{ folder: RunFolder; checkpoint: Checkpoint | undefined }> {
+  static async resume(path: string, config: object): Promise<RunFolder> {
     const file = join(path, 'config.json')
     const stored = await readIfThere(file)
     if (stored === undefined) {
@@ -65,139 +70,97 @@ export class RunFolder {
       )
     }
     checkSameConfig(parseConfig(stored, file), JSON.parse(JSON.stringify(config)), path)
-    const folder = new RunFolder(path)
-    const checkpoint = (await folder.checkpoints()).at(-1)
-    await folder.#dropMetricsAfter(checkpoint?.step ?? 0)
-    return { folder, checkpoint }
+    return RunFolder.#open(path, () => makeFolder(join(path, 'checkpoints')))
   }
 
-  /** Appends one line to metrics.jsonl. */
-  async appendMetrics(metrics: Metrics): Promise<void> {
-    const path = join(this.path, 'metrics.jsonl')
-    await appendFile(path, `${JSON.stringify(metrics)}\n`).catch(error => {
-      throw writeError(error, path)
-    })
+  static async #open(path: string, prepare: () => Promise<void>): Promise<RunFolder> {
+    const lock = await lockFolder(path)
+    try {
+      await prepare()
+      for (const folder of [path, join(path, 'checkpoints')]) await removeLeftovers(folder)
+      return new RunFolder(path, lock)
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
   }
 
-  /** The lines of metrics.jsonl. */
-  async metrics(): Promise<Metrics[]> {
-    const lines = await readIfThere(join(this.path, 'metrics.jsonl'))
-    return (lines ?? '').split('\n').flatMap(line => (line === '' ? [] : [JSON.parse(line)]))
+  /** Lets other processes work in the folder. */
+  close(): Promise<void> {
+    return this.#lock.release()
+  }
+
+  /** Appends one line to metrics.jsonl. @throws FileError */
+  appendMetrics(metrics: Metrics): Promise<void> {
+    return appendMetrics(join(this.path, 'metrics.jsonl'), metrics)
+  }
+
+  /** See restoreMetrics. */
+  restoreMetrics(records: readonly Metrics[]): Promise<string[]> {
+    return restoreMetrics(join(this.path, 'metrics.jsonl'), records)
   }
 
   /** Checkpoints from the oldest to the newest. */
   async checkpoints(): Promise<Checkpoint[]> {
+    return this.#numbered('step')
+  }
+
+  /**
+   * Writes the checkpoint of `step`, whole or not at all, then removes all but the newest two, and the candidates that
+   * neither of these would return.
+   * @throws FileError
+   */
+  async writeCheckpoint(step: number, content: FileContent): Promise<void> {
+    const path = this.#pathOf('step', step)
+    await writeFileAtomic(path, content, laterWriteError)
+    const checkpoints = await this.checkpoints()
+    const kept = checkpoints.slice(-keptCheckpoints)
+    const candidates = await this.#numbered('best')
+    // A checkpoint may have been written before or after its own step's candidate.
+    const needed = kept.flatMap(({ step: at }) => [
+      candidates.findLast(best => best.step < at),
+      candidates.findLast(best => best.step <= at),
+    ])
+    const old = [...checkpoints, ...candidates].filter(file => !kept.includes(file) && !needed.includes(file))
+    for (const file of old) {
+      if (file.step > step) continue
+      await unlink(file.path).catch(error => {
+        throw laterWriteError(error, file.path)
+      })
+    }
+  }
+
+  /** Takes a checkpoint that cannot be used out of the way, for whoever wants to look into it. */
+  async setAside({ path }: Checkpoint): Promise<void> {
+    await rename(path, `${path}.damaged`).catch(error => {
+      throw laterWriteError(error, path)
+    })
+  }
+
+  /** Where the candidate made at `step` stands. */
+  bestPath(step: number): string {
+    return this.#pathOf('best', step)
+  }
+
+  /** @throws FileError */
+  async writeBest(step: number, content: FileContent): Promise<void> {
+    await writeFileAtomic(this.bestPath(step), content, laterWriteError)
+  }
+
+  #pathOf(kind: 'step' | 'best', step: number): string {
+    return join(this.path, 'checkpoints', `${kind}-${String(step).padStart(8, '0')}.safetensors`)
+  }
+
+  async #numbered(kind: 'step' | 'best'): Promise<Checkpoint[]> {
     const folder = join(this.path, 'checkpoints')
     const names = await readdir(folder).catch(error => {
-      if (error.code === 'ENOENT') return []
-      throw error
+      throw laterWriteError(error, join(folder, kind))
     })
     return names
       .flatMap(name => {
-        const step = /^step-(\d{8,})\.safetensors$/.exec(name)?.[1]
-        return step === undefined ? [] : [{ step: Number(step), path: join(folder, name) }]
+        const step = /^(step|best)-(\d{8,})\.safetensors$/.exec(name)
+        return step?.[1] === kind ? [{ step: Number(step[2]), path: join(folder, name) }] : []
       })
       .sort((a, b) => a.step - b.step)
   }
-
-  /** Writes the checkpoint of `step`, whole or not at all, then removes all but the newest two. */
-  async writeCheckpoint(step: number, content: FileContent): Promise<Checkpoint> {
-    const folder = join(this.path, 'checkpoints')
-    await makeFolder(folder)
-    const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`)
-    await writeFileAtomic(path, content)
-    for (const old of (await this.checkpoints()).slice(0, -keptCheckpoints)) await unlink(old.path)
-    return { step, path }
-  }
-
-  /** Where the best candidate of the run stands. */
-  get bestPath(): string {
-    return join(this.path, 'checkpoints', 'best.safetensors')
-  }
-
-  async writeBest(content: FileContent): Promise<void> {
-    await makeFolder(join(this.path, 'checkpoints'))
-    await writeFileAtomic(this.bestPath, content)
-  }
-
-  async #dropMetricsAfter(step: number): Promise<void> {
-    const path = join(this.path, 'metrics.jsonl')
-    const lines = await readIfThere(path)
-    if (lines === undefined) return
-    // A line that was cut off when the machine stopped is no JSON; it belongs to a later step.
-    const kept = lines.split('\n').filter(line => stepOf(line) <= step)
-    await writeFileAtomic(path, kept.map(line => `${line}\n`).join(''))
-  }
-}
-
-/**
- * Makes the first folder `<parent>/<name>-<n>`, n = 1, 2, …, that does not exist, and returns its path.
- * @throws ConfigError (option 'out') when it cannot be made
- */
-export async function makeNumberedFolder(parent: string, name: string): Promise<string> {
-  await makeFolder(parent)
-  for (let n = 1; ; n++) {
-    const path = join(parent, `${name}-${n}`)
-    try {
-      await mkdir(path)
-      return path
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw writeError(error, path)
-    }
-  }
-}
-
-/** Makes a folder with its parents. @throws ConfigError (option 'out') when it cannot be made */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch(error => {
-    throw writeError(error, path)
-  })
-}
-
-/** A text file; undefined where there is none. @throws ConfigError (option 'out') when it cannot be read */
-export async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(error => {
-    if (error.code === 'ENOENT') return undefined
-    throw writeError(error, path)
-  })
-}
-
-export function parseConfig(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new ConfigError(
-      `${file} is not JSON, so its run cannot be resumed: start one in another --out.`,
-      'out',
-      {
-        cause: error,
-      },
-    )
-  }
-}
-
-export function checkSameConfig(stored: unknown, given: unknown, path: string, key = ''): void {
-  if (isObject(stored) && isObject(given)) {
-    for (const name of new Set([...Object.keys(stored), ...Object.keys(given)])) {
-      checkSameConfig(stored[name], given[name], path, key === '' ? name : `${key}.${name}`)
-    }
-  } else if (JSON.stringify(stored) !== JSON.stringify(given)) {
-    throw new ConfigError(
-      `The run in ${path} has ${key} = ${JSON.stringify(stored) ?? 'nothing'} but now it is ${JSON.stringify(given) ?? 'nothing'}: resume with the former value, or start another run.`,
-      key,
-    )
-  }
-}
-
-function stepOf(line: string): number {
-  try {
-    const { step } = JSON.parse(line)
-    return typeof step === 'number' ? step : Number.POSITIVE_INFINITY
-  } catch {
-    return Number.POSITIVE_INFINITY
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,6 +6,7 @@
 // place.
 import { bufferSourceToDataView, bufferSourceToUint8Array } from 'typed-array-utils'
 import { TicketError } from '../errors.ts'
+import { parseJson } from './json.ts'
 
 const arrays = {
   F64: Float64Array,
@@ -44,7 +45,8 @@ export interface SafetensorsHeader {
   dataOffset: number
 }
 
-const maxHeaderBytes = 100_000_000
+/** Ten times what the largest networks need; the header is parsed before anything in it can be proven. */
+const maxHeaderBytes = 1 << 24
 
 /**
  * The file's bytes as chunks: the header, then the bytes of each tensor as views, so that a large file is
@@ -110,7 +112,10 @@ function viewOrCopy(dtype: Dtype, bytes: Uint8Array, begin: number, end: number)
   const size = ArrayType.BYTES_PER_ELEMENT
   const start = bytes.byteOffset + begin
   if (start % size === 0) return new ArrayType(bytes.buffer as ArrayBuffer, start, (end - begin) / size)
-  return new ArrayType(bytes.slice(begin, end).buffer)
+  // Not by slice, which a Buffer understands as a view.
+  const copy = new Uint8Array(end - begin)
+  copy.set(bytes.subarray(begin, end))
+  return new ArrayType(copy.buffer)
 }
 
 /**
@@ -134,12 +139,12 @@ export function decodeSafetensorsHeader(bytes: Uint8Array, file: string): Safete
     )
   }
   const dataOffset = 8 + Number(length)
-  const header = parseJson(bytes.subarray(8, dataOffset))
-  if (!isRecord(header))
-    throw wrong(
-      'the header is not a JSON object: this is not a safetensors file, or it is damaged.',
+  const header = parseHeader(bytes.subarray(8, dataOffset), reason =>
+    wrong(
+      `the header is not a JSON object${reason}: this is not a safetensors file, or it is damaged.`,
       'header',
-    )
+    ),
+  )
 
   const metadata: Record<string, string> = Object.create(null)
   if (Object.hasOwn(header, '__metadata__')) {
@@ -198,12 +203,15 @@ function parseEntry(name: string, entry: unknown, wrong: (message: string, field
   return { name, dtype, shape, begin, end }
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseHeader(bytes: Uint8Array, wrong: (reason: string) => TicketError): Record<string, unknown> {
+  let value: unknown
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    return undefined
+    value = parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch (error) {
+    throw wrong(error instanceof SyntaxError ? ` (${error.message})` : '')
   }
+  if (!isRecord(value)) throw wrong('')
+  return value
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

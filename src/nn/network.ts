@@ -55,6 +55,9 @@ export interface LayerBuilder {
 /** Builds the layers, and returns the function from normalised images [N, C, H, W] to logits [N, classes, 1, 1]. */
 export type Architecture = (build: LayerBuilder) => Layer
 
+/** A base width times a network's width multiplier, at least 1. */
+export const scaledChannels = (base: number, width: number) => Math.max(1, Math.round(base * width))
+
 export class Network implements Classifier {
   readonly numClasses: number
   readonly inputShape: readonly [number, number, number]
@@ -63,6 +66,7 @@ export class Network implements Classifier {
   readonly batchNorms: readonly BatchNorm2d[]
   readonly #options: NetworkOptions
   readonly #forward: Layer
+  #disposed = false
 
   constructor(architecture: Architecture, options: NetworkOptions) {
     const convolutions: MaskedConv2d[] = []
@@ -80,11 +84,11 @@ export class Network implements Classifier {
       batchNorms.push(layer)
       return layer
     }
-    this.#forward = architecture({
+    const builder: LayerBuilder = {
       classes: options.classes,
       inChannels: options.inChannels,
       imageSize: options.imageSize,
-      channels: base => Math.max(1, Math.round(base * options.width)),
+      channels: base => scaledChannels(base, options.width),
       conv: (...args) => {
         const layer = addConv(...args)
         return x => layer.forward(x)
@@ -105,7 +109,13 @@ export class Network implements Classifier {
           return y
         }
       },
-    })
+    }
+    try {
+      this.#forward = architecture(builder)
+    } catch (error) {
+      for (const layer of batchNorms) layer.dispose()
+      throw error
+    }
     this.#options = options
     this.device = options.device
     this.numClasses = options.classes
@@ -192,7 +202,12 @@ export class Network implements Classifier {
     for (const layer of this.convolutions) outsideScopes(() => layer.updateMask(remainingRatio))
   }
 
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
   dispose(): void {
+    this.#disposed = true
     for (const layer of this.convolutions) layer.dispose()
     for (const layer of this.batchNorms) layer.dispose()
   }

@@ -2,11 +2,11 @@
 // (ICML 2022). It lowers the expected accuracy itself, one classifier after the other, where the gradients of EOT cancel.
 import { attackBatches } from '../attacks/batches.ts'
 import { descending, topClass } from '../attacks/losses.ts'
-import { checkCount, checkStepSize } from '../attacks/option-checks.ts'
 import { Oracle, row, rows } from '../attacks/oracle.ts'
-import { type Norm, type ThreatModel, threatModel } from '../attacks/threat-model.ts'
-import { ConfigError } from '../errors.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../attacks/threat-model.ts'
+import { count, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 export interface ArcOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -26,6 +26,15 @@ export interface ArcOptions {
   boundaries?: number
 }
 
+export const arcRows: OptionRows<ArcOptions> = {
+  eps: radius,
+  norm: normKind,
+  steps: count(),
+  stepSize: number(0),
+  rho: number(0),
+  boundaries: count(),
+}
+
 /**
  * Starts at the image itself and draws nothing. Tickets are visited in order of probability; those of a switch are
  * equally likely, so in the order of the switch. An image leaves once no ticket is right, or once a round moved it
@@ -37,43 +46,44 @@ export interface ArcOptions {
  * to length η, still crosses a linear boundary within η.
  * @throws ConfigError
  */
-export function arc({
-  eps,
-  norm = 'linf',
-  steps = 20,
-  stepSize = eps,
-  rho = 0.05 * eps,
-  boundaries = 9,
-}: ArcOptions): SwitchAttack {
-  checkCount('steps', steps)
-  checkCount('boundaries', boundaries)
+export function arc(options: ArcOptions): SwitchAttack {
+  checkOptions('arc', options, arcRows)
+  const { eps, norm = 'linf', steps = 20, stepSize = eps, rho = 0.05 * eps, boundaries = 9 } = options
   const threat = threatModel({ eps, norm })
-  checkStepSize(stepSize)
-  if (!(rho >= 0)) throw new ConfigError(`Expected a rho of at least 0 but received ${rho}.`, 'rho')
   return {
     name: `arc-${steps}`,
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, stepSize, rho, boundaries },
     passes(classes, tickets) {
       const visits = steps * tickets
       const linearised = Math.min(boundaries, classes - 1) * visits
       return { forwards: tickets + linearised + visits * tickets, backwards: linearised }
     },
-    run: (tickets, images, labels, options = {}) =>
-      attackBatches(tickets[0], images, labels, options, async (batch, { signal }) => {
-        const oracles = tickets.map(ticket => new Oracle(ticket, signal))
-        const settings = { natural: batch.images, labels: batch.labels, threat, stepSize, rho, boundaries }
-        const { found, right } = await attackBatch(oracles, settings, steps)
-        return {
-          adversarial: found,
-          robust: right.map(count => (count > 0 ? 1 : 0)),
-          bestLoss: right.map(count => -count / tickets.length),
-          forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
-          backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
-          warnings: [],
-        }
-      }),
+    async run(tickets, images, labels, options = {}) {
+      checkTickets(tickets)
+      return attackBatches(
+        tickets[0],
+        images,
+        labels,
+        options,
+        async (batch, { signal }) => {
+          const oracles = tickets.map(ticket => new Oracle(ticket, signal))
+          const settings = { natural: batch.images, labels: batch.labels, threat, stepSize, rho, boundaries }
+          const { found, right } = await attackBatch(oracles, settings, steps)
+          return {
+            adversarial: found,
+            robust: right.map(count => (count > 0 ? 1 : 0)),
+            bestLoss: right.map(count => -count / tickets.length),
+            forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
+            backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
+            warnings: [],
+          }
+        },
+        { name: 'arc' },
+      )
+    },
   }
 }
 

@@ -1,15 +1,17 @@
 // Projected gradient ascent on a loss of all tickets together: what the paper's two adaptive attacks share.
+import { answerOf } from '../attacks/answer.ts'
 import { attackBatches } from '../attacks/batches.ts'
 import type { Classifier } from '../attacks/classifier.ts'
-import { checkCount, checkStepSize } from '../attacks/option-checks.ts'
 import { row } from '../attacks/oracle.ts'
 import { projectedAscent } from '../attacks/projected-gradient.ts'
-import { type Norm, threatModel } from '../attacks/threat-model.ts'
+import { type Norm, normKind, radius, threatModel } from '../attacks/threat-model.ts'
+import { count, number } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { Device } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 export interface AscentOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -24,6 +26,14 @@ export interface AscentOptions {
   restarts?: number
 }
 
+export const ascentRows: OptionRows<AscentOptions> = {
+  eps: radius,
+  norm: normKind,
+  steps: count(),
+  stepSize: number(0),
+  restarts: count(),
+}
+
 /** The gradient to x [N, C, H, W] of a loss of the tickets, of any scale above 0; the caller owns it. */
 export type SwitchGradient = (
   tickets: readonly Classifier[],
@@ -36,22 +46,17 @@ export type SwitchGradient = (
  * operations: on a single ticket the images are those of PGD to the bit.
  * @throws ConfigError
  */
-export function ascentAttack(
-  name: string,
-  {
+export function ascentAttack(name: string, options: AscentOptions, gradientOf: SwitchGradient): SwitchAttack {
+  checkOptions(name, options, ascentRows)
+  const {
     eps,
     norm = 'linf',
     steps = 20,
     stepSize = norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
     restarts = 1,
-  }: AscentOptions,
-  gradientOf: SwitchGradient,
-): SwitchAttack {
-  checkCount('steps', steps)
-  checkCount('restarts', restarts)
+  } = options
   const threat = threatModel({ eps, norm })
-  checkStepSize(stepSize)
-  const settings = { threat, stepSize, steps, randomStart: true }
+  const settings = { threat, stepSize, steps, randomStart: 'pgd' as const }
   /** Of an image. */
   const passesOf = (tickets: number) => ({
     forwards: tickets * restarts * (steps + 1),
@@ -62,47 +67,56 @@ export function ascentAttack(
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, stepSize, restarts },
     onlyCorrect: false,
     passes: (_, tickets) => passesOf(tickets),
-    run(tickets, images, labels, options = {}) {
+    async run(tickets, images, labels, options = {}) {
+      checkTickets(tickets)
       const [model] = tickets
-      const device = (model as { device?: Device }).device ?? Device.default
-      return attackBatches(model, images, labels, options, async (batch, { signal, onShare }) => {
-        const { count, seed } = batch
-        const imageSize = batch.images.length / count
-        using natural = tensor(batch.images, [count, ...model.inputShape], { device })
-        using theirLabels = tensor(batch.labels, [count], { dtype: 'i32', device })
-        using theirIds = tensor(batch.sampleIds, [count], { dtype: 'i32', device })
-        const adversarial = new Float32Array(batch.images)
-        const fewest = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
-        const largest = new Float64Array(count)
-        for (let restart = 0; restart < restarts; restart++) {
-          using x = await projectedAscent(
-            async at => ({ gradient: await gradientOf(tickets, at, theirLabels) }),
-            { images: natural, sampleIds: theirIds, seed, step: restart, signal },
-            settings,
-          )
-          const { right, loss } = await totals(tickets, x, theirLabels)
-          const candidates = await x.data()
-          for (let i = 0; i < count; i++) {
-            const better = right[i] < fewest[i] || (right[i] === fewest[i] && loss[i] > largest[i])
-            if (!better) continue
-            fewest[i] = right[i]
-            largest[i] = loss[i]
-            adversarial.set(row(candidates, i, imageSize), i * imageSize)
+      return attackBatches(
+        model,
+        images,
+        labels,
+        options,
+        async (batch, { signal, onShare }) => {
+          const device = (model as { device?: Device }).device ?? Device.default
+          const { count, seed } = batch
+          const imageSize = batch.images.length / count
+          using natural = tensor(batch.images, [count, ...model.inputShape], { device })
+          using theirLabels = tensor(batch.labels, [count], { dtype: 'i32', device })
+          using theirIds = tensor(batch.sampleIds, [count], { dtype: 'i32', device })
+          const adversarial = new Float32Array(batch.images)
+          const fewest = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
+          const largest = new Float64Array(count)
+          for (let restart = 0; restart < restarts; restart++) {
+            using x = await projectedAscent(
+              async at => ({ gradient: await gradientOf(tickets, at, theirLabels) }),
+              { images: natural, sampleIds: theirIds, seed, step: restart, signal },
+              settings,
+            )
+            const { right, loss } = await totals(tickets, x, theirLabels)
+            const candidates = await x.data()
+            for (let i = 0; i < count; i++) {
+              const better = right[i] < fewest[i] || (right[i] === fewest[i] && loss[i] > largest[i])
+              if (!better) continue
+              fewest[i] = right[i]
+              largest[i] = loss[i]
+              adversarial.set(row(candidates, i, imageSize), i * imageSize)
+            }
+            onShare((restart + 1) / restarts)
           }
-          onShare((restart + 1) / restarts)
-        }
-        const { forwards, backwards } = passesOf(tickets.length)
-        return {
-          adversarial,
-          robust: fewest.map(right => (right > 0 ? 1 : 0)),
-          bestLoss: largest,
-          forwards: count * forwards,
-          backwards: count * backwards,
-          warnings: [],
-        }
-      })
+          const { forwards, backwards } = passesOf(tickets.length)
+          return {
+            adversarial,
+            robust: fewest.map(right => (right > 0 ? 1 : 0)),
+            bestLoss: largest,
+            forwards: count * forwards,
+            backwards: count * backwards,
+            warnings: [],
+          }
+        },
+        { name },
+      )
     },
   }
 }
@@ -117,7 +131,7 @@ async function totals(
   const loss = new Float64Array(labels.size)
   for (const ticket of tickets) {
     const scored = scope(() => {
-      const logits = ticket.logits(x)
+      const logits = answerOf(ticket, x)
       return { correct: ops.correct(logits, labels), losses: ops.crossEntropy(logits, labels) }
     })
     using correct = scored.correct

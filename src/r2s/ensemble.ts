@@ -1,6 +1,7 @@
 // The paper's Ensemble attack (Sec. 6.3): PGD on "the averaged results of all candidate RSTs". The paper does not say
 // whether logits or probabilities are averaged, and the two can point in opposite directions, so both are here
 // (decision D10).
+import { answerOf } from '../attacks/answer.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
@@ -21,8 +22,8 @@ export function ensembleLogits(options: AscentOptions): SwitchAttack {
 
 function meanLogits(tickets: readonly Classifier[], x: Tensor): Tensor {
   const [first, ...others] = tickets
-  let sum = first.logits(x)
-  for (const ticket of others) sum = ops.add(sum, ticket.logits(x))
+  let sum = answerOf(first, x)
+  for (const ticket of others) sum = ops.add(sum, answerOf(ticket, x))
   return ops.scale(sum, 1 / tickets.length)
 }
 
@@ -36,7 +37,7 @@ export function ensembleProbs(options: AscentOptions): SwitchAttack {
     const pullbacks: Pullback[] = []
     try {
       for (const ticket of tickets) {
-        pullbacks.push(vjp(() => ops.crossEntropy(ticket.logits(x), labels), [x]))
+        pullbacks.push(vjp(() => ops.crossEntropy(answerOf(ticket, x), labels), [x]))
       }
       const losses = await Promise.all(pullbacks.map(({ value }) => value.data()))
       const weights = shares(losses)

@@ -4,11 +4,12 @@ import { apgdAscent } from '../attacks/apgd-ascent.ts'
 import { attackBatches } from '../attacks/batches.ts'
 import { losses, topClass } from '../attacks/losses.ts'
 import type { Judgement, Objective } from '../attacks/objective.ts'
-import { checkCount } from '../attacks/option-checks.ts'
 import { Oracle, row } from '../attacks/oracle.ts'
-import { type Norm, threatModel } from '../attacks/threat-model.ts'
+import { type Norm, normKind, radius, threatModel } from '../attacks/threat-model.ts'
 import { Tries } from '../attacks/tries.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { count } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 export interface EotApgdOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -21,48 +22,65 @@ export interface EotApgdOptions {
   restarts?: number
 }
 
+export const eotApgdRows: OptionRows<EotApgdOptions> = {
+  eps: radius,
+  norm: normKind,
+  steps: count(),
+  restarts: count(),
+}
+
 /**
  * Maximises the mean of the K cross-entropies. Of all points tried for an image, the image itself among them, the one that
  * fewest tickets get right comes back, and among those the one of largest loss; an image leaves once no ticket is right. On
  * a single ticket it is `attacks.apgd`, to the bit.
  * @throws ConfigError
  */
-export function eotApgd({ eps, norm = 'linf', steps = 100, restarts = 1 }: EotApgdOptions): SwitchAttack {
-  checkCount('steps', steps)
-  checkCount('restarts', restarts)
+export function eotApgd(options: EotApgdOptions): SwitchAttack {
+  checkOptions('eotApgd', options, eotApgdRows)
+  const { eps, norm = 'linf', steps = 100, restarts = 1 } = options
   const threat = threatModel({ eps, norm })
   return {
     name: `eot-apgd-${steps}`,
     eps,
     norm,
     against: 'all',
+    settings: { eps, norm, steps, restarts },
     passes: (_, tickets) => ({
       forwards: tickets * (1 + restarts * (steps + 1)),
       backwards: tickets * restarts * steps,
     }),
-    run: (tickets, images, labels, options = {}) =>
-      attackBatches(tickets[0], images, labels, options, async (batch, { signal }) => {
-        const oracles = tickets.map(ticket => new Oracle(ticket, signal))
-        const objective = expectedLoss(oracles, batch.labels)
-        const tries = new Tries(batch)
-        const all = [...batch.labels.keys()]
-        const clean = await objective.evaluate(batch.images, all)
-        for (const n of all) {
-          tries.offer(n, row(batch.images, n, oracles[0].imageSize), clean.losses[n], clean.fooled[n])
-        }
-        for (let run = 0; run < restarts && tries.standing.length > 0; run++) {
-          const standing = { objective, batch, images: tries.standing, run, start: 'random' as const }
-          await apgdAscent({ ...standing, threat, steps, untilFooled: true }, tries)
-        }
-        return {
-          adversarial: tries.adversarial,
-          robust: tries.fooled.map(share => (share === 1 ? 0 : 1)),
-          bestLoss: tries.bestLoss,
-          forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
-          backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
-          warnings: [],
-        }
-      }),
+    async run(tickets, images, labels, options = {}) {
+      checkTickets(tickets)
+      return attackBatches(
+        tickets[0],
+        images,
+        labels,
+        options,
+        async (batch, { signal }) => {
+          const oracles = tickets.map(ticket => new Oracle(ticket, signal))
+          const objective = expectedLoss(oracles, batch.labels)
+          const tries = new Tries(batch)
+          const all = [...batch.labels.keys()]
+          const clean = await objective.evaluate(batch.images, all)
+          for (const n of all) {
+            tries.offer(n, row(batch.images, n, oracles[0].imageSize), clean.losses[n], clean.fooled[n])
+          }
+          for (let run = 0; run < restarts && tries.standing.length > 0; run++) {
+            const standing = { objective, batch, images: tries.standing, run, threat, steps }
+            await apgdAscent({ ...standing, start: 'random', stream: 'apgd-ce', untilFooled: true }, tries)
+          }
+          return {
+            adversarial: tries.adversarial,
+            robust: tries.fooled.map(share => (share === 1 ? 0 : 1)),
+            bestLoss: tries.bestLoss,
+            forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
+            backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
+            warnings: [],
+          }
+        },
+        { name: 'eotApgd' },
+      )
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 // Expectation over transformation (Athalye et al., "Obfuscated Gradients Give a False Sense of Security", ICML 2018) on
 // a switch, as the paper has it (Sec. 6.3): PGD along the expectation of the gradients of all tickets.
+import { answerOf } from '../attacks/answer.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { grad } from '../tensor/tape.ts'
@@ -17,7 +18,9 @@ export function eot(options: AscentOptions): SwitchAttack {
     scope(() => {
       let sum: Tensor | null = null
       for (const ticket of tickets) {
-        const [gradient] = scope(() => grad(() => ops.crossEntropy(ticket.logits(x), labels), [x]).gradients)
+        const [gradient] = scope(
+          () => grad(() => ops.crossEntropy(answerOf(ticket, x), labels), [x]).gradients,
+        )
         sum = sum ? ops.add(sum, gradient!) : gradient!
       }
       return sum!

@@ -3,18 +3,30 @@ import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
-import type { EvaluationMeter } from '../evaluation/meter.ts'
-import { numbers } from '../evaluation/test-images.ts'
+import type { Provenance } from '../evaluation/provenance.ts'
+import { alone } from '../evaluation/run-lock.ts'
+import { type RunOptions, runRows } from '../evaluation/runner.ts'
+import { type Interval, wilsonInterval } from '../evaluation/statistics.ts'
+import type { Effort } from '../evaluation/tally.ts'
+import { callback, count, flag, required } from '../inputs/kinds.ts'
+import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
-import { expectations, sharesOf, wilsonInterval } from './expectations.ts'
-import { type Effort, passesOf, phaseOf, Scorer, type ScoringOptions } from './scoring.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { type BestTicket, bestTicket } from './best-ticket.ts'
+import {
+  expectations,
+  sharesOf,
+  sharesOfImages,
+  type Uncertainties,
+  uncertaintiesOf,
+} from './expectations.ts'
+import { Scorer } from './scoring.ts'
+import { type SwitchAttack, switchAttackKind } from './switch-attack.ts'
 
 /** Of the pairs that a simulation draws; the draws of a switch itself are step 0. */
 const simulationStep = 1
 
-export interface SwitchEvaluationOptions extends ScoringOptions {
+export interface SwitchEvaluationOptions extends RunOptions {
   /** One of `adversaries`: `adversaries.random(attacks.pgd({ eps: 8 / 255 }))` is the paper's. */
   adversary: SwitchAttack
   /**
@@ -22,6 +34,24 @@ export interface SwitchEvaluationOptions extends ScoringOptions {
    * demonstration, and for adversaries that attack one ticket. Default: none.
    */
   simulate?: number
+  /**
+   * Of adversaries that attack all tickets at once: attack each ticket alone as well, to compare the switch with its best
+   * one. Default false. Adversaries that attack one ticket at a time do so anyway.
+   */
+  singles?: boolean
+  /**
+   * Awaited before the finished batches in `runDir` are deleted, to write results down: if it throws, the evaluation can
+   * still be resumed.
+   */
+  onComplete?: (report: SwitchExpectation | SwitchSimulation) => Promise<void>
+}
+
+export const switchEvaluationRows: OptionRows<SwitchEvaluationOptions> = {
+  ...runRows,
+  adversary: required(switchAttackKind),
+  simulate: count(1, 1e6),
+  singles: flag,
+  onComplete: callback,
 }
 
 interface SwitchReport extends Effort {
@@ -36,7 +66,10 @@ interface SwitchReport extends Effort {
   }
   /** Mean natural accuracy of the tickets; exact in both methods. */
   readonly naturalAccuracy: number
+  /** Probability that the ticket drawn is right about an image naturally and under attack (decision D14). */
   readonly robustAccuracy: number
+  /** What all of these are of. */
+  readonly provenance: Provenance
 }
 
 export interface SwitchExpectation extends SwitchReport {
@@ -46,26 +79,39 @@ export interface SwitchExpectation extends SwitchReport {
    * adversary makes one image against all tickets it is `robustAccuracy`.
    */
   readonly worstTicket: number
-  /** Share of images that every ticket gets right under every attack of the adversary. */
+  /** Share of images that every ticket gets right, naturally and under every attack of the adversary. */
   readonly allTickets: number
-  /** Accuracy of each ticket (column) on the images made on each ticket (row), or in a single row on those made on all. */
+  /**
+   * Share of images that each ticket (column) gets right naturally and as they were made on each ticket (row), or in a
+   * single row on all.
+   */
   readonly matrix: readonly (readonly number[])[]
+  /** Standard error and 95 % interval of each of the four, over images. */
+  readonly uncertainty: Uncertainties
+  /** Of the matrix, by Wilson. */
+  readonly intervals: readonly (readonly Interval[])[]
+  /**
+   * The best single ticket and what the switch gains over it; undefined for a single ticket, and where the adversary
+   * attacks all tickets at once and `singles` is not set.
+   */
+  readonly bestTicket?: BestTicket
 }
 
 export interface SwitchSimulation extends SwitchReport {
   readonly method: 'simulation'
-  /** Pairs drawn in all; `robustAccuracy` is the share of them that came out right. */
+  /** Pairs drawn in all; `robustAccuracy` is the share of them whose ticket was right naturally and under attack. */
   readonly draws: number
   /**
-   * Covers the exact expectation on the same images in about 95 % of simulations or more: draws of different images
+   * Of the draws on these images, not of other images. Covers the exact expectation on the same images in about 95 % of simulations or more: draws of different images
    * differ in probability, which makes their sum vary less than the interval (Wilson's) assumes.
    */
   readonly interval: { readonly confidence: 0.95; readonly low: number; readonly high: number }
 }
 
 /**
- * All images are attacked, and each counts as it is answered. Every adversarial image is verified (norm, box), then
- * every ticket is asked about it.
+ * All images are attacked, and every adversarial image is verified (norm, box, and the answers of the tickets attacked);
+ * then every ticket is asked about it. An answer under attack counts as right where that ticket is also right about the
+ * natural image (decision D14): images that an attack turns right count for nobody.
  * @param r2s a switch; any tickets of one image size and class count will do
  * @throws ConfigError, ShapeError, AbortError, OutOfMemoryError
  * @example
@@ -87,91 +133,107 @@ export async function evaluateR2S(
   options: SwitchEvaluationOptions,
 ): Promise<SwitchExpectation | SwitchSimulation>
 export async function evaluateR2S(
-  { tickets }: { readonly tickets: readonly Classifier[] },
+  r2s: { readonly tickets: readonly Classifier[] },
   split: Split,
-  { adversary, simulate, ...options }: SwitchEvaluationOptions,
+  options: SwitchEvaluationOptions,
 ): Promise<SwitchExpectation | SwitchSimulation> {
-  if (simulate !== undefined) checkSimulation(simulate, adversary)
-  const scorer = await Scorer.open(tickets, split, options)
-  const { name, eps, norm, against, onlyCorrect } = adversary
-  const common = {
-    images: scorer.images.size,
-    tickets: tickets.length,
-    adversary: { name, eps, norm, against, onlyCorrect },
+  if (typeof r2s !== 'object' || r2s === null) {
+    throw new ConfigError(`Expected a switch { tickets } but received ${describeValue(r2s)}.`, 'tickets')
   }
-  if (simulate === undefined) {
-    const scores = await scorer.all(adversary)
-    const shares = sharesOf(scores.robust, scores.images)
-    const matrix = Array.from({ length: scores.rows }, (_, r) =>
-      shares.slice(r * tickets.length, (r + 1) * tickets.length),
-    )
-    return { method: 'exact expectation', ...common, ...expectations(scores), matrix, ...scorer.effort }
-  }
-  const phases = tickets.map((_, i) => phaseOf(adversary, i))
-  const meter = scorer.meter(phases, passesOf(adversary, tickets))
-  const natural = await scorer.natural(meter)
-  const naturalAccuracy = natural.reduce((sum, flag) => sum + flag, 0) / natural.length
-  const right = await simulated(scorer, tickets, adversary, simulate, meter)
-  const draws = scorer.images.size * simulate
-  return {
-    method: 'simulation',
-    ...common,
-    naturalAccuracy,
-    robustAccuracy: right / draws,
-    draws,
-    interval: { confidence: 0.95, ...wilsonInterval(right, draws) },
-    ...scorer.effort,
-  }
+  checkOptions('evaluateR2S', options, switchEvaluationRows)
+  const { simulate, singles = false } = options
+  if (simulate !== undefined) checkSimulation(options.adversary, singles)
+  return alone(options, () => evaluateAlone(r2s.tickets, split, options))
 }
 
-function checkSimulation(draws: number, { name, against }: SwitchAttack): void {
-  if (!Number.isInteger(draws) || draws < 1) {
-    throw new ConfigError(
-      `Expected a whole number of at least 1 for simulate but received ${draws}.`,
-      'simulate',
-    )
+async function evaluateAlone(
+  tickets: readonly Classifier[],
+  split: Split,
+  options: SwitchEvaluationOptions,
+): Promise<SwitchExpectation | SwitchSimulation> {
+  const { adversary, simulate, singles = false } = options
+  const scorer = await Scorer.open('r2s', tickets, split, adversary, options, {
+    singles,
+    settings: { simulate: simulate ?? null },
+  })
+  const { runner } = scorer
+  const provenance = await runner.provenance([adversary])
+  const { name, eps, norm, against, onlyCorrect } = adversary
+  const common = {
+    images: runner.images.size,
+    tickets: tickets.length,
+    adversary: { name, eps, norm, against, onlyCorrect },
+    provenance,
   }
-  if (against === 'all') {
-    throw new ConfigError(
-      `${name} makes one image against all tickets, so its exact expectation costs no more than a simulation; leave simulate out.`,
-      'simulate',
+  if (simulate === undefined) {
+    const scores = await scorer.all()
+    const accuracies = sharesOf(scores.robust, scores.images)
+    const matrix = Array.from({ length: scores.rows }, (_, r) =>
+      accuracies.slice(r * tickets.length, (r + 1) * tickets.length),
     )
+    const shares = sharesOfImages(scores)
+    const alone = await scorer.alone(scores)
+    const best = alone && bestTicket(alone, shares.robustAccuracy)
+    const found: SwitchExpectation = {
+      method: 'exact expectation',
+      ...common,
+      ...expectations(scores),
+      matrix,
+      uncertainty: uncertaintiesOf(shares),
+      intervals: matrix.map(row => row.map(share => wilsonInterval(share * scores.images, scores.images))),
+      ...(best && { bestTicket: best }),
+      ...scorer.effort,
+    }
+    return runner.complete(found, options.onComplete)
   }
+  const right = await simulated(scorer, tickets.length, simulate)
+  const draws = runner.images.size * simulate
+  const [low, high] = wilsonInterval(right, draws)
+  const found: SwitchSimulation = {
+    method: 'simulation',
+    ...common,
+    naturalAccuracy: scorer.natural.reduce((sum, flag) => sum + flag, 0) / scorer.natural.length,
+    robustAccuracy: right / draws,
+    draws,
+    interval: { confidence: 0.95, low, high },
+    ...scorer.effort,
+  }
+  return runner.complete(found, options.onComplete)
+}
+
+function checkSimulation({ name, against }: SwitchAttack, singles: boolean): void {
+  if (singles) {
+    throw new ConfigError('A simulation does not compare with single tickets: leave singles out.', 'singles')
+  }
+  if (against === 'one') return
+  throw new ConfigError(
+    `${name} makes one image against all tickets, so its exact expectation costs no more than a simulation; leave simulate out.`,
+    'simulate',
+  )
 }
 
 /** Draws `draws` pairs of attacked and answering ticket for each image, by its own stream, and counts right answers. */
-async function simulated(
-  scorer: Scorer,
-  tickets: readonly Classifier[],
-  adversary: SwitchAttack,
-  draws: number,
-  meter: EvaluationMeter,
-): Promise<number> {
-  const count = tickets.length
-  const { size, ids } = scorer.images
+async function simulated(scorer: Scorer, tickets: number, draws: number): Promise<number> {
+  const { runner } = scorer
+  const { size, ids } = runner.images
   /** Times that each pair was drawn, [attacked, answering, images]. */
-  const times = new Uint32Array(count * count * size)
+  const times = new Uint32Array(tickets * tickets * size)
   for (let n = 0; n < size; n++) {
-    const stream = new Draws(new RandomStream(scorer.seed, Purpose.ticketSwitch, simulationStep, ids[n]))
+    const stream = new Draws(
+      new RandomStream(runner.attackSeed, Purpose.ticketSwitch, simulationStep, ids[n]),
+    )
     for (let d = 0; d < draws; d++) {
-      const pair = stream.integer(count) * count + stream.integer(count)
+      const pair = stream.integer(tickets) * tickets + stream.integer(tickets)
       times[pair * size + n]++
     }
   }
   let right = 0
-  for (let i = 0; i < count; i++) {
-    const drawn = (j: number, n: number) => times[(i * count + j) * size + n]
-    const attacked = numbers(size).filter(n => tickets.some((_, j) => drawn(j, n) > 0))
-    let done = 0
-    for (const chosen of scorer.images.batches(scorer.batchSize, attacked)) {
-      scorer.checkAborted()
-      const report = (images: number) => meter.report(i + 1, done + images, attacked.length)
-      const adversarial = await scorer.attack(adversary, [tickets[i]], chosen, report)
-      for (let j = 0; j < count; j++) {
-        const answers = await scorer.right(j, adversarial, chosen)
-        for (const [at, n] of chosen.entries()) right += answers[at] * drawn(j, n)
-      }
-      done += chosen.length
+  for (let i = 0; i < tickets; i++) {
+    const drawn = (j: number, n: number) => times[(i * tickets + j) * size + n]
+    const attacked = runner.all.filter(n => Array.from({ length: tickets }).some((_, j) => drawn(j, n) > 0))
+    const answers = await scorer.answers(i, attacked)
+    for (const [j, flags] of answers.entries()) {
+      for (const [at, n] of attacked.entries()) right += flags[at] * drawn(j, n)
     }
   }
   return right

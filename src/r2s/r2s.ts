@@ -1,41 +1,45 @@
 // R2S, the random switch between robust scratch tickets (paper, Sec. 6.2): tickets of different remaining ratios from
 // one random network, of which each request is answered by one drawn at random.
-import { randomInt } from 'node:crypto'
+import crypto from 'node:crypto'
 import type { Classifier } from '../attacks/classifier.ts'
-import { ConfigError, ShapeError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
+import { seed as seedKind } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import type { BatchPrediction, Prediction } from '../nn/network-classifier.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
-import * as ops from '../tensor/ops/index.ts'
-import { scope } from '../tensor/scope.ts'
-import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { loadTicket, type Prediction, type Ticket } from '../tickets/ticket.ts'
-import { checkSameScratch } from './same-scratch.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { checkPaths, readTicket } from '../tickets/stored-ticket.ts'
+import { fromData, type Ticket } from '../tickets/ticket.ts'
+import { checkOneDevice, checkSameScratch, checkTickets } from './same-scratch.ts'
 
 export interface SwitchOptions {
   /**
-   * Of the draws, 0 to 2^53 − 1. Who knows it knows every draw: give one for experiments only. Default: from the
-   * system's entropy.
+   * Of the draws, 0 to 2^53 − 1: draw number n is then a pure function of (seed, n). Who knows the seed knows every draw,
+   * and Philox is no cryptographic generator: who sees which ticket answered can find it. For experiments only. Default:
+   * none, each draw comes from the system's cryptographic generator.
    */
   seed?: number
 }
+
+export const switchRows: OptionRows<SwitchOptions> = { seed: seedKind }
+export const switchLoadRows: OptionRows<SwitchOptions & Placement> = { ...switchRows, ...placementRows }
 
 export interface SwitchPrediction extends Prediction {
   /** The ticket that answered, 0 … tickets − 1. */
   readonly ticket: number
 }
 
-export interface SwitchBatchPrediction {
+export interface SwitchBatchPrediction extends BatchPrediction {
   /** The ticket that answered for the whole batch. */
   readonly ticket: number
-  /** Classes of largest probability, [N]. */
-  readonly labels: Int32Array
-  /** [N, classes] */
-  readonly probabilities: Float32Array
 }
 
 /**
  * Mask and batch-norm statistics switch together, since each ticket keeps its own; the weights of one layer are one
- * tensor for all tickets (fine-tuned tickets keep theirs). Draw number n is a pure function of (seed, n).
+ * tensor for all tickets (fine-tuned tickets keep theirs). Which ticket answers is drawn anew for each request, by the
+ * system's cryptographic generator unless a seed is given.
  *
  * For accuracies use `evaluateR2S`, which computes the expectation over the draws instead of sampling it.
  *
@@ -45,10 +49,11 @@ export interface SwitchBatchPrediction {
  */
 export class R2S implements Classifier {
   readonly tickets: readonly Ticket[]
-  readonly seed: number
+  /** undefined where the system's cryptographic generator draws. */
+  readonly seed: number | undefined
   /** One call after the other may answer differently. */
   readonly randomized = true
-  readonly #stream: RandomStream
+  readonly #stream: RandomStream | undefined
   #draws = 0
 
   /**
@@ -57,31 +62,37 @@ export class R2S implements Classifier {
    * @throws TicketError naming the field in which the tickets' random networks differ
    * @throws ConfigError for no ticket, several devices, or a seed out of range
    */
-  constructor(tickets: readonly Ticket[], { seed = randomInt(2 ** 48 - 1) }: SwitchOptions = {}) {
-    checkSameScratch(tickets)
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new ConfigError(`Expected a whole number of at least 0 for seed but received ${seed}.`, 'seed')
-    }
+  constructor(tickets: readonly Ticket[], options: SwitchOptions = {}) {
+    checkOptions('R2S', options, switchRows)
+    checkTickets(tickets)
+    checkSameScratch(tickets.map(({ metadata }) => metadata))
+    checkOneDevice(tickets)
+    const { seed } = options
     this.tickets = [...tickets]
     this.seed = seed
-    this.#stream = new RandomStream(seed, Purpose.ticketSwitch)
+    this.#stream = seed === undefined ? undefined : new RandomStream(seed, Purpose.ticketSwitch)
     const [owner, ...others] = tickets.filter(ticket => !ticket.trained)
     for (const ticket of others) ticket.network.borrowWeights(owner.network)
   }
 
   /**
-   * Loads ticket files into one switch.
+   * Loads ticket files into one switch. The weights that they share are drawn once.
    * @throws TicketError, ConfigError
    */
-  static async load(
-    paths: readonly string[],
-    { device, threads, seed }: SwitchOptions & { device?: 'auto' | 'cpu' | Device; threads?: number } = {},
-  ): Promise<R2S> {
-    const shared = resolveDevice(device, threads)
+  static async load(paths: readonly string[], options: SwitchOptions & Placement = {}): Promise<R2S> {
+    checkPaths(paths, 'R2S.load')
+    checkOptions('R2S.load', options, switchLoadRows)
+    const device = resolveDevice(options.device, options.threads)
+    const data = []
+    for (const path of paths) data.push(await readTicket(path))
+    checkSameScratch(data.map(({ metadata }) => metadata))
     const tickets: Ticket[] = []
     try {
-      for (const path of paths) tickets.push(await loadTicket(path, { device: shared }))
-      return new R2S(tickets, { seed })
+      for (const [k, path] of paths.entries()) {
+        const owner = tickets.find(ticket => !ticket.trained)
+        tickets.push(fromData(data[k], device, path, owner?.network))
+      }
+      return new R2S(tickets, { seed: options.seed })
     } catch (error) {
       for (const ticket of tickets) ticket.dispose()
       throw error
@@ -115,8 +126,8 @@ export class R2S implements Classifier {
 
   /**
    * Classifies one image by a ticket drawn for it.
-   * @param pixels [C·H·W] in [0, 1]
-   * @throws ShapeError
+   * @param pixels [C·H·W] in [0, 1]; beyond it by rounding, up to 1e-6, they are clipped
+   * @throws ShapeError, ConfigError for pixels outside [0, 1], such as 8-bit or normalised ones
    */
   async predict(pixels: Float32Array): Promise<SwitchPrediction> {
     const ticket = this.#draw()
@@ -125,26 +136,12 @@ export class R2S implements Classifier {
 
   /**
    * Classifies a batch by one ticket drawn for all of it.
-   * @param pixels [N·C·H·W] in [0, 1], N ≥ 1
-   * @throws ShapeError
+   * @param pixels [N·C·H·W] in [0, 1], N ≥ 1; beyond it by rounding, up to 1e-6, they are clipped
+   * @throws ShapeError, ConfigError for pixels outside [0, 1], such as 8-bit or normalised ones
    */
   async predictBatch(pixels: Float32Array): Promise<SwitchBatchPrediction> {
-    const size = this.inputShape.reduce((product, d) => product * d, 1)
-    const count = pixels.length / size
-    if (!Number.isInteger(count) || count < 1) {
-      throw new ShapeError(
-        `Expected images of [${this.inputShape.join(', ')}] (${size} values each) but received ${pixels.length} values.`,
-      )
-    }
     const ticket = this.#draw()
-    const answer = scope(() => {
-      const x = tensor(pixels, [count, ...this.inputShape], { device: this.device })
-      const logits = this.tickets[ticket].logits(x)
-      return { labels: ops.argmax(logits), probabilities: ops.softmax(logits) }
-    })
-    using labels = answer.labels
-    using probabilities = answer.probabilities
-    return { ticket, labels: await labels.data(), probabilities: await probabilities.data() }
+    return { ...(await this.tickets[ticket].predictBatch(pixels)), ticket }
   }
 
   /** Disposes the tickets. */
@@ -156,6 +153,8 @@ export class R2S implements Classifier {
   }
 
   #draw(): number {
-    return Math.floor((this.#stream.word(this.#draws++) / 2 ** 32) * this.tickets.length)
+    const count = this.tickets.length
+    if (!this.#stream) return crypto.randomInt(count)
+    return Math.floor((this.#stream.word(this.#draws++) / 2 ** 32) * count)
   }
 }

@@ -1,12 +1,26 @@
 // What an adversary of a random switch is: it knows every ticket, but not which one will answer.
-import { type Attack, type AttackRunOptions, type Passes, passesOf, type Warning } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import {
+  type Attack,
+  type AttackRunOptions,
+  type AttackSettings,
+  type Passes,
+  passesOf,
+  type Warning,
+} from '../attacks/attack.ts'
+import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
+import { ConfigError } from '../errors.ts'
+
+import { attackKind } from '../evaluation/subjects.ts'
+import { type Kind, required } from '../inputs/kinds.ts'
+import { checkOption, describeValue } from '../inputs/options.ts'
 
 /** The passes are those through all tickets. */
 export interface SwitchAttackResult extends Passes {
   /** [N·C·H·W] */
   readonly adversarial: Float32Array<ArrayBuffer>
+  /** 0 where the adversary says that no ticket it attacked is right, [N]; undefined where it says nothing. */
+  readonly robust?: ArrayLike<number>
   readonly warnings: readonly Warning[]
 }
 
@@ -19,6 +33,8 @@ export interface SwitchAttack {
    * draws. 'all': it makes one image against all tickets.
    */
   readonly against: 'one' | 'all'
+  /** All settings. */
+  readonly settings?: AttackSettings
   /** Whether only samples that are still classified right move (decision D5); undefined where the attack does not say. */
   readonly onlyCorrect?: boolean
   /** Passes of an image that is never fooled, through all tickets attacked, by which progress is told. */
@@ -40,17 +56,55 @@ export interface SwitchAttack {
 /**
  * The paper's adversary: any attack, on one ticket drawn at random (Sec. 6.3). Its expected accuracy is the mean of the
  * transfer matrix.
+ * @throws ConfigError for what is no attack
  */
 export function random(attack: Attack): SwitchAttack {
-  const { settings } = attack as { settings?: { onlyCorrect?: unknown } }
+  checkOption('attack', attack, required(attackKind), 'random')
+  const { settings } = attack
   const onlyCorrect = typeof settings?.onlyCorrect === 'boolean' ? settings.onlyCorrect : undefined
   return {
     name: attack.name,
     eps: attack.eps,
     norm: attack.norm,
     against: 'one',
+    ...(settings && { settings }),
     onlyCorrect,
     passes: classes => passesOf(attack, classes),
-    run: ([ticket], images, labels, options) => attack.run(ticket, images, labels, options),
+    async run(tickets, images, labels, options) {
+      checkTickets(tickets)
+      return attack.run(tickets[0], images, labels, options)
+    },
+  }
+}
+
+export const switchAttackKind: Kind = {
+  expected: 'an adversary',
+  accepts(value) {
+    const against = (value as SwitchAttack | null)?.against
+    return attackKind.accepts(value) && (against === 'one' || against === 'all')
+  },
+  hint: value =>
+    attackKind.accepts(value)
+      ? '; an attack on one ticket becomes one by adversaries.random(attack).'
+      : '; adversaries.random(attacks.pgd({ eps: 8 / 255 })) makes one.',
+}
+
+/** @throws ConfigError where they are no models, or not for the same images */
+export function checkTickets(tickets: readonly Classifier[]): void {
+  if (!Array.isArray(tickets)) {
+    throw new ConfigError(`Expected an array of tickets but received ${describeValue(tickets)}.`, 'tickets')
+  }
+  if (tickets.length === 0) {
+    throw new ConfigError('Expected at least one ticket but received none.', 'tickets')
+  }
+  for (const [k, ticket] of tickets.entries()) checkClassifier(ticket, `tickets[${k}]`)
+  const kind = (c: Classifier) => `images of [${c.inputShape.join(', ')}] and ${c.numClasses} classes`
+  const [first] = tickets
+  for (const [k, ticket] of tickets.entries()) {
+    if (kind(ticket) === kind(first)) continue
+    throw new ConfigError(
+      `Expected tickets for the same images but ticket ${k + 1} is for ${kind(ticket)} and ticket 1 for ${kind(first)}.`,
+      'tickets',
+    )
   }
 }

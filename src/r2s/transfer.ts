@@ -3,13 +3,32 @@ import type { Attack } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
-import { expectations, sharesOf } from './expectations.ts'
-import { type Effort, Scorer, type ScoringOptions } from './scoring.ts'
+import type { Provenance } from '../evaluation/provenance.ts'
+import { alone } from '../evaluation/run-lock.ts'
+import { type RunOptions, runRows } from '../evaluation/runner.ts'
+import { type Interval, meanOfShares, wilsonInterval } from '../evaluation/statistics.ts'
+import { attackKind } from '../evaluation/subjects.ts'
+import type { Effort } from '../evaluation/tally.ts'
+import { callback, required } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { expectations, sharesOf, sharesOfImages } from './expectations.ts'
+import { Scorer } from './scoring.ts'
 import { random } from './switch-attack.ts'
 
-export interface TransferOptions extends ScoringOptions {
+export interface TransferOptions extends RunOptions {
   /** Makes the adversarial images: `attacks.pgd({ eps: 8 / 255 })` for the paper's PGD-20. */
   attack: Attack
+  /**
+   * Awaited before the finished batches in `runDir` are deleted, to write results down: if it throws, the evaluation can
+   * still be resumed.
+   */
+  onComplete?: (matrix: TransferMatrix) => Promise<void>
+}
+
+export const transferRows: OptionRows<TransferOptions> = {
+  ...runRows,
+  attack: required(attackKind),
+  onComplete: callback,
 }
 
 export interface TransferMatrix extends Effort {
@@ -26,15 +45,25 @@ export interface TransferMatrix extends Effort {
   }
   /** Accuracy of each ticket on the natural images. */
   readonly natural: readonly number[]
-  /** `matrix[i][j]`: accuracy of ticket j on the images made on ticket i. The diagonal is the attack on itself. */
+  /**
+   * `matrix[i][j]`: share of images that ticket j gets right naturally and as they were made on ticket i. The diagonal is
+   * the attack on itself.
+   */
   readonly matrix: readonly (readonly number[])[]
   /** The mean of the matrix: the expected accuracy of a switch attacked through one ticket. */
   readonly mean: number
+  /** 95 % intervals of `natural` and `matrix`, by Wilson, and of `mean`, over images. */
+  readonly naturalIntervals: readonly Interval[]
+  readonly intervals: readonly (readonly Interval[])[]
+  readonly meanInterval: Interval
+  /** What all of these are of. */
+  readonly provenance: Provenance
 }
 
 /**
- * All images are handed to the attack, also those that the attacked ticket gets wrong, and an image counts as it is
- * answered, as in the official code. Each is verified (norm, box) before it is scored.
+ * All images are handed to the attack, also those that the attacked ticket gets wrong, as in the official code: they may
+ * fool others. A ticket counts as right under attack where it is also right about the natural image (decision D14). Each
+ * adversarial image is verified (norm, box, and the answer of the ticket attacked).
  * @param tickets of one image size and class count, in eval mode
  * @throws ConfigError, ShapeError, AbortError, OutOfMemoryError
  * @example
@@ -43,19 +72,36 @@ export interface TransferMatrix extends Effort {
 export async function transferMatrix(
   tickets: readonly Classifier[],
   split: Split,
-  { attack, ...options }: TransferOptions,
+  options: TransferOptions,
 ): Promise<TransferMatrix> {
-  const scorer = await Scorer.open(tickets, split, options)
-  const adversary = random(attack)
-  const scores = await scorer.all(adversary)
+  checkOptions('transferMatrix', options, transferRows)
+  return alone(options, () => transferAlone(tickets, split, options))
+}
+
+async function transferAlone(
+  tickets: readonly Classifier[],
+  split: Split,
+  options: TransferOptions,
+): Promise<TransferMatrix> {
+  const adversary = random(options.attack)
+  const scorer = await Scorer.open('transfer', tickets, split, adversary, options)
+  const scores = await scorer.all()
   const shares = sharesOf(scores.robust, scores.images)
   const { name, eps, norm, onlyCorrect } = adversary
-  return {
+  const natural = sharesOf(scores.natural, scores.images)
+  const matrix = tickets.map((_, i) => shares.slice(i * tickets.length, (i + 1) * tickets.length))
+  const intervalOf = (share: number) => wilsonInterval(share * scores.images, scores.images)
+  const found: TransferMatrix = {
     images: scores.images,
     attack: { name, eps, norm, onlyCorrect },
-    natural: sharesOf(scores.natural, scores.images),
-    matrix: tickets.map((_, i) => shares.slice(i * tickets.length, (i + 1) * tickets.length)),
+    natural,
+    matrix,
     mean: expectations(scores).robustAccuracy,
+    naturalIntervals: natural.map(intervalOf),
+    intervals: matrix.map(row => row.map(intervalOf)),
+    meanInterval: meanOfShares(sharesOfImages(scores).robustAccuracy).interval,
+    provenance: await scorer.runner.provenance([adversary]),
     ...scorer.effort,
   }
+  return scorer.runner.complete(found, options.onComplete)
 }

@@ -11,6 +11,7 @@ export const Purpose = {
   dataOrder: 6,
   subset: 7,
   attackStep: 8,
+  attackTarget: 9,
   ticketSwitch: 16,
 } as const
 export type Purpose = (typeof Purpose)[keyof typeof Purpose]

@@ -1,18 +1,24 @@
 // Training of the dense network: the baseline that tickets are compared with, natural or adversarial.
+import { oneOf } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
-import type { Initialisation } from '../nn/initialisation.ts'
+import { type Initialisation, initialisations } from '../nn/initialisation.ts'
 import type { Network } from '../nn/network.ts'
 import { version } from '../version.ts'
 import { type DenseMetadata, DenseModel, denseFormat } from './dense-model.ts'
+import { trainingRows } from './option-rows.ts'
 import type { TrainingOptions } from './options.ts'
 import { networkOptions, type ResolvedTraining, recipeOf, resolveTraining } from './resolve.ts'
 import { openRun } from './run.ts'
-import { type EpochRecord, train } from './training.ts'
+import { train } from './training.ts'
+import type { EpochRecord } from './training-state.ts'
 
 export interface DenseOptions extends TrainingOptions {
   /** Where training starts. Default 'kaiming-normal'. */
   init?: Initialisation
 }
+
+export const denseRows: OptionRows<DenseOptions> = { ...trainingRows, init: oneOf(initialisations) }
 
 /**
  * Trains all weights of a dense network; `inner: null` is natural training.
@@ -21,6 +27,7 @@ export interface DenseOptions extends TrainingOptions {
 export async function trainDense(
   options: DenseOptions,
 ): Promise<{ model: DenseModel; history: EpochRecord[] }> {
+  checkOptions('trainDense', options, denseRows)
   const training = await resolveTraining(options)
   const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
   try {

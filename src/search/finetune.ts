@@ -1,17 +1,33 @@
 // Fine-tuning of a ticket's kept weights under its frozen mask (paper, Sec. 5.1).
 import { ConfigError } from '../errors.ts'
+import { checkDataset } from '../inputs/images.ts'
+import { kind, oneOf, required } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import type { Ticket } from '../tickets/ticket.ts'
+import { ticketFormat } from '../tickets/ticket-data.ts'
 import { version } from '../version.ts'
 import { weightTrainee } from './dense.ts'
+import { trainingRows } from './option-rows.ts'
 import type { TrainingOptions } from './options.ts'
 import { recipeOf, resolveTraining } from './resolve.ts'
 import { openRun } from './run.ts'
-import { type EpochRecord, train } from './training.ts'
+import { train } from './training.ts'
+import type { EpochRecord } from './training-state.ts'
 
 export interface FinetuneOptions extends Omit<TrainingOptions, 'arch' | 'width' | 'device' | 'threads'> {
   ticket: Ticket
   /** Start from the ticket's weights, or from new Kaiming-normal ones drawn with `seed`. Default 'inherit'. */
   weights?: 'inherit' | 'reinit'
+}
+
+const { arch: _arch, width: _width, device: _device, threads: _threads, ...sharedRows } = trainingRows
+const isTicket = (value: unknown): value is Ticket =>
+  (value as Ticket | null | undefined)?.metadata?.format === ticketFormat && 'network' in (value as Ticket)
+
+export const finetuneRows: OptionRows<FinetuneOptions> = {
+  ...sharedRows,
+  ticket: required(kind('a ticket, as searchRST or loadTicket gives,', isTicket)),
+  weights: oneOf(['inherit', 'reinit']),
 }
 
 /**
@@ -21,11 +37,10 @@ export interface FinetuneOptions extends Omit<TrainingOptions, 'arch' | 'width' 
 export async function finetune(
   options: FinetuneOptions,
 ): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
+  checkOptions('finetune', options, finetuneRows)
   const { ticket, weights = 'inherit', data } = options
   const { metadata } = ticket
-  if (weights !== 'inherit' && weights !== 'reinit') {
-    throw new ConfigError(`Expected 'inherit' or 'reinit' for weights but received '${weights}'.`, 'weights')
-  }
+  checkDataset(data)
   const { info } = data
   const size = [info.channels, info.height, info.width, info.classes]
   const expected = [metadata.inChannels, ...metadata.imageSize, metadata.classes]
@@ -51,7 +66,7 @@ export async function finetune(
       await openRun(training, 'finetune', recipe),
     )
     const tuned = copy.withMetadata(
-      { ...metadata, recipe, accuracies: {}, libraryVersion: version },
+      { ...metadata, recipe, accuracies: {}, measured: undefined, libraryVersion: version },
       { trained: true },
     )
     return { ticket: tuned, history }

@@ -30,18 +30,18 @@ export class ImageSource {
     return new ImageSource(training, await upload(images.images, shape, { dtype: 'u8', device }))
   }
 
-  /** The images of the given numbers, augmented for the epoch. */
+  /** The images of the given rows, augmented for the epoch. Their numbers in the data set key all draws. */
   batch(indices: ArrayLike<number>, epoch: number): TrainingBatch {
     const { device, seed, augment, data, images } = this.#training
     const count = indices.length
-    const sampleIds = tensor(Int32Array.from(indices), [count], { dtype: 'i32', device })
-    const labels = tensor(
-      Int32Array.from(indices, index => images.labels[index]!),
-      [count],
-      { dtype: 'i32', device },
-    )
-    const augmentation = augment ? { cropPadding, flip: data.info.flip, seed, epoch } : {}
-    const pixels = ops.gatherImages(this.#images, sampleIds, augmentation)
+    const numbers = (of: (row: number) => number) =>
+      tensor(Int32Array.from(indices, of), [count], { dtype: 'i32', device })
+    const rows = numbers(row => row)
+    const sampleIds = images.ids ? numbers(row => images.ids![row]!) : rows
+    const labels = numbers(row => images.labels[row]!)
+    const augmentation = augment ? { cropPadding, flip: data.info.flip, seed, epoch, ids: sampleIds } : {}
+    const pixels = ops.gatherImages(this.#images, rows, augmentation)
+    if (rows !== sampleIds) rows.dispose()
     return {
       images: pixels,
       labels,

@@ -14,7 +14,7 @@ export interface TrainingOptions {
   data: Dataset
   /** Multiplier of every layer's channels, > 0. Default 1. */
   width?: number
-  /** The inner attack that makes the training adversarial; null = natural training. Default PGD-7 at 8/255. */
+  /** The inner attack that makes the training adversarial; null = natural training. Default: PGD-7 at `data.info.usualEps`. */
   inner?: InnerAttack | null
   /** Passes over the training images. Default 160. */
   epochs?: number
@@ -50,10 +50,17 @@ export interface TrainingOptions {
   threads?: number
   signal?: AbortSignal
   onProgress?: (progress: TrainingProgress) => void
-  /** Write checkpoints and metrics to this run folder. */
+  /**
+   * Told what went wrong and was mended, such as a damaged checkpoint in whose place the one before it is used. Default:
+   * a warning of the process.
+   */
+  onWarning?: (message: string) => void
+  /** Write checkpoints and metrics to this run folder, which no other process may work in meanwhile. */
   runDir?: string
   /** Continue the run in runDir from its newest checkpoint, to the same bits. */
   resume?: boolean
+  /** Minutes between two checkpoints at most; 0 = only at the end of each epoch. Default 10. */
+  checkpointMinutes?: number
 }
 
 export interface SearchOptions extends TrainingOptions {

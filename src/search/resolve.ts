@@ -1,13 +1,16 @@
 // Defaults and checks of the training options.
+import type { Attack } from '../attacks/attack.ts'
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import { pgd } from '../attacks/pgd.ts'
-import type { Dataset, Split } from '../data/dataset.ts'
+import { type Dataset, type Split, usualEps } from '../data/dataset.ts'
 import { holdOut, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
+import { checkDataset } from '../inputs/images.ts'
+import { checkOption } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import type { NetworkOptions } from '../nn/network.ts'
-import { type Pattern, patterns } from '../nn/pattern.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
+import { searchRows } from './option-rows.ts'
 import type { TrainingOptions } from './options.ts'
 import { checkSchedule, defaultSchedule, type Schedule } from './schedule.ts'
 import { isCandidate, type Selection } from './selection.ts'
@@ -36,110 +39,108 @@ export interface ResolvedTraining {
   readonly device: Device
   readonly signal: AbortSignal | undefined
   readonly onProgress: TrainingOptions['onProgress']
+  readonly onWarning: (message: string) => void
   readonly runDir: string | undefined
   readonly resume: boolean
+  readonly checkpointMinutes: number
 }
 
-/** @throws ConfigError naming the option at fault */
+/**
+ * @param options that fit their rows
+ * @throws ConfigError naming the option at fault
+ */
 export async function resolveTraining(options: TrainingOptions): Promise<ResolvedTraining> {
   const { data, epochs = 160, seed = 0, schedule = defaultSchedule, limit } = options
-  const number = (name: keyof TrainingOptions, fallback: number, low: number, high: number, whole = false) =>
-    checkNumber(name, (options[name] as number | undefined) ?? fallback, low, high, whole)
-  number('epochs', 160, 1, 1e6, true)
+  checkDataset(data)
+  const { inner = pgd({ eps: usualEps(data.info), steps: 7 }), runDir, resume = false } = options
   checkSchedule(schedule, epochs)
-  checkSeed('seed', seed)
-  const { attackBatchNorm = 'train' } = options
-  if (attackBatchNorm !== 'train' && attackBatchNorm !== 'eval') {
+  if (inner === null && options.attackBatchNorm !== undefined) {
     throw new ConfigError(
-      `Expected 'train' or 'eval' for attackBatchNorm but received '${attackBatchNorm}'.`,
+      'Expected no attackBatchNorm in natural training (inner: null), which has no attack.',
       'attackBatchNorm',
     )
   }
-  const inner =
-    options.inner === undefined ? pgd({ eps: 8 / 255, stepSize: 2 / 255, steps: 7 }) : options.inner
+  if (resume && runDir === undefined) {
+    throw new ConfigError('Expected runDir, the folder of the run to resume, together with resume.', 'runDir')
+  }
   const available = limit === undefined ? data.train : await subset(data.train, limit, seed)
   return {
     arch: models.canonicalName(options.arch),
     data,
-    ...(await resolveSelection(options, available, {
-      epochs,
-      seed,
-      eps: inner ? Number(inner.settings.eps) : null,
-    })),
+    ...(await resolveSelection(options, available, { epochs, seed, inner })),
     selectOn: options.selectOn ?? 'validation',
     width: options.width ?? 1,
     inner,
     epochs,
-    batchSize: number('batchSize', 256, 2, 65536, true),
-    lr: number('lr', 0.1, 0, 1e6),
+    batchSize: options.batchSize ?? 256,
+    lr: options.lr ?? 0.1,
     schedule,
-    momentum: number('momentum', 0.9, 0, 1),
-    weightDecay: number('weightDecay', 5e-4, 0, 1e6),
-    labelSmoothing: number('labelSmoothing', 0, 0, 0.999),
+    momentum: options.momentum ?? 0.9,
+    weightDecay: options.weightDecay ?? 5e-4,
+    labelSmoothing: options.labelSmoothing ?? 0,
     augment: options.augment ?? true,
-    attackBatchNorm,
+    attackBatchNorm: options.attackBatchNorm ?? 'train',
     seed,
     device: resolveDevice(options.device, options.threads),
     signal: options.signal,
     onProgress: options.onProgress,
-    runDir: options.runDir,
-    resume: options.resume ?? false,
+    onWarning: options.onWarning ?? (message => process.emitWarning(message, 'RstWarning')),
+    runDir,
+    resume,
+    checkpointMinutes: options.checkpointMinutes ?? 10,
   }
 }
 
 /** The images to train on, and those that choose among the epochs. */
 async function resolveSelection(
-  { data, selectOn = 'validation', selectEvery = 3, validationImages }: TrainingOptions,
+  { data, limit, selectOn = 'validation', selectEvery: every = 3, validationImages }: TrainingOptions,
   available: Split,
-  { epochs, seed, eps }: { epochs: number; seed: number; eps: number | null },
+  { epochs, seed, inner }: { epochs: number; seed: number; inner: InnerAttack | null },
 ): Promise<{ images: Split; selection: Selection | null }> {
-  if (!['validation', 'test', 'last'].includes(selectOn)) {
+  if (selectOn === 'last' && validationImages !== undefined) {
     throw new ConfigError(
-      `Expected 'validation', 'test' or 'last' for selectOn but received '${selectOn}'.`,
-      'selectOn',
+      "Expected no validationImages with selectOn 'last', which holds out none.",
+      'validationImages',
     )
   }
-  const every = checkNumber('selectEvery', selectEvery, 1, 1e6, true)
   const candidates = Array.from({ length: epochs }, (_, epoch) => epoch).filter(e =>
     isCandidate(e, epochs, every),
   )
   if (selectOn === 'last' || candidates.length === 1) return { images: available, selection: null }
+  const attack = inner && selectionAttack(inner)
   const wanted = validationImages ?? Math.max(1, Math.min(1000, Math.floor(available.size / 10)))
   if (selectOn === 'test') {
     const images = wanted < data.test.size ? await subset(data.test, wanted, seed) : data.test
-    return { images: available, selection: { images, every, eps } }
+    return { images: available, selection: { images, every, attack } }
   }
-  checkNumber('validationImages', wanted, 1, available.size - 1, true)
+  if (wanted >= available.size) {
+    const option =
+      validationImages !== undefined ? 'validationImages' : limit !== undefined ? 'limit' : 'data'
+    throw new ConfigError(
+      `Expected fewer images to hold out for validation than the ${available.size} to train on but ${option} asks for ${wanted}: hold out fewer, train on more, or choose selectOn 'last'.`,
+      option,
+    )
+  }
   const { rest, heldOut } = await holdOut(available, wanted, seed)
-  return { images: rest, selection: { images: heldOut, every, eps } }
+  return { images: rest, selection: { images: heldOut, every, attack } }
 }
 
-export function checkNumber(name: string, value: number, low: number, high: number, whole = false): number {
-  if (typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value)))
-    return value
-  const kind = whole ? 'a whole number' : 'a number'
-  throw new ConfigError(`Expected ${kind} from ${low} to ${high} for ${name} but received ${value}.`, name)
-}
-
-export function checkSeed(name: string, seed: number): number {
-  return checkNumber(name, seed, 0, Number.MAX_SAFE_INTEGER, true)
+/** The attack that candidates are measured under: PGD-20 in the inner attack's ball. */
+function selectionAttack({ name, settings }: InnerAttack): Attack {
+  const { eps, norm = 'linf' } = settings
+  if (typeof eps !== 'number' || (norm !== 'linf' && norm !== 'l2')) {
+    throw new ConfigError(
+      `Expected eps and norm among the settings of the inner attack ${name}, by which epochs are compared: give them, or choose selectOn 'last'.`,
+      'inner',
+    )
+  }
+  return pgd({ eps, norm, steps: 20, onlyCorrect: true })
 }
 
 /** @throws ConfigError */
-export function checkMask(remainingRatio: number, pattern: Pattern): void {
-  if (!(remainingRatio > 0 && remainingRatio <= 1)) {
-    throw new ConfigError(
-      `Expected a remainingRatio above 0 and up to 1 (0.05 keeps 5 %) but received ${remainingRatio}.`,
-      'remainingRatio',
-    )
-  }
-  checkOneOf('pattern', pattern, patterns)
-}
-
-export function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): void {
-  if (!allowed.includes(value)) {
-    throw new ConfigError(`Expected one of ${allowed.join(', ')} for ${name} but received '${value}'.`, name)
-  }
+export function checkMask(remainingRatio: unknown, pattern: unknown): void {
+  checkOption('remainingRatio', remainingRatio, searchRows.remainingRatio)
+  checkOption('pattern', pattern, searchRows.pattern)
 }
 
 /** The network options that a data set and a device imply. */

@@ -1,19 +1,40 @@
+import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import type { Split } from '../data/dataset.ts'
 import { RunFolder } from '../files/run-folder.ts'
-import { Checkpointing } from './checkpoint.ts'
+import { Checkpointing } from './checkpointing.ts'
 import type { ResolvedTraining } from './resolve.ts'
 
 /**
  * Opens the run folder that the options name, if they name one.
- * @param settings everything that decides the run's result; a folder of other settings is refused
+ * @param settings everything that decides the run's result beside its images; a folder of others is refused
  */
 export async function openRun(
-  { runDir, resume }: ResolvedTraining,
+  { runDir, resume, checkpointMinutes, onWarning, images, selection }: ResolvedTraining,
   command: string,
   settings: Record<string, unknown>,
 ): Promise<Checkpointing> {
-  if (runDir === undefined) return new Checkpointing()
-  const config = { command, ...settings }
-  if (!resume) return new Checkpointing(await RunFolder.create(runDir, config))
-  const { folder, checkpoint } = await RunFolder.resume(runDir, config)
-  return new Checkpointing(folder, checkpoint)
+  const options = { resume, minutes: checkpointMinutes, onWarning }
+  if (runDir === undefined) return new Checkpointing(null, { identity: '', ...options })
+  const trainedOn = await fingerprint(images)
+  const selectedOn = selection ? await fingerprint(selection.images) : null
+  const config = { command, ...settings, images: { trainedOn, selectedOn } }
+  const identity = createHash('sha256').update(JSON.stringify(config)).digest('hex')
+  const open = resume ? RunFolder.resume : RunFolder.create
+  return new Checkpointing(await open(runDir, config), { identity, ...options })
+}
+
+const bytesPerTurn = 4 << 20
+
+/** Some characters that tell splits apart, found in turns so that the event loop goes on. */
+async function fingerprint({ images, labels, ids }: Split): Promise<string> {
+  const hash = createHash('sha256')
+  for (const values of [images, labels, ids ?? new Int32Array(0)]) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    for (let from = 0; from < bytes.length; from += bytesPerTurn) {
+      hash.update(bytes.subarray(from, from + bytesPerTurn))
+      if (bytes.length > bytesPerTurn) await setImmediate()
+    }
+  }
+  return hash.digest('hex').slice(0, 16)
 }

@@ -1,8 +1,8 @@
 // The search of a robust scratch ticket (paper, Sec. 3): adversarial training of a mask over frozen random weights.
 import { createHash } from 'node:crypto'
-import { ConfigError } from '../errors.ts'
+import { AbortError, ConfigError } from '../errors.ts'
+import { checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
-import { type Initialisation, initialisations } from '../nn/initialisation.ts'
 import type { Network } from '../nn/network.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
@@ -11,19 +11,12 @@ import { type Json, type TicketMetadata, ticketFormat } from '../tickets/ticket-
 import { version } from '../version.ts'
 import type { DenseMetadata, DenseModel } from './dense-model.ts'
 import { ImageSource } from './image-source.ts'
+import { searchRows } from './option-rows.ts'
 import type { SearchOptions } from './options.ts'
-import {
-  checkMask,
-  checkNumber,
-  checkOneOf,
-  checkSeed,
-  networkOptions,
-  type ResolvedTraining,
-  recipeOf,
-  resolveTraining,
-} from './resolve.ts'
+import { networkOptions, type ResolvedTraining, recipeOf, resolveTraining } from './resolve.ts'
 import { openRun } from './run.ts'
-import { type EpochRecord, type Trainee, train } from './training.ts'
+import { train } from './training.ts'
+import type { EpochRecord, Trainee } from './training-state.ts'
 
 /**
  * Searches the subnetwork that is robust to the inner attack.
@@ -35,6 +28,7 @@ import { type EpochRecord, type Trainee, train } from './training.ts'
  *   inner: attacks.fgsmRs({ eps: 0.1 }), epochs: 2 })
  */
 export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
+  checkOptions('searchRST', options, searchRows)
   const training = await resolveTraining(options)
   const metadata = ticketMetadata(options, training)
   const network = await searchedNetwork(training, metadata, options)
@@ -74,29 +68,55 @@ const calibrationBatches = 40
  * @throws ConfigError
  */
 export async function randomTicket(options: SearchOptions): Promise<Ticket> {
+  checkOptions('randomTicket', options, searchRows)
   const training = await resolveTraining(options)
   const metadata = ticketMetadata(options, training)
   const network = await searchedNetwork(training, metadata, options)
-  const source = await ImageSource.open(training)
-  network.updateMasks(metadata.remainingRatio)
-  network.mode = 'train'
-  const { size } = training.images
-  for (let i = 0; i < calibrationBatches; i++) {
-    const indices = Array.from(
-      { length: Math.min(training.batchSize, size) },
-      (_, j) => (i * training.batchSize + j) % size,
+  try {
+    await calibrate(network, training, metadata.remainingRatio)
+    return new Ticket(
+      network,
+      { ...metadata, recipe: { search: 'none' } },
+      { trained: options.from !== undefined },
     )
-    const batch = source.batch(indices, 0)
-    scope(() => void network.logits(batch.images))
-    batch.dispose()
-    await training.device.synchronize()
+  } catch (error) {
+    network.dispose()
+    throw error
   }
-  source.dispose()
-  return new Ticket(
-    network,
-    { ...metadata, recipe: { search: 'none' } },
-    { trained: options.from !== undefined },
-  )
+}
+
+/** Masks the network by its scores, and lets its running statistics settle. @throws AbortError */
+async function calibrate(
+  network: Network,
+  training: ResolvedTraining,
+  remainingRatio: number,
+): Promise<void> {
+  const source = await ImageSource.open(training)
+  try {
+    network.updateMasks(remainingRatio)
+    network.mode = 'train'
+    const { size } = training.images
+    for (let i = 0; i < calibrationBatches; i++) {
+      if (training.signal?.aborted) {
+        throw new AbortError('The statistics of the random ticket were interrupted.', {
+          cause: training.signal.reason,
+        })
+      }
+      const indices = Array.from(
+        { length: Math.min(training.batchSize, size) },
+        (_, j) => (i * training.batchSize + j) % size,
+      )
+      const batch = source.batch(indices, 0)
+      try {
+        scope(() => void network.logits(batch.images))
+      } finally {
+        batch.dispose()
+      }
+      await training.device.synchronize()
+    }
+  } finally {
+    source.dispose()
+  }
 }
 
 /** The network that masks are searched over: random weights, or those of a trained one. */
@@ -143,9 +163,6 @@ async function weightsDigest(network: Network): Promise<string> {
 
 function ticketMetadata(options: SearchOptions, training: ResolvedTraining): TicketMetadata {
   const { remainingRatio, pattern = 'element', init = 'signed-kaiming-constant' } = options
-  checkMask(remainingRatio, pattern)
-  checkOneOf<Initialisation>('init', init, initialisations)
-  checkNumber('width', training.width, 1e-3, 64)
   const { info } = training.data
   return {
     format: ticketFormat,
@@ -155,8 +172,8 @@ function ticketMetadata(options: SearchOptions, training: ResolvedTraining): Tic
     inChannels: info.channels,
     imageSize: [info.height, info.width],
     init,
-    weightSeed: checkSeed('weightSeed', options.weightSeed ?? training.seed),
-    scoreSeed: checkSeed('scoreSeed', options.scoreSeed ?? training.seed),
+    weightSeed: options.weightSeed ?? training.seed,
+    scoreSeed: options.scoreSeed ?? training.seed,
     remainingRatio,
     pattern,
     dataset: info.name,

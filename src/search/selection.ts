@@ -1,5 +1,5 @@
 // Which epoch's network a run returns: the one of best robust accuracy on images it was not trained on (decision D7).
-import { pgd } from '../attacks/pgd.ts'
+import type { Attack } from '../attacks/attack.ts'
 import type { Split } from '../data/dataset.ts'
 import { evaluate } from '../evaluation/evaluate.ts'
 import type { Network } from '../nn/network.ts'
@@ -9,8 +9,8 @@ export interface Selection {
   readonly images: Split
   /** Every so many epochs, and after the last, the network is a candidate. */
   readonly every: number
-  /** L∞ radius of the PGD-20 that they are measured with; null = natural accuracy. */
-  readonly eps: number | null
+  /** What they are measured under; null = natural accuracy. */
+  readonly attack: Attack | null
 }
 
 export interface Candidate {
@@ -28,14 +28,17 @@ export function isCandidate(epoch: number, epochs: number, every: number): boole
 export async function measureCandidate(
   network: Network,
   epoch: number,
-  { images, eps }: Selection,
+  { images, attack }: Selection,
   { seed, signal }: { seed: number; signal?: AbortSignal },
 ): Promise<Candidate> {
+  const attacks = attack === null ? [] : [attack]
   network.mode = 'eval'
-  const attacks = eps === null ? [] : [pgd({ eps, steps: 20, onlyCorrect: true })]
-  const { naturalAccuracy, attacks: reports } = await evaluate(network, images, { attacks, seed, signal })
-  network.mode = 'train'
-  return { epoch, naturalAccuracy, ...(eps !== null && { robustAccuracy: reports[0].robustAccuracy }) }
+  try {
+    const { naturalAccuracy, attacks: reports } = await evaluate(network, images, { attacks, seed, signal })
+    return { epoch, naturalAccuracy, ...(attack && { robustAccuracy: reports[0].robustAccuracy }) }
+  } finally {
+    network.mode = 'train'
+  }
 }
 
 /** Ties keep the earlier epoch. */

@@ -1,12 +1,15 @@
 // What tickets take, next to the dense network that they stand for (paper, Sec. 6.2: the only overhead of another
 // ticket of the same network is its mask).
 import { stat } from 'node:fs/promises'
-import { readTicket } from './stored-ticket.ts'
+import { checkPaths, readTicket } from './stored-ticket.ts'
 import type { TicketData, TicketMetadata } from './ticket-data.ts'
+import { ticketHash } from './ticket-file.ts'
 
 export interface TicketAccount {
   readonly file: string
   readonly metadata: TicketMetadata
+  /** SHA-256 of all that the ticket's answers depend on: its name in reports. */
+  readonly hash: string
   /** Weights kept, and weights of the dense network. */
   readonly parameters: { readonly kept: number; readonly total: number }
   readonly bytes: {
@@ -33,9 +36,10 @@ export interface TicketAccounts {
 
 /**
  * Reads ticket files and counts.
- * @throws TicketError
+ * @throws TicketError, ConfigError
  */
 export async function ticketAccounts(files: readonly string[]): Promise<TicketAccounts> {
+  checkPaths(files, 'ticketAccounts')
   const tickets: TicketAccount[] = []
   for (const file of files) tickets.push(account(file, await readTicket(file), (await stat(file)).size))
   const networkOf = ({ arch, width, inChannels, init, weightSeed }: TicketMetadata) =>
@@ -49,11 +53,8 @@ export async function ticketAccounts(files: readonly string[]): Promise<TicketAc
   }
 }
 
-function account(
-  file: string,
-  { metadata, masks, runningMean, weights }: TicketData,
-  size: number,
-): TicketAccount {
+function account(file: string, ticket: TicketData, size: number): TicketAccount {
+  const { metadata, masks, runningMean, weights } = ticket
   let kept = 0
   let total = 0
   let maskBytes = 0
@@ -69,6 +70,7 @@ function account(
   return {
     file,
     metadata,
+    hash: ticketHash(ticket),
     parameters: { kept, total },
     bytes: {
       masks: maskBytes,

@@ -1,7 +1,9 @@
 // Tickets on disk.
-import { readFile } from 'node:fs/promises'
-import { TicketError } from '../errors.ts'
+import { ConfigError, TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
+import { readRegularFile } from '../files/read-file.ts'
+import { path as pathKind } from '../inputs/kinds.ts'
+import { describeValue } from '../inputs/options.ts'
 import type { Architecture } from './architecture-check.ts'
 import type { TicketData } from './ticket-data.ts'
 import { decodeTicket, encodeTicket } from './ticket-file.ts'
@@ -11,21 +13,13 @@ import { decodeTicket, encodeTicket } from './ticket-file.ts'
  * @throws TicketError (field 'file') when there is no such file, otherwise as `decodeTicket`
  */
 export async function readTicket(path: string, expected?: Architecture): Promise<TicketData> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    const reason =
-      error.code === 'ENOENT'
-        ? 'there is no such file'
-        : error.code === 'EISDIR'
-          ? 'it is a folder'
-          : error.message
-    throw new TicketError(
-      `Cannot read the ticket ${path}: ${reason}. Give the path of a ticket file.`,
-      'file',
-      {
-        cause: error,
-      },
-    )
-  })
+  const bytes = await readRegularFile(
+    path,
+    (reason, cause) =>
+      new TicketError(`Cannot read the ticket ${path}: ${reason}. Give the path of a ticket file.`, 'file', {
+        cause,
+      }),
+  )
   return decodeTicket(bytes, path, expected)
 }
 
@@ -35,4 +29,23 @@ export async function readTicket(path: string, expected?: Architecture): Promise
  */
 export async function writeTicket(path: string, ticket: TicketData): Promise<void> {
   await writeFileAtomic(path, encodeTicket(ticket))
+}
+
+/**
+ * @param owner names whose paths they are
+ * @throws ConfigError for what is no array of paths
+ */
+export function checkPaths(paths: unknown, owner: string): asserts paths is readonly string[] {
+  if (!Array.isArray(paths)) {
+    throw new ConfigError(
+      `Expected an array of paths of ticket files for ${owner} but received ${describeValue(paths)}.`,
+      'paths',
+    )
+  }
+  const i = paths.findIndex(path => !pathKind.accepts(path))
+  if (i < 0) return
+  throw new ConfigError(
+    `Expected paths of ticket files for ${owner} but number ${i + 1} is ${describeValue(paths[i])}.`,
+    'paths',
+  )
 }

@@ -1,64 +1,69 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
-import { ShapeError } from '../errors.ts'
+import type { ModelIdentity } from '../attacks/classifier.ts'
+import { ConfigError, TicketError } from '../errors.ts'
+import { path as pathKind, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { NetworkClassifier } from '../nn/network-classifier.ts'
 import { keepCount, maskShape } from '../nn/pattern.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
-import { checkArchitecture } from './architecture-check.ts'
+import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
-import type { LayerMask, TicketData, TicketMetadata } from './ticket-data.ts'
-
-export interface Prediction {
-  /** The class of largest probability. */
-  readonly label: number
-  /** [classes] */
-  readonly probabilities: Float32Array
-}
+import type { LayerMask, Measurement, TicketData, TicketMetadata } from './ticket-data.ts'
+import { ticketHash } from './ticket-file.ts'
 
 /** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
 export class Ticket extends NetworkClassifier {
   /** Whether its kept weights were fine-tuned, so that a file must hold them. */
   readonly trained: boolean
   #metadata: TicketMetadata
+  #file: string | undefined
 
   /** @internal Takes ownership of the network. */
-  constructor(network: Network, metadata: TicketMetadata, { trained = false } = {}) {
+  constructor(
+    network: Network,
+    metadata: TicketMetadata,
+    { trained = false, file }: { trained?: boolean; file?: string } = {},
+  ) {
     super(network)
     for (const layer of network.convolutions) layer.scores = null
     this.#metadata = metadata
     this.trained = trained
+    this.#file = file
   }
 
   get metadata(): TicketMetadata {
     return this.#metadata
   }
 
-  /** Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes. */
-  recordAccuracies(accuracies: TicketMetadata['accuracies']): void {
-    this.#metadata = { ...this.#metadata, accuracies: { ...this.#metadata.accuracies, ...accuracies } }
+  /**
+   * Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes.
+   * @param measured what they are of, under the same names
+   */
+  recordAccuracies(
+    accuracies: TicketMetadata['accuracies'],
+    measured: Readonly<Record<string, Measurement>> = {},
+  ): void {
+    const { accuracies: former, measured: formerly = {} } = this.#metadata
+    // What was said of a former accuracy is not true of the new one.
+    const kept = Object.entries(formerly).filter(([name]) => !(name in accuracies))
+    this.#metadata = {
+      ...this.#metadata,
+      accuracies: { ...former, ...accuracies },
+      measured: { ...Object.fromEntries(kept), ...measured },
+    }
   }
 
-  /**
-   * Classifies one image.
-   * @param pixels [C·H·W] in [0, 1]
-   * @throws ShapeError
-   */
-  async predict(pixels: Float32Array): Promise<Prediction> {
-    const size = this.inputShape.reduce((product, d) => product * d, 1)
-    if (pixels.length !== size) {
-      throw new ShapeError(
-        `Expected ${size} pixels for an image of [${this.inputShape.join(', ')}] but received ${pixels.length}.`,
-      )
-    }
-    using probabilities = scope(() =>
-      ops.softmax(this.logits(tensor(pixels, [1, ...this.inputShape], { device: this.device }))),
-    )
-    const values = await probabilities.data()
-    return { label: values.indexOf(Math.max(...values)), probabilities: values }
+  /** For reports. */
+  async identity(): Promise<ModelIdentity> {
+    const { arch, width, remainingRatio } = this.metadata
+    const hash = ticketHash(await this.data())
+    return { kind: 'ticket', ...(this.#file && { file: this.#file }), hash, arch, width, remainingRatio }
   }
 
   /** Weights kept, and weights of the dense network. */
@@ -97,6 +102,7 @@ export class Ticket extends NetworkClassifier {
    */
   async save(path: string): Promise<void> {
     await writeTicket(path, await this.data())
+    this.#file = path
   }
 
   /** The same ticket on tensors of its own. */
@@ -112,32 +118,51 @@ export class Ticket extends NetworkClassifier {
 
 /**
  * Reads a ticket file and rebuilds its network.
- * @throws TicketError naming the field at fault
+ * @throws TicketError naming the field at fault; ConfigError
  */
-export async function loadTicket(
-  path: string,
-  { device, threads }: { device?: 'auto' | 'cpu' | Device; threads?: number } = {},
-): Promise<Ticket> {
-  return fromData(await readTicket(path), resolveDevice(device, threads), path)
+export async function loadTicket(path: string, options: Placement = {}): Promise<Ticket> {
+  checkOption('path', path, required(pathKind), 'loadTicket')
+  checkOptions('loadTicket', options, placementRows)
+  return fromData(await readTicket(path), resolveDevice(options.device, options.threads), path)
 }
 
-function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket {
-  const { metadata, masks, runningMean, runningVar, weights } = data
+/**
+ * The ticket of which a file holds `data`.
+ * @param file where it lies, if it does
+ * @param weights of a network of the same layers and weights, which are then not drawn again; it must live as long
+ * @throws TicketError naming the field at fault
+ */
+export function fromData(data: TicketData, device: Device, file?: string, weights?: Network): Ticket {
+  const { metadata } = data
+  const owner = file ?? 'The ticket'
+  // Before anything is made for a network of whatever size.
+  checkArchitecture(data, architectureOf(metadata, owner), owner)
   const { mean, std } = metadata.normalisation
   const network = models.create(metadata.arch, { ...metadata, mean, std, device })
-  checkArchitecture(
-    data,
-    { layers: network.convolutions.map(l => l.spec), batchNorms: network.batchNorms.map(l => l.spec) },
-    file,
-  )
-  network.drawWeights(metadata.init, metadata.weightSeed)
+  try {
+    fill(network, data, weights)
+    return new Ticket(network, metadata, { trained: data.weights !== undefined, file })
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+/** Weights, masks and statistics. Kept weights of a ticket are those of all its layers. */
+function fill(network: Network, data: TicketData, weights: Network | undefined): void {
+  const { metadata, masks, runningMean, runningVar } = data
+  const { device } = network
+  if (data.weights === undefined) {
+    if (weights === undefined) network.drawWeights(metadata.init, metadata.weightSeed)
+    else network.borrowWeights(weights)
+  }
   for (const layer of network.convolutions) {
     const { name, weightShape } = layer.spec
     const { shape, bits } = masks.get(name)!
     layer.mask = outsideScopes(() =>
       scope(() => ops.unpackBits(tensor(bits, [bits.length], { dtype: 'u8', device }), shape)),
     )
-    const kept = weights?.get(name)
+    const kept = data.weights?.get(name)
     if (kept) {
       const dense = scattered(kept, bits, shape, weightShape)
       layer.weight = outsideScopes(() => tensor(dense, weightShape, { device }))
@@ -149,7 +174,18 @@ function fromData(data: TicketData, device: Device, file = 'The ticket'): Ticket
       Float32Array.from(runningVar.get(layer.spec.name)!),
     )
   }
-  return new Ticket(network, metadata, { trained: weights !== undefined })
+}
+
+/** @throws TicketError where there is no such network */
+function architectureOf(metadata: TicketMetadata, file: string): Architecture {
+  try {
+    return models.layersOf(metadata.arch, metadata)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new TicketError(`${file}: no network can be made of its metadata: ${error.message}`, error.option, {
+      cause: error,
+    })
+  }
 }
 
 const elements = (shape: readonly number[]) => shape.reduce((product, d) => product * d, 1)

@@ -98,7 +98,17 @@ it.each(['linf', 'l2'] as const)('visits the points of Algorithm 1, image by ima
   const all = Array.from({ length: count }, (_, n) => n)
   const threat = threatModel({ eps, norm })
   await apgdAscent(
-    { objective, threat, steps, batch, images: all, start: 'clean', run: 0, untilFooled: true },
+    {
+      objective,
+      threat,
+      steps,
+      batch,
+      images: all,
+      start: 'clean',
+      stream: 'apgd-ce',
+      run: 0,
+      untilFooled: true,
+    },
     tries,
   )
   for (const n of all) {

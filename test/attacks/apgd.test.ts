@@ -85,7 +85,17 @@ describe('the ascent on a function of one pixel', () => {
     const tries = new Tries(batch)
     const threat = threatModel({ eps: 0.3 })
     await apgdAscent(
-      { objective, threat, steps, batch, images: [0], start: 'clean', run: 0, untilFooled },
+      {
+        objective,
+        threat,
+        steps,
+        batch,
+        images: [0],
+        start: 'clean',
+        stream: 'apgd-ce',
+        run: 0,
+        untilFooled,
+      },
       tries,
     )
     return { points, tries }
@@ -368,8 +378,8 @@ describe('an image that is never fooled costs', () => {
   it('apgd: steps + 3 forward and steps backward passes, fewer than the 111 and 101 of the reference code', async () => {
     expect(await cost(apgd({ eps: 0.1 }))).toEqual([103, 100])
     expect(await cost(apgd({ eps: 0.1, norm: 'l2', restarts: 3 }))).toEqual([3 * 101 + 2, 300])
-    expect(await cost(apgd({ eps: 0.1, start: 'clean' }))).toEqual([102, 100])
-    expect(await cost(apgd({ eps: 0.1, bestLoss: true, steps: 7 }))).toEqual([9, 7])
+    expect(await cost(apgd({ eps: 0.1, start: 'clean' }))).toEqual([103, 100])
+    expect(await cost(apgd({ eps: 0.1, bestLoss: true, steps: 7 }))).toEqual([10, 7])
     expect(await cost(apgd({ eps: 0.1, eot: 5, steps: 7 }))).toEqual([5 * 9 + 1, 5 * 7])
   })
 

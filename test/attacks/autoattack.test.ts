@@ -272,7 +272,7 @@ describe('bad settings are a ConfigError that names the option:', () => {
       'an unknown version',
       () => autoAttack({ eps: 0.1, version: 'fast' as 'rand' }),
       'version',
-      /standard, plus, rand, custom for version but received 'fast'/,
+      /standard, plus, rand, custom for version of autoAttack but received 'fast'/,
     ],
     [
       'custom without attacks',

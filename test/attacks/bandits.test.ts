@@ -259,8 +259,12 @@ describe('on a trained network', () => {
 describe('bad settings are a ConfigError that names the option:', () => {
   it.each([
     ['eps', { eps: 8 }, /did you mean 8\/255\?/],
-    ['queries', { eps: 0.1, queries: 1 }, /at least 2 for queries \(two an iteration\) but received 1/],
-    ['fdEta', { eps: 0.1, fdEta: 0 }, /above 0 for fdEta but received 0/],
+    [
+      'queries',
+      { eps: 0.1, queries: 1 },
+      /at least 2, two an iteration, for queries of bandits but received 1/,
+    ],
+    ['fdEta', { eps: 0.1, fdEta: 0 }, /above 0 for fdEta of bandits but received 0/],
     ['exploration', { eps: 0.1, exploration: Number.NaN }, /received NaN/],
     ['imageLearningRate', { eps: 0.1, imageLearningRate: -1 }, /received -1/],
     ['onlineLearningRate', { eps: 0.1, onlineLearningRate: Number.POSITIVE_INFINITY }, /received Infinity/],

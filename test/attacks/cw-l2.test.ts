@@ -4,6 +4,7 @@ import type { Attack, AttackRunOptions } from '../../src/attacks/attack.ts'
 import type { Classifier } from '../../src/attacks/classifier.ts'
 import { type CwL2Options, cwL2 } from '../../src/attacks/cw-l2.ts'
 import { fab } from '../../src/attacks/fab.ts'
+import { pgd } from '../../src/attacks/pgd.ts'
 import { distance, insideThreat, threatModel } from '../../src/attacks/threat-model.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { evaluate } from '../../src/evaluation/evaluate.ts'
@@ -217,24 +218,45 @@ describe('passes', () => {
 })
 
 describe('options', () => {
-  it('an eps of Infinity is for attacks that ask for it, in L2', () => {
+  it('an eps of Infinity is for attacks that ask for it', () => {
     const threat = threatModel({ eps: anyDistance, norm: 'l2', anyDistance: true })
     expect(insideThreat(new Float32Array(4), new Float32Array(4).fill(1), threat)).toBe(true)
     expect(insideThreat(new Float32Array(4), new Float32Array(4).fill(1.1), threat)).toBe(false)
     expect(() => threatModel({ eps: anyDistance, norm: 'l2' })).toThrow(
       /eps of at least 0 but received Infinity/,
     )
-    expect(() => threatModel({ eps: anyDistance, anyDistance: true })).toThrow(/eps from 0 to 1/)
-    expect(() => fab({ eps: anyDistance, norm: 'l2' })).toThrow(ConfigError)
+    expect(() => threatModel({ eps: anyDistance })).toThrow(/eps from 0 to 1/)
+    expect(threatModel({ eps: anyDistance, anyDistance: true }).eps).toBe(anyDistance)
+    expect(() => pgd({ eps: anyDistance, norm: 'l2' })).toThrow(ConfigError)
   })
 
   const cases: [string, Partial<CwL2Options>, string, RegExp][] = [
     ['no searchSteps', { searchSteps: 0 }, 'searchSteps', /at least 1 for searchSteps/],
     ['no iterations', { iterations: 0 }, 'iterations', /at least 1 for iterations/],
-    ['a learningRate of 0', { learningRate: 0 }, 'learningRate', /learningRate above 0 but received 0/],
-    ['an initialConst of 0', { initialConst: 0 }, 'initialConst', /initialConst above 0 but received 0/],
-    ['a confidence below 0', { confidence: -1 }, 'confidence', /confidence of at least 0 but received -1/],
-    ['an eps below 0', { eps: -1 }, 'eps', /at least 0 but received -1/],
+    [
+      'a learningRate of 0',
+      { learningRate: 0 },
+      'learningRate',
+      /above 0 for learningRate of cwL2 but received 0/,
+    ],
+    [
+      'an initialConst of 0',
+      { initialConst: 0 },
+      'initialConst',
+      /above 0 for initialConst of cwL2 but received 0/,
+    ],
+    [
+      'a confidence below 0',
+      { confidence: -1 },
+      'confidence',
+      /at least 0 for confidence of cwL2 but received -1/,
+    ],
+    [
+      'an eps below 0',
+      { eps: -1 },
+      'eps',
+      /at least 0, or Infinity for any distance, for eps of cwL2 but received -1/,
+    ],
   ]
   it.each(cases)('that are bad are a ConfigError that names them: %s', (_, options, option, sentence) => {
     const make = () => cwL2({ eps: 1, ...options })

@@ -146,7 +146,7 @@ describe('bad options are a ConfigError that names them:', () => {
   const cases: [string, Partial<CwLinfOptions>, string, RegExp][] = [
     ['no steps', { steps: 0 }, 'steps', /at least 1 for steps/],
     ['no restarts', { restarts: 0 }, 'restarts', /at least 1 for restarts/],
-    ['a kappa below 0', { kappa: -1 }, 'kappa', /kappa of at least 0 but received -1/],
+    ['a kappa below 0', { kappa: -1 }, 'kappa', /at least 0 for kappa of cwLinf but received -1/],
     ['a stepSize below 0', { stepSize: -1 }, 'stepSize', /stepSize/],
     ['an eps above 1', { eps: 8 }, 'eps', /did you mean 8\/255\?/],
   ]

@@ -115,6 +115,23 @@ describe('a linear model of several classes', () => {
     }
   })
 
+  it('has the distance of the nearest of all targets, also where a farther one is within eps', async () => {
+    // The likelier class 1 is 0.5 away, class 2 is 0.125 away.
+    const linear = {
+      weights: [
+        [1, 1],
+        [0.5, 1],
+        [-7, 1],
+      ],
+      biases: [0, 0, 3],
+    }
+    const image = new Float32Array([0.5, 0.5])
+    for (const eps of [0, 0.2, 0.6, 1, Infinity]) {
+      const { distances } = await fab({ eps, steps: 10 }).run(multiclassLinear(linear), image, [0])
+      expect(distances![0] / 0.125).toBeCloseTo(thenNear, 5)
+    }
+  })
+
   it('is searched towards as many targets as asked, the largest logits first', async () => {
     // Class 1 is likelier than class 2, but farther away: only the way to black meets it.
     const linear = {
@@ -198,6 +215,38 @@ describe('a trained network', () => {
     }
   })
 
+  it.each(attacks)(
+    'has distances that do not depend on eps, each that of the nearest image: %s',
+    async (_, { norm, name }) => {
+      const at = (eps: number) => run(fab({ eps, norm, targeted: name === 'fab-t', steps: 6, restarts: 3 }))
+      const any = await at(Number.POSITIVE_INFINITY)
+      for (const eps of [0, 0.03, 0.1, 1]) {
+        const { distances, robust, adversarial } = await at(eps)
+        expect(distances).toEqual(any.distances)
+        for (const [n, d] of distances!.entries()) {
+          expect(robust[n]).toBe(d <= eps ? 0 : 1)
+          const nearest = imageOf(d <= eps ? any.adversarial : set.images, n)
+          expect(imageOf(adversarial, n)).toEqual(nearest)
+        }
+      }
+      for (const [n, d] of any.distances!.entries()) {
+        expect(any.robust[n]).toBe(0)
+        expect(distance(imageOf(set.images, n), imageOf(any.adversarial, n), norm)).toBe(d)
+      }
+    },
+  )
+
+  it('until it is fooled, the same images are fooled by fewer passes, and no distances are given', async () => {
+    for (const norm of norms) {
+      const options = { eps: norm === 'linf' ? 0.1 : 0.7, norm, steps: 6 }
+      const [whole, stopped] = [await run(fab(options)), await run(fab({ ...options, untilFooled: true }))]
+      expect(stopped.robust).toEqual(whole.robust)
+      expect(stopped.distances).toBeUndefined()
+      expect(stopped.forwards).toBeLessThan(whole.forwards)
+      for (const [n, loss] of stopped.bestLoss.entries()) expect(loss).toBeLessThanOrEqual(whole.bestLoss[n])
+    }
+  })
+
   it('is attacked the same when its logits are 1024 times larger, and nearly so at 1000 times', async () => {
     const scaled = (factor: number): Classifier & { device: Device } => ({
       device: set.device,
@@ -264,13 +313,15 @@ describe('passes', () => {
     expect(await passes({}, (label + 1) % 5)).toEqual([2, 0])
   })
 
-  it('end with the target that fools within eps', async () => {
-    const { forwards, backwards } = await fab({ eps: 1, steps: 4, restarts: 3 }).run(
-      linearClassifier([1, -2, 0.5, 0], 0.35),
-      new Float32Array(4).fill(0.5),
-      [0],
-    )
-    expect([forwards, backwards]).toEqual([1 + 8 + 1, 4])
+  it('end with the target that fools within eps where that is asked for, and not elsewhere', async () => {
+    const of = async (untilFooled: boolean) => {
+      const attack = fab({ eps: 1, steps: 4, restarts: 3, untilFooled })
+      const image = new Float32Array(4).fill(0.5)
+      const { forwards, backwards } = await attack.run(linearClassifier([1, -2, 0.5, 0], 0.35), image, [0])
+      return [forwards, backwards]
+    }
+    expect(await of(true)).toEqual([1 + 8 + 1, 4])
+    expect(await of(false)).toEqual([1 + 3 * 8 + 1, 3 * 4])
   })
 })
 
@@ -285,8 +336,8 @@ describe('random starts', () => {
     },
   }
   const image = new Float32Array([0.5, 0.5])
-  const at = (restarts: number, seed = 0, eps = 0.2) =>
-    fab({ eps, steps: 5, restarts }).run(flat, image, [0], { seed })
+  const at = (restarts: number, seed = 0, options: Partial<FabOptions> = {}) =>
+    fab({ eps: 0.2, steps: 5, restarts, ...options }).run(flat, image, [0], { seed })
 
   it('come after the first restart, and find what the image itself gives no gradient to', async () => {
     expect((await at(1)).distances![0]).toBe(Infinity)
@@ -296,9 +347,19 @@ describe('random starts', () => {
     expect(distances![0]).toBeLessThan(0.2)
   })
 
-  it('are no farther than half of eps', async () => {
-    // Class 1 needs a difference of 0.04375; starts at 0.0109 from the image differ by no more than 0.0219.
-    expect((await at(8, 0, 0.0218)).distances![0]).toBe(Infinity)
+  it('are no farther than half of eps where an image is finished once it is fooled', async () => {
+    // The slope begins at a difference of 0.03125; starts at 0.0109 from the image differ by no more than 0.0219.
+    expect((await at(8, 0, { eps: 0.0218, untilFooled: true })).bestLoss[0]).toBe(-Infinity)
+    expect((await at(8, 0, { eps: 0.2, untilFooled: true })).bestLoss[0]).toBeGreaterThan(-0.2)
+  })
+
+  it('do not depend on eps elsewhere', async () => {
+    const found = await Promise.all(
+      [1e-6, 0.2, Infinity].map(async eps => (await at(8, 0, { eps })).distances),
+    )
+    expect(found[0]![0]).toBeLessThan(0.5)
+    expect(found[1]).toEqual(found[0])
+    expect(found[2]).toEqual(found[0])
   })
 
   it('follow the seed', async () => {
@@ -313,9 +374,9 @@ describe('bad options are a ConfigError that names them:', () => {
     ['no steps', { steps: 0 }, 'steps', /at least 1 for steps/],
     ['no restarts', { restarts: 0 }, 'restarts', /at least 1 for restarts/],
     ['no targets', { targets: 0 }, 'targets', /at least 1 for targets/],
-    ['alphaMax above 1', { alphaMax: 1.5 }, 'alphaMax', /from 0 to 1 for alphaMax but received 1\.5/],
-    ['eta below 1', { eta: 0.5 }, 'eta', /of at least 1 for eta but received 0\.5/],
-    ['beta that is no number', { beta: Number.NaN }, 'beta', /from 0 to 1 for beta but received NaN/],
+    ['alphaMax above 1', { alphaMax: 1.5 }, 'alphaMax', /from 0 to 1 for alphaMax of fab but received 1\.5/],
+    ['eta below 1', { eta: 0.5 }, 'eta', /of at least 1 for eta of fab but received 0\.5/],
+    ['beta that is no number', { beta: Number.NaN }, 'beta', /from 0 to 1 for beta of fab but received NaN/],
     ['an eps above 1', { eps: 8 }, 'eps', /did you mean 8\/255\?/],
   ]
   it.each(cases)('%s', (_, options, option, sentence) => {

@@ -189,8 +189,13 @@ it('forwards and backwards count the passes of each image', async () => {
     const { forwards, backwards } = await run(attack, { batchSize: 10 })
     return [forwards / count, backwards / count]
   }
-  expect(await counts(pgd({ eps: 0.1, steps: 7, restarts: 3 }))).toEqual([3 * 8, 3 * 7])
+  expect(await counts(pgd({ eps: 0.1, steps: 7, restarts: 3 }))).toEqual([1 + 3 * 8, 3 * 7])
+  // From the image itself, the first step's pass is that of the image.
+  for (const loss of ['ce', 'dlr'] as const) {
+    expect(await counts(pgd({ eps: 0.1, steps: 7, loss, randomStart: false }))).toEqual([8, 7])
+  }
   expect(await counts(fgsm({ eps: 0.1 }))).toEqual([2, 1])
+  expect(await counts(fgsmRs({ eps: 0.1 }))).toEqual([3, 1])
 
   let passes = 0
   const counted: Classifier = {
@@ -253,13 +258,13 @@ describe('bad input is a typed error in a sentence:', () => {
           labels,
         ),
       ConfigError,
-      /pixels from 0 to 1.*image 0 holds.*divide 8-bit pixels by 255/,
+      /pixels from 0 to 1.*image 0 of images holds.*divide 8-bit pixels by 255/,
     ],
     [
       'a pixel below 0',
       () => attack.run(model, images.with(imageSize + 5, -0.1), labels),
       ConfigError,
-      /image 1 holds -0\.1/,
+      /image 1 of images holds -0\.1/,
     ],
     [
       'a pixel that is not a number',
@@ -284,14 +289,14 @@ describe('bad input is a typed error in a sentence:', () => {
       'fewer labels than images',
       () => attack.run(model, images, labels.slice(1)),
       ShapeError,
-      /Expected 36 images of \[1, 8, 8\], one for each label \(2304 values\), but received 2368/,
+      /Expected 36 images of \[1, 8, 8\] \(2304 values\) in images but received 2368/,
     ],
     ['too few sampleIds', () => run(attack, { sampleIds: [1] }), ShapeError, /37 sampleIds but received 1/],
     [
       'a batch size of 0',
       () => run(attack, { batchSize: 0 }),
       ConfigError,
-      /batchSize of at least 1 but received 0/,
+      /at least 1 for batchSize of pgd-1\.run but received 0/,
     ],
   ]
   it.each(inputs)('%s', async (_, call, type, sentence) => {
@@ -310,9 +315,9 @@ describe('bad input is a typed error in a sentence:', () => {
       'an unknown norm',
       () => pgd({ eps: 0.1, norm: 'l1' as 'l2' }),
       'norm',
-      /'linf' or 'l2' for norm but received 'l1'/,
+      /linf, l2 for norm of pgd but received 'l1'/,
     ],
-    ['no steps', () => pgd({ eps: 0.1, steps: 0 }), 'steps', /at least 1 for steps but received 0/],
+    ['no steps', () => pgd({ eps: 0.1, steps: 0 }), 'steps', /at least 1 for steps of pgd but received 0/],
     ['half a step', () => pgd({ eps: 0.1, steps: 1.5 }), 'steps', /received 1\.5/],
     ['no restarts', () => pgd({ eps: 0.1, restarts: 0 }), 'restarts', /restarts/],
     ['a step size below 0', () => pgd({ eps: 0.1, stepSize: -1 }), 'stepSize', /stepSize/],

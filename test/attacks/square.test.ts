@@ -408,9 +408,9 @@ describe('on a trained network', () => {
 describe('bad settings are a ConfigError that names the option:', () => {
   it.each([
     ['eps', { eps: 8 }, /did you mean 8\/255\?/],
-    ['queries', { eps: 0.1, queries: 0 }, /at least 1 for queries but received 0/],
-    ['restarts', { eps: 0.1, restarts: 1.5 }, /for restarts but received 1\.5/],
-    ['pInit', { eps: 0.1, pInit: 0 }, /pInit above 0 and up to 1 but received 0/],
+    ['queries', { eps: 0.1, queries: 0 }, /at least 1 for queries of square but received 0/],
+    ['restarts', { eps: 0.1, restarts: 1.5 }, /for restarts of square but received 1\.5/],
+    ['pInit', { eps: 0.1, pInit: 0 }, /above 0 and up to 1 for pInit of square but received 0/],
     ['pInit', { eps: 0.1, pInit: Number.NaN }, /received NaN/],
   ])('%s %o', (option, settings, sentence) => {
     expect(() => square(settings)).toThrow(ConfigError)

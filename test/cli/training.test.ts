@@ -51,6 +51,8 @@ describe('rst finetune', () => {
       weights: 'reinit',
       ticket: { metadata: { arch: 'conv2' } },
     })
+    // The ticket's device is its own, given to loadTicket.
+    expect(Object.keys(ran.calls.finetune[0])).not.toEqual(expect.arrayContaining(['device']))
     expect(ran.calls.finetune[0].data.info.name).toBe('fashion-mnist')
     expect(jsonOf(ran)).toMatchObject({
       ticket: join(out(), 'ticket.safetensors'),

@@ -1,5 +1,5 @@
 // Evaluations that are interrupted and go on, and how many images they take at once.
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -85,7 +85,7 @@ it('one that is interrupted after any batch goes on to the same report', async (
     expect(untimed(resumed)).toEqual(whole)
     expect(await readdir(runDir)).toEqual([])
   }
-}, 20_000)
+})
 
 it('one whose results cannot be written down can be resumed, and does nothing again', async () => {
   const failing = async () => {
@@ -105,6 +105,27 @@ it('one whose results cannot be written down can be resumed, and does nothing ag
   })
   expect(again).toBe(0)
   expect(kept).toEqual([resumed])
+  expect(await readdir(runDir)).toEqual([])
+})
+
+it('one has its folder for itself, and clears it of what killed processes left half written', async () => {
+  const part = { ...options, attacks: attacks.slice(0, 1), runDir }
+  let second: Promise<unknown> | undefined
+  const during = async () => {
+    second ??= evaluate(model, split, part)
+    await expect(second).rejects.toMatchObject({ name: 'ConfigError', option: 'out' })
+    throw new Error('stopped')
+  }
+  await expect(evaluate(model, split, { ...part, onComplete: during })).rejects.toThrow('stopped')
+  const leftover = '.config.json.999999999-0123abcd.tmp'
+  for (const path of [leftover, join('evaluation-state', leftover)])
+    await writeFile(join(runDir, path), 'half')
+  const look = async () => {
+    for (const folder of [runDir, join(runDir, 'evaluation-state')]) {
+      expect(await readdir(folder)).not.toContain(leftover)
+    }
+  }
+  await evaluate(model, split, { ...part, resume: true, onComplete: look })
   expect(await readdir(runDir)).toEqual([])
 })
 

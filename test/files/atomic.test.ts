@@ -1,9 +1,21 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ConfigError } from '../../src/errors.ts'
-import { writeFileAtomic } from '../../src/files/atomic.ts'
+import { ConfigError, type FileError } from '../../src/errors.ts'
+import { removeLeftovers, writeFileAtomic } from '../../src/files/atomic.ts'
 
 const failing = vi.hoisted(() => ({ code: undefined as string | undefined }))
 vi.mock('node:fs/promises', async original => {
@@ -47,15 +59,25 @@ describe('writeFileAtomic', () => {
     expect(await readdir(folder)).toEqual(['file'])
   })
 
-  it.each(['ENOSPC', 'EACCES', 'EROFS'])('after %s keeps the former file and leaves no other', async code => {
+  it.each([
+    // Another place would have been right …
+    ['EACCES', 'ERR_RST_CONFIG', 'you may not write there'],
+    ['EROFS', 'ERR_RST_CONFIG', 'the file system is read-only'],
+    // … or nothing was wrong with the call.
+    ['ENOSPC', 'ERR_RST_FILE', 'the disk is full'],
+    ['EDQUOT', 'ERR_RST_FILE', 'your disk quota is used up'],
+    ['EIO', 'ERR_RST_FILE', 'the disk reports an error'],
+    ['EWHATEVER', 'ERR_RST_FILE', 'failed'],
+  ])('after %s keeps the former file and leaves no other', async (code, type, message) => {
     const path = join(folder, 'file')
     await writeFile(path, 'former')
     failing.code = code
     const error = await failureOf(writeFileAtomic(path, 'new'))
-    expect(error).toBeInstanceOf(ConfigError)
-    expect(error.option).toBe('out')
+    expect(error.code).toBe(type)
+    if (error instanceof ConfigError) expect(error.option).toBe('out')
+    else expect((error as unknown as FileError).file).toBe(path)
     expect(error.message).toContain(path)
-    expect(error.message).toMatch(/choose another --out\.$/)
+    expect(error.message).toContain(message)
     expect(await readdir(folder)).toEqual(['file'])
     expect(await readFile(path, 'utf8')).toBe('former')
   })
@@ -70,18 +92,71 @@ describe('writeFileAtomic', () => {
     expect(below.message).toContain('is a file, not a folder')
   })
 
-  it('does not replace a folder', async () => {
-    await mkdir(join(folder, 'taken'))
-    const error = await failureOf(writeFileAtomic(join(folder, 'taken'), 'text'))
-    expect(error).toBeInstanceOf(ConfigError)
-    expect(await readdir(folder)).toEqual(['taken'])
+  it('keeps the mode of the file that it replaces', async () => {
+    const path = join(folder, 'file')
+    for (const mode of [0o600, 0o644, 0o664]) {
+      await writeFile(path, 'former')
+      await chmod(path, mode)
+      await writeFileAtomic(path, 'new')
+      expect((await stat(path)).mode & 0o777).toBe(mode)
+    }
   })
 
-  it('passes on an error that another --out would not mend', async () => {
-    failing.code = 'EIO'
-    const error = await failureOf(writeFileAtomic(join(folder, 'file'), 'text'))
-    expect(error).not.toBeInstanceOf(ConfigError)
-    expect(error.code).toBe('EIO')
-    expect(await readdir(folder)).toEqual([])
+  it('takes names as long as the file system does', async () => {
+    for (const name of ['n'.repeat(255), 'é'.repeat(127)]) {
+      await writeFileAtomic(join(folder, name), 'text')
+      expect(await readFile(join(folder, name), 'utf8')).toBe('text')
+    }
+    expect((await failureOf(writeFileAtomic(join(folder, 'n'.repeat(256)), 'text'))).message).toContain(
+      'too long',
+    )
+  })
+
+  it('replaces nothing that is no regular file', async () => {
+    await mkdir(join(folder, 'taken'))
+    spawnSync('mkfifo', [join(folder, 'pipe')])
+    await symlink('/dev/null', join(folder, 'to-null'))
+    await symlink('taken', join(folder, 'to-folder'))
+    const before = await readdir(folder)
+    for (const place of ['/dev/null', ...before.map(name => join(folder, name))]) {
+      const error = await failureOf(writeFileAtomic(place, 'text'))
+      expect(error, place).toBeInstanceOf(ConfigError)
+      expect(error.message).toContain(place)
+    }
+    expect(await readdir(folder)).toEqual(before)
+    expect((await stat('/dev/null')).isCharacterDevice()).toBe(true)
+  })
+
+  it('writes where symbolic links lead, and leaves them', async () => {
+    await mkdir(join(folder, 'elsewhere'))
+    await writeFile(join(folder, 'elsewhere', 'file'), 'former')
+    await symlink('elsewhere/file', join(folder, 'first'))
+    await symlink('first', join(folder, 'second'))
+    await symlink('elsewhere/new', join(folder, 'dangling'))
+    await symlink('elsewhere', join(folder, 'place'))
+    for (const name of ['first', 'second', 'dangling', 'place/file']) {
+      await writeFileAtomic(join(folder, name), name)
+      expect(await readFile(join(folder, name), 'utf8')).toBe(name)
+    }
+    for (const name of ['first', 'second', 'dangling', 'place']) {
+      expect((await lstat(join(folder, name))).isSymbolicLink()).toBe(true)
+    }
+    expect(await readdir(join(folder, 'elsewhere'))).toEqual(['file', 'new'])
+    await symlink('round', join(folder, 'circle'))
+    await symlink('circle', join(folder, 'round'))
+    expect((await failureOf(writeFileAtomic(join(folder, 'round'), 'text'))).message).toContain('in a circle')
+  })
+})
+
+describe('removeLeftovers', () => {
+  it('removes what processes left that are gone, and nothing else', async () => {
+    const gone = spawnSync('true').pid
+    const kept = ['file', '.hidden.tmp', `.file.${process.ppid}-0123abcd.tmp`, `file.${gone}-0123abcd.tmp`]
+    for (const name of [...kept, `.file.${gone}-0123abcd.tmp`, `.file.${process.pid}-0123abcd.tmp`]) {
+      await writeFile(join(folder, name), '')
+    }
+    await removeLeftovers(folder)
+    expect((await readdir(folder)).sort()).toEqual(kept.sort())
+    await removeLeftovers(join(folder, 'none'))
   })
 })

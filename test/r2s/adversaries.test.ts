@@ -39,7 +39,8 @@ describe('on a single ticket', () => {
       const plain = await pgd(options).run(tickets[0], images, labels, run)
       const found = await make(options).run(tickets.slice(0, 1), images, labels, run)
       expect(found.adversarial).toEqual(plain.adversarial)
-      expect(found.forwards).toBe(plain.forwards)
+      // It leaves the images themselves to the evaluation.
+      expect(found.forwards).toBe(plain.forwards - count)
       expect(found.backwards).toBe(plain.backwards)
     }
   })

@@ -8,7 +8,7 @@ import { subset } from '../../src/data/subset.ts'
 import { AbortError } from '../../src/errors.ts'
 import { arc, ensembleLogits, ensembleProbs, eot, random } from '../../src/r2s/adversaries.ts'
 import { evaluateR2S } from '../../src/r2s/evaluate.ts'
-import { expectations, wilsonInterval } from '../../src/r2s/expectations.ts'
+import { expectations } from '../../src/r2s/expectations.ts'
 import { R2S } from '../../src/r2s/r2s.ts'
 import { transferMatrix } from '../../src/r2s/transfer.ts'
 import { Device } from '../../src/tensor/device.ts'
@@ -108,8 +108,8 @@ describe('the transfer matrix', () => {
   it('has on its diagonal the attack on the ticket itself, and beside it the natural accuracies', async () => {
     const result = await transferMatrix(r2s.tickets, data.test, { attack })
     const { matrix, natural } = result
-    // Five steps and the attack's own check, on each ticket.
-    expect(result).toMatchObject({ images: 61, forwards: 3 * 6 * 61, backwards: 3 * 5 * 61, warnings: [] })
+    // The image itself, five steps and the attack's own check, on each ticket.
+    expect(result).toMatchObject({ images: 61, forwards: 3 * 7 * 61, backwards: 3 * 5 * 61, warnings: [] })
     const pixels = Float32Array.from(data.test.images, v => v / 255)
     for (const [k, ticket] of r2s.tickets.entries()) {
       const { robust } = await attack.run(ticket, pixels, data.test.labels, { seed: 0 })
@@ -195,9 +195,85 @@ it('an adversarial image outside ball or box is put back, with a warning', async
   expect(warnings).toEqual([
     {
       code: 'outside-threat-model',
-      message: expect.stringContaining('183 adversarial images left the ball'),
+      message: expect.stringContaining('183 images of pgd-5 left the linf ball'),
     },
   ])
+})
+
+describe('what the attack does to images that a ticket gets wrong', () => {
+  // Two pixels, the brighter is the class; the tickets are wrong where a pixel is above a threshold of their own.
+  const split: Split = {
+    size: 4,
+    images: Uint8Array.from([51, 102, 51, 204, 102, 51, 204, 51]),
+    labels: Int32Array.of(1, 1, 0, 0),
+  }
+  const pair = [
+    linearTicket(
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      [0, 0],
+    ),
+    // Answers 1 unless the first pixel is 0.4 brighter.
+    linearTicket(
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      [-0.4, 0],
+    ),
+  ]
+  /** Makes of every image the clearest one of its class, which all tickets get right. */
+  const helpful: Attack = {
+    name: 'helpful',
+    eps: 1,
+    norm: 'linf',
+    run: async (_, images, labels) => ({
+      adversarial: Float32Array.from(images as Float32Array, (_, i) => (labels[i >> 1] === i % 2 ? 1 : 0)),
+      robust: new Uint8Array(labels.length).fill(1),
+      bestLoss: new Float32Array(labels.length),
+      forwards: 0,
+      backwards: 0,
+      warnings: [],
+    }),
+  }
+
+  it('counts for nobody: right under attack is who was right before (D14)', async () => {
+    const { matrix, natural, mean } = await transferMatrix(pair, split, { attack: helpful })
+    expect(natural).toEqual([1, 0.75])
+    expect(matrix).toEqual([natural, natural])
+    expect(mean).toBe(0.875)
+    const report = await evaluateR2S({ tickets: pair }, split, { adversary: random(helpful) })
+    expect(report).toMatchObject({
+      naturalAccuracy: 0.875,
+      robustAccuracy: 0.875,
+      worstTicket: 0.875,
+      allTickets: 0.75,
+      matrix,
+    })
+    const simulated = await evaluateR2S({ tickets: pair }, split, {
+      adversary: random(helpful),
+      simulate: 1000,
+    })
+    expect(simulated.robustAccuracy).toBeCloseTo(0.875, 1)
+    expect(simulated.robustAccuracy).toBeLessThan(0.9)
+  })
+
+  it('is not taken at its word: who is said to be fooled is asked again', async () => {
+    const boasting: Attack = {
+      ...helpful,
+      run: async (...args) => ({
+        ...(await helpful.run(...args)),
+        robust: new Uint8Array(args[2].length),
+      }),
+    }
+    const { failedChecks, warnings, matrix } = await transferMatrix(pair, split, { attack: boasting })
+    // All images of the first ticket, and of the second those that it gets right.
+    expect(failedChecks).toBe(7)
+    expect(warnings.map(({ code }) => code)).toEqual(['unconfirmed'])
+    expect(matrix[0]).toEqual([1, 0.75])
+  })
 })
 
 describe('a simulation', () => {
@@ -244,17 +320,6 @@ describe('a simulation', () => {
         expect.objectContaining({ name: 'ConfigError', option: 'simulate' }),
       )
     }
-  })
-
-  it("interval is Wilson's: known values, and both ends for no success and no failure", () => {
-    const half = wilsonInterval(5, 10)
-    expect(half.low).toBeCloseTo(0.2366, 4)
-    expect(half.high).toBeCloseTo(0.7634, 4)
-    expect(wilsonInterval(0, 10)).toEqual({ low: 0, high: expect.closeTo(0.2775, 4) })
-    expect(wilsonInterval(10, 10)).toEqual({
-      low: expect.closeTo(0.7225, 4),
-      high: expect.closeTo(1, 12),
-    })
   })
 })
 
@@ -309,7 +374,7 @@ describe('an evaluation', () => {
       expect(evaluateR2S({ tickets }, data.test, { ...options, ...change })).rejects
     await refused([...r2s.tickets, other]).toThrow('ticket 4 is for images of [1, 1, 2] and 2 classes')
     await refused([]).toThrow(expect.objectContaining({ option: 'tickets' }))
-    await refused([other]).toThrow(expect.objectContaining({ option: 'data' }))
+    await refused([other]).toThrow(expect.objectContaining({ option: 'split' }))
     await refused(r2s.tickets, { batchSize: 0 }).toThrow(expect.objectContaining({ option: 'batchSize' }))
   })
 })

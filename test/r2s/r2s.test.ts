@@ -1,11 +1,13 @@
 // The random switch as a service uses it.
-import { mkdtemp, rm } from 'node:fs/promises'
+import crypto from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Classifier } from '../../src/attacks/classifier.ts'
 import { autoAttack, fgsm } from '../../src/attacks/index.ts'
 import { ConfigError, ShapeError, TicketError } from '../../src/errors.ts'
+import { Network } from '../../src/nn/network.ts'
 import { R2S } from '../../src/r2s/r2s.ts'
 import { finetune } from '../../src/search/finetune.ts'
 import { Device } from '../../src/tensor/device.ts'
@@ -74,6 +76,51 @@ describe('the tickets of a switch', () => {
     expect(own.memory().inUse).toBe(0)
   })
 
+  it('are loaded onto the weights of the first: no others are ever drawn', async () => {
+    const wide = join(folder, 'wide.safetensors')
+    using made = await quickTicket(0.3, device, { width: 1 })
+    await made.save(wide)
+    const weights = 4 * made.network.weightCount
+    const own = new Device({ threads: 1 })
+    const draws = vi.spyOn(Network.prototype, 'drawWeights')
+    const r2s = await R2S.load(new Array(6).fill(wide), { device: own })
+    expect(draws).toHaveBeenCalledTimes(1)
+    draws.mockRestore()
+    await own.synchronize()
+    const { inUse, peak } = own.memory()
+    // A mask takes a byte a weight.
+    expect(inUse).toBeLessThan(weights + 6 * 0.27 * weights)
+    // Nothing more was there on the way.
+    expect(peak).toBeLessThan(inUse + 0.27 * weights)
+    r2s.dispose()
+    r2s.dispose()
+    await own.synchronize()
+    expect(own.memory().inUse).toBe(0)
+  })
+
+  it('stay as they were where no switch is made of them', async () => {
+    const own = new Device({ threads: 1 })
+    using first = await loadTicket(paths[0], { device: own })
+    using second = await loadTicket(paths[1], { device: own })
+    using elsewhere = await loadTicket(paths[2], { device })
+    const gone = await loadTicket(paths[2], { device: own })
+    gone.dispose()
+    const answersOf = async () => [await first.predict(image), await second.predict(image)]
+    const before = await answersOf()
+    const refused: [() => R2S, string][] = [
+      [() => new R2S([first, second], { seed: -1 }), 'seed'],
+      [() => new R2S([first, second], { sed: 1 } as never), 'sed'],
+      [() => new R2S([first, second, elsewhere]), 'device'],
+      [() => new R2S([first, second, gone]), 'tickets'],
+      [() => new R2S([first, second, {} as never]), 'tickets'],
+    ]
+    for (const [make, option] of refused) {
+      expect(make).toThrow(expect.objectContaining({ name: 'ConfigError', option }))
+      expect(await answersOf()).toEqual(before)
+      expect(first.network.convolutions[0].weight).not.toBe(second.network.convolutions[0].weight)
+    }
+  })
+
   it('switch without taking memory: many switches are as cheap as one round of all tickets', async () => {
     const own = new Device({ threads: 1 })
     using r2s = await R2S.load(paths, { device: own, seed: 1 })
@@ -140,12 +187,44 @@ describe('the draws', () => {
     }
   })
 
-  it('come from the system where no seed is given', async () => {
-    using a = await load()
-    using b = await load()
-    expect(a.seed).not.toBe(b.seed)
-    using again = await load(a.seed)
-    expect(await drawn(again, 20)).toEqual(await drawn(a, 20))
+  it('come from the cryptographic generator of the system where no seed is given, one a request', async () => {
+    using r2s = await load()
+    expect(r2s.seed).toBeUndefined()
+    const spy = vi.spyOn(crypto, 'randomInt')
+    try {
+      const tickets = await drawn(r2s, 6)
+      await r2s.predictBatch(pixels)
+      await logitsOf(r2s)
+      expect(spy.mock.calls).toEqual(new Array(8).fill([3]))
+      expect(spy.mock.results.slice(0, 6).map(({ value }) => value)).toEqual(tickets)
+      using seeded = await load(1)
+      await drawn(seeded, 3)
+      expect(spy).toHaveBeenCalledTimes(8)
+    } finally {
+      spy.mockRestore()
+    }
+  })
+
+  it('are uniform without a seed', async () => {
+    using r2s = await load()
+    const counts = [0, 0, 0]
+    const asked = r2s.tickets.map((ticket, k) =>
+      vi.spyOn(ticket, 'logits').mockImplementation(() => {
+        counts[k]++
+        return undefined as never
+      }),
+    )
+    for (let i = 0; i < 30_000; i++) r2s.logits(undefined as never)
+    for (const spy of asked) spy.mockRestore()
+    // Six standard deviations: once in 500 million runs.
+    for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(490)
+  })
+
+  it('are the same in any order of answers: requests at once draw as requests in turn', async () => {
+    using one = await load(5)
+    using other = await load(5)
+    const atOnce = await Promise.all(Array.from({ length: 30 }, () => one.predict(image)))
+    expect(atOnce.map(({ ticket }) => ticket)).toEqual(await drawn(other, 30))
   })
 
   it('decide the answer: of predict for a request, of predictBatch for a batch, of logits for a call', async () => {
@@ -215,10 +294,24 @@ describe('is refused:', () => {
     expect(own.memory().inUse).toBe(0)
   })
 
+  it('a damaged file among sound ones, with the memory of the others given back', async () => {
+    const own = new Device({ threads: 1 })
+    const damaged = join(folder, 'damaged')
+    const bytes = await readFile(paths[0])
+    bytes[bytes.length - 2] ^= 1
+    await writeFile(damaged, bytes)
+    const run = R2S.load([...paths, damaged], { device: own })
+    await expect(run).rejects.toThrow(expect.objectContaining({ name: 'TicketError', field: 'sha256' }))
+    await own.synchronize()
+    expect(own.memory().inUse).toBe(0)
+  })
+
   it('pixels of another size', async () => {
     using r2s = await load(0)
     await expect(r2s.predict(image.subarray(1))).rejects.toThrow(ShapeError)
-    await expect(r2s.predictBatch(pixels.subarray(1))).rejects.toThrow(/64 values each\) but received 575/)
+    await expect(r2s.predictBatch(pixels.subarray(1))).rejects.toThrow(
+      /64 values each\) in pixels but received 575/,
+    )
     await expect(r2s.predictBatch(new Float32Array())).rejects.toThrow(ShapeError)
   })
 })

@@ -33,7 +33,7 @@ const unsteady = (options: Partial<SearchOptions> = {}): SearchOptions => ({
   batchSize: 20,
   lr: 0.5,
   schedule: { kind: 'constant' },
-  seed: 4,
+  seed: 7,
   device,
   ...options,
 })
@@ -56,7 +56,7 @@ describe('the epoch whose ticket is returned', () => {
     // The schedule is constant, so a search that ends there took the same steps.
     const stopped = await searchRST(unsteady({ epochs: chosen + 1 }))
     expect(stopped.history).toEqual(run.history.slice(0, chosen + 1))
-    const last = await searchRST(unsteady({ selectOn: 'last' }))
+    const last = await searchRST(unsteady({ selectOn: 'last', validationImages: undefined }))
     const expected = await contents(stopped)
     expect(await contents(run)).toEqual(expected)
     expect(await contents(last)).not.toEqual(expected)
@@ -94,7 +94,9 @@ describe('the images that choose it', () => {
     const heldOut = new Set(resolved.selection!.images.ids)
     expect([...resolved.images.ids!].some(id => heldOut.has(id))).toBe(false)
     for (const options of [{ epochs: 1 }, { epochs: 3, selectEvery: 3 }, { selectOn: 'last' as const }]) {
-      const { images, selection } = await resolveTraining(unsteady(options))
+      const { images, selection } = await resolveTraining(
+        unsteady({ validationImages: undefined, ...options }),
+      )
       expect(selection).toBeNull()
       expect(images).toBe(data.train)
     }
@@ -111,8 +113,10 @@ describe('the images that choose it', () => {
     ['selectOn', { selectOn: 'train' }],
     ['selectEvery', { selectEvery: 0 }],
     ['validationImages', { validationImages: 96 }],
+    ['validationImages', { selectOn: 'last' }],
+    ['limit', { limit: 1, validationImages: undefined }],
   ])('are refused as %s', async (option, options) => {
-    const bad = resolveTraining(unsteady(options as Partial<SearchOptions>))
+    const bad = searchRST(unsteady(options as Partial<SearchOptions>))
     await expect(bad).rejects.toThrow(expect.objectContaining({ name: 'ConfigError', option }))
   })
 })

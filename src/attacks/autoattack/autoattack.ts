@@ -1,7 +1,9 @@
 // AutoAttack: Croce & Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free
 // Attacks" (ICML 2020). An image is robust if it withstands every attack of the series.
 import { ConfigError } from '../../errors.ts'
-import { Tensor } from '../../tensor/tensor.ts'
+import { flag, kind, oneOf } from '../../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../../inputs/options.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import {
   type Attack,
   type AttackResult,
@@ -11,12 +13,12 @@ import {
   passesOf,
   type Warning,
 } from '../attack.ts'
-import { checkInputs } from '../batches.ts'
 import type { Classifier } from '../classifier.ts'
 import { within } from '../journal.ts'
 import { topClass } from '../losses.ts'
 import { Oracle, row, rows } from '../oracle.ts'
-import { type Norm, type ThreatModel, threatModel } from '../threat-model.ts'
+import { checkedRun } from '../run-options.ts'
+import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../threat-model.ts'
 import { checkBlackBox, checkClassCount, checkModel, type PartResult, type Probe } from './checks.ts'
 import {
   type AutoAttackPart,
@@ -45,6 +47,20 @@ export interface AutoAttackOptions {
   checks?: boolean
 }
 
+const isAttack = (value: unknown) =>
+  typeof value === 'object' && value !== null && typeof (value as Partial<Attack>).run === 'function'
+
+export const autoAttackRows: OptionRows<AutoAttackOptions> = {
+  eps: radius,
+  norm: normKind,
+  version: oneOf(versionNames),
+  attacks: kind(
+    `an array of attacks, or of names among ${partNames.join(', ')},`,
+    value => Array.isArray(value) && value.every(part => typeof part === 'string' || isAttack(part)),
+  ),
+  checks: flag,
+}
+
 export type AutoAttackResult = AttackResult & Required<Pick<AttackResult, 'brokenBy' | 'parts'>>
 
 export interface AutoAttack extends Attack {
@@ -68,17 +84,13 @@ const probeImages = 16
  * the checks (the reference code takes 7,864 and 1,910): apgd-ce 103 and 100, apgd-t 911 and 900, fab-t 1,802 and 900,
  * square 5,003, and 1 to see whether it is right at all.
  *
- * All attacks draw from the same seed. Of a model that answers at random, robust means right in one answer after each
+ * All attacks are given the same seed; each draws from streams of its own. Of a model that answers at random, robust means right in one answer after each
  * attack.
  * @throws ConfigError
  */
-export function autoAttack({
-  eps,
-  norm = 'linf',
-  version = 'standard',
-  attacks,
-  checks = true,
-}: AutoAttackOptions): AutoAttack {
+export function autoAttack(options: AutoAttackOptions): AutoAttack {
+  checkOptions('autoAttack', options, autoAttackRows)
+  const { eps, norm = 'linf', version = 'standard', attacks, checks = true } = options
   const threat = threatModel({ eps, norm })
   checkVersion(version, attacks)
   for (const attack of attacks ?? []) checkPart(attack, threat)
@@ -96,18 +108,18 @@ export function autoAttack({
     passes: classes =>
       sumOf([{ forwards: 1, backwards: 0 }, ...seriesOf(classes).map(p => passesOf(p, classes))]),
     async run(model, images, labels, options = {}) {
-      const { batchSize = 256, sampleIds, signal, onProgress, journal, seed = 0 } = options
-      const pixels = images instanceof Tensor ? await images.data() : images
+      const given = await checkedRun(name, model, images, labels, options, false)
+      const { pixels, sampleIds: ids } = given
+      const { batchSize = 256, signal, onProgress, journal, seed = 0 } = options
       const oracle = new Oracle(model, signal)
       const { imageSize, classes } = oracle
-      checkInputs(model, pixels, labels, imageSize, batchSize, sampleIds)
       if (model.randomized && version !== 'rand') {
         throw new ConfigError(
           `Expected a model that answers the same each time for AutoAttack ${version} but received a randomized one, whose single answers decide nothing: pin a ticket (r2s.pinned(0)), or compute the exact expectation (evaluateR2S, rst r2s --adversary eot or arc).`,
           'model',
         )
       }
-      const total = labels.length
+      const total = given.labels.length
       const wanted = version === 'custom' ? attacks! : versionParts[version]
       const chosen = wantedOf(classes)
       const series = seriesOf(classes)
@@ -118,13 +130,12 @@ export function autoAttack({
       }
       warn([checkClassCount(namesAmong(wanted), namesAmong(chosen), classes)])
 
-      const robust = await rightAtFirst(oracle, pixels, labels, batchSize)
+      const robust = await rightAtFirst(oracle, pixels, given.labels, batchSize)
       const brokenBy: (string | null)[] = Array.from(robust, right => (right === 1 ? null : 'clean'))
       const adversarial = new Float32Array(pixels)
       const bestLoss = new Float32Array(total).fill(Number.NEGATIVE_INFINITY)
-      const ids = Int32Array.from({ length: total }, (_, n) => sampleIds?.[n] ?? n)
       if (checks && total > 0) {
-        const probe = probeOf(pixels, labels, ids, imageSize)
+        const probe = probeOf(pixels, given.labels, ids, imageSize)
         warn(await checkModel(oracle, probe, norm, { random: version === 'rand' }))
       }
 
@@ -140,7 +151,7 @@ export function autoAttack({
         const result = await part.run(
           model,
           rows(pixels, standing, imageSize),
-          standing.map(n => labels[n]),
+          standing.map(n => given.labels[n]),
           {
             seed,
             batchSize,
@@ -240,12 +251,6 @@ const sumOf = (all: readonly Passes[]): Passes => ({
 })
 
 function checkVersion(version: AutoAttackVersion, attacks: AutoAttackOptions['attacks']): void {
-  if (!versionNames.includes(version)) {
-    throw new ConfigError(
-      `Expected one of ${versionNames.join(', ')} for version but received '${version}'.`,
-      'version',
-    )
-  }
   if (version === 'custom' && !attacks?.length) {
     throw new ConfigError("Version 'custom' needs attacks: name at least one.", 'attacks')
   }

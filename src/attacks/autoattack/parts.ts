@@ -45,9 +45,9 @@ export function makePart(
     case 'apgd-t':
       return apgdT({ eps, norm, targets })
     case 'fab':
-      return fab({ eps, norm, targeted: false, restarts })
+      return fab({ eps, norm, targeted: false, restarts, untilFooled: true })
     case 'fab-t':
-      return fab({ eps, norm, targeted: true, targets })
+      return fab({ eps, norm, targeted: true, targets, untilFooled: true })
     case 'square':
       return square({ eps, norm })
   }

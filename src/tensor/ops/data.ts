@@ -11,17 +11,19 @@ export interface AugmentOptions {
   flip?: boolean
   seed?: number
   epoch?: number
+  /** Numbers of the images, [N], which key their draws. Default: indices. */
+  ids?: Tensor<'i32'>
 }
 
 /**
- * images u8 [M, C, H, W], indices [N] → [N, C, H, W] in [0, 1]. The crop and flip of image i are a function of
- * (seed, epoch, i) alone.
+ * images u8 [M, C, H, W], indices [N] → [N, C, H, W] in [0, 1]. The crop and flip of the image of id i are a
+ * function of (seed, epoch, i) alone.
  */
 export function gatherImages(
   images: Tensor<'u8'>,
   indices: Tensor<'i32'>,
-  { cropPadding = 0, flip = false, seed = 0, epoch = 0, ...rest }: AugmentOptions = {},
+  { cropPadding = 0, flip = false, seed = 0, epoch = 0, ids, ...rest }: AugmentOptions = {},
 ): Tensor {
-  refuseRest('gatherImages', rest, ['cropPadding', 'flip', 'seed', 'epoch'])
-  return runOp1('gather_images', [images, indices], { seed, epoch, crop_padding: cropPadding, flip })
+  refuseRest('gatherImages', rest, ['cropPadding', 'flip', 'seed', 'epoch', 'ids'])
+  return runOp1('gather_images', [images, indices, ids], { seed, epoch, crop_padding: cropPadding, flip })
 }
