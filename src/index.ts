@@ -1,4 +1,7 @@
 // The public interface of rst-native.
+/// <reference lib="esnext.disposable" preserve="true" />
+import './dispose-symbol.ts'
+
 export type {
   Attack,
   AttackResult,
@@ -6,19 +9,21 @@ export type {
   AttackSettings,
   PartReport,
   Passes,
+  Targets,
   Warning,
 } from './attacks/attack.ts'
 export type { BatchOutcome } from './attacks/batches.ts'
-export type { Classifier } from './attacks/classifier.ts'
+export type { Classifier, ModelIdentity } from './attacks/classifier.ts'
 export * as attacks from './attacks/index.ts'
 export type { InnerAttack } from './attacks/inner-attack.ts'
 export type { Journal } from './attacks/journal.ts'
 export type { Norm, ThreatModel } from './attacks/threat-model.ts'
-export type { Dataset, DatasetInfo, Split } from './data/dataset.ts'
+export type { Dataset, DatasetInfo, Split, SplitPart } from './data/dataset.ts'
 export { datasets } from './data/datasets.ts'
-export { type DoctorReport, doctor, type MaskedArchitecture } from './doctor.ts'
+export { type DoctorOptions, type DoctorReport, doctor, type MaskedArchitecture } from './doctor.ts'
 export * from './errors.ts'
 export {
+  type AttackedImages,
   type AttackReport,
   type EvaluateOptions,
   type Evaluation,
@@ -30,16 +35,25 @@ export {
   featureDistance,
 } from './evaluation/feature-distance.ts'
 export type { EvaluationProgress } from './evaluation/meter.ts'
+export type {
+  AttackProvenance,
+  DataProvenance,
+  Provenance,
+  UnknownModel,
+} from './evaluation/provenance.ts'
+export type { DistanceSummary, Interval, PairedDifference } from './evaluation/statistics.ts'
 export * as models from './models/index.ts'
 export * as nn from './nn/index.ts'
 export type { BatchPrediction, Prediction } from './nn/network-classifier.ts'
 export * as adversaries from './r2s/adversaries.ts'
+export type { BestTicket } from './r2s/best-ticket.ts'
 export {
   evaluateR2S,
   type SwitchEvaluationOptions,
   type SwitchExpectation,
   type SwitchSimulation,
 } from './r2s/evaluate.ts'
+export type { Uncertainties } from './r2s/expectations.ts'
 export { R2S, type SwitchBatchPrediction, type SwitchOptions, type SwitchPrediction } from './r2s/r2s.ts'
 export type { SwitchAttack, SwitchAttackResult } from './r2s/switch-attack.ts'
 export { type TransferMatrix, type TransferOptions, transferMatrix } from './r2s/transfer.ts'
@@ -55,7 +69,8 @@ export * as ops from './tensor/ops/index.ts'
 export { scope } from './tensor/scope.ts'
 export { grad } from './tensor/tape.ts'
 export { type DType, Tensor, tensor } from './tensor/tensor.ts'
+export { upload } from './tensor/upload.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './tickets/accounting.ts'
 export { loadTicket, type Ticket } from './tickets/ticket.ts'
-export type { TicketMetadata } from './tickets/ticket-data.ts'
+export type { Measurement, TicketMetadata } from './tickets/ticket-data.ts'
 export { version } from './version.ts'

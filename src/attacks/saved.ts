@@ -1,6 +1,6 @@
 // Adversarial images in a file: a safetensors file of format rst-adversarial/1.
 //
-//   metadata     format, attack, norm, eps, version
+//   metadata     format, attack, norm, eps, version, provenance (JSON: what evaluated it, where there was an evaluation)
 //   adversarial  F32 [N, C, H, W], pixels in [0, 1]
 //   labels       I32 [N]
 //   images       I32 [N], numbers of the images in their data set
@@ -19,14 +19,19 @@ export interface RecordedAttack extends Attack {
   /**
    * Writes the images of all runs so far. Those that an evaluation does not attack, as the model is wrong on them
    * anyway, are not among them.
+   * @param provenance of the evaluation that ran it, as JSON can hold it
    * @throws ConfigError where the file cannot be written
    */
-  save(path: string): Promise<void>
+  save(path: string, provenance?: object): Promise<void>
   /**
    * Up to `count` images to look at, the natural ones and what became of them, [images·C·H·W]: those that fool the model
-   * first.
+   * first. `images` are their numbers in the data set.
    */
-  examples(count: number): { readonly natural: Float32Array; readonly adversarial: Float32Array }
+  examples(count: number): {
+    readonly natural: Float32Array
+    readonly adversarial: Float32Array
+    readonly images: readonly number[]
+  }
 }
 
 /** @param inputShape of the model that will be attacked */
@@ -54,7 +59,7 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
       }
       return result
     },
-    async save(path) {
+    async save(path, provenance) {
       const count = found.labels.length
       const adversarial = joined(found.adversarial, count * imageSize)
       const tensors = new Map<string, StoredTensor>([
@@ -65,15 +70,24 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
         ['best_loss', { dtype: 'F32', shape: [count], data: Float32Array.from(found.bestLoss) }],
       ])
       const { name, norm, eps } = attack
-      const metadata = { format: 'rst-adversarial/1', attack: name, norm, eps: String(eps), version }
+      const metadata = {
+        format: 'rst-adversarial/1',
+        attack: name,
+        norm,
+        eps: String(eps),
+        version,
+        ...(provenance && { provenance: JSON.stringify(provenance) }),
+      }
       await writeFileAtomic(path, encodeSafetensors({ metadata, tensors }))
     },
     examples(count) {
       const all = [...found.robust.keys()]
-      const chosen = [...all.filter(n => found.robust[n] === 0), ...all.filter(n => found.robust[n] === 1)]
+      const broken = all.filter(n => found.robust[n] === 0)
+      const chosen = [...broken, ...all.filter(n => found.robust[n] === 1)].slice(0, count)
       const pick = (batches: readonly Float32Array[]) =>
-        rows(joined(batches, all.length * imageSize), chosen.slice(0, count), imageSize)
-      return { natural: pick(found.natural), adversarial: pick(found.adversarial) }
+        rows(joined(batches, all.length * imageSize), chosen, imageSize)
+      const images = chosen.map(n => found.images[n])
+      return { natural: pick(found.natural), adversarial: pick(found.adversarial), images }
     },
   }
 }

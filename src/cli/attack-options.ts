@@ -43,7 +43,10 @@ export interface AttackOptions extends OutputOptions, DeviceOptions {
   restarts: number
   queries?: number
   onlyCorrect?: boolean
-  limit: number | 'all'
+  limit?: number | 'all'
+  first?: number
+  dataSeed?: number
+  attackSeed?: number
   batchSize?: number
   resume?: boolean
 }
@@ -63,6 +66,7 @@ export interface TransferOptions extends AttackOptions {
 export interface R2SOptions extends TransferOptions {
   adversary: (typeof adversaryNames)[number]
   simulate?: number
+  singles?: boolean
 }
 
 /** Keeps what is done. */
@@ -79,6 +83,7 @@ const autoAttackNote = 'autoattack is the standard version and takes thousands o
 
 export function addEvaluationOptions(command: Command): Command {
   command
+    .argument('[ticket]', 'ticket file, as --ticket')
     .addOption(option('--ticket <file>', 'ticket file', parseText))
     .addOption(
       option('--model <file>', 'in place of --ticket: a dense model that rst train saved', parseText),
@@ -126,12 +131,20 @@ export function addR2SOptions(command: Command): Command {
         integerFrom(1, 1e6),
       ),
     )
+    .addOption(
+      new Option(
+        '--singles',
+        'of adversaries that know all tickets: attack each ticket alone too, and compare the switch with the best (random does so anyway)',
+      ),
+    )
     .addOption(outOption('r2s.json'))
     .addOption(resumeOption())
 }
 
 function addSwitchOptions(command: Command, attack: string): Command {
-  command.addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
+  command
+    .argument('[tickets...]', 'ticket files, as --tickets')
+    .addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
   addTestImagesOptions(command).addOption(
     option(
       '--attack <name>',
@@ -203,8 +216,17 @@ function addAttackSettings(command: Command): Command {
       ),
     )
     .addOption(
-      option('--limit <n>', 'evaluate on a seeded subset of n test images, or all', parseLimit, 1000),
+      option(
+        '--limit <n>',
+        'evaluate on a seeded subset of n test images, or all (default: 1000)',
+        parseLimit,
+      ),
     )
+    .addOption(
+      option('--first <n>', 'in place of --limit: the first n test images, as RobustBench', integerFrom(1)),
+    )
+    .addOption(option('--data-seed <n>', 'seed of the subset (default: --seed)', integerFrom(0)))
+    .addOption(option('--attack-seed <n>', 'seed of the attacks (default: --seed)', integerFrom(0)))
     .addOption(
       option(
         '--batch-size <n>',

@@ -1,14 +1,18 @@
 // The evaluation that closes every training: natural and PGD accuracy on test images.
+import { join } from 'node:path'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
-import { formatCount, formatPercent, formatTable } from './format.ts'
+import { pairedDifference } from '../evaluation/statistics.ts'
+import { writeFileAtomic } from '../files/atomic.ts'
+import { formatAccuracy, formatDifference, formatTable } from './format.ts'
 import type { Library } from './library.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showEvaluation } from './progress.ts'
+import { attackName, imagesLine, originLine } from './provenance-lines.ts'
 import type { Session } from './run-command.ts'
+import { limitFor } from './test-images.ts'
 import { defaultEps } from './training-run.ts'
-import { formatEps } from './values.ts'
 
 /** What a closing evaluation attacks with and on how many images. */
 export interface ClosingEvaluation {
@@ -41,26 +45,52 @@ export function closingEvaluation(
   }
 }
 
-/** The `limit` of `evaluate`: data sets with fewer images are evaluated whole. */
-export function limitFor(limit: number | 'all', test: Split): number | undefined {
-  return limit === 'all' || limit >= test.size ? undefined : limit
+/** Writes the evaluations, by the names of what was evaluated, without what is said image by image. */
+export async function writeEvaluations(
+  runDir: string,
+  evaluations: Readonly<Record<string, Evaluation>>,
+): Promise<void> {
+  const summary = (name: string, value: unknown) =>
+    name === 'brokenBy' || ArrayBuffer.isView(value) ? undefined : value
+  await writeFileAtomic(join(runDir, 'evaluation.json'), `${JSON.stringify(evaluations, summary, 2)}\n`)
 }
 
-/** The evaluations as a table with one row a model and one column an attack, and a line on the images. */
+/**
+ * The evaluations, on the same images under the same attacks, as a table with one row a model and one column an attack,
+ * and lines on what they are of.
+ */
 export function evaluationLines(evaluations: Readonly<Record<string, Evaluation>>): string[] {
-  const [{ attacks, images }] = Object.values(evaluations)
-  const norms = { linf: 'L∞', l2: 'L2' }
-  const heading = attacks.map(({ name, norm, eps }) => `${name} (${norms[norm]} ${formatEps(eps)})`)
+  const all = Object.values(evaluations)
+  const [{ attacks, provenance }] = all
   const rows = Object.entries(evaluations).map(([label, evaluation]) => [
     label,
-    formatPercent(evaluation.naturalAccuracy),
-    ...evaluation.attacks.map(attack => formatPercent(attack.robustAccuracy)),
+    formatAccuracy(evaluation.naturalAccuracy, evaluation.naturalInterval),
+    ...evaluation.attacks.map(attack => formatAccuracy(attack.robustAccuracy, attack.interval)),
   ])
   return [
-    ...formatTable([['accuracy', 'natural', ...heading], ...rows]),
+    ...formatTable([['accuracy', 'natural', ...attacks.map(attackName)], ...rows]),
     '',
-    `on ${formatCount(images)} test images`,
+    ...(all.length === 2 ? [differenceLine(Object.entries(evaluations))] : []),
+    `${imagesLine(provenance.data)}; 95 % intervals in brackets`,
+    originLine({ ...provenance, models: all.flatMap(evaluation => evaluation.provenance.models) }),
   ]
+}
+
+/** The first two models compared image by image. */
+function differenceLine([[one, a], [other, b]]: readonly [string, Evaluation][]): string {
+  const natural = ({ predictions, labels }: Evaluation) =>
+    Array.from(labels, (label, n) => (predictions[n] === label ? 1 : 0))
+  const parts = [
+    ['natural', natural(a), natural(b)] as const,
+    ...a.attacks.map(({ name }, i) => {
+      const robust = ({ attacks }: Evaluation) => attacks[i].brokenBy.map(by => (by === null ? 1 : 0))
+      return [name, robust(a), robust(b)] as const
+    }),
+  ].map(([name, left, right]) => {
+    const { difference, interval } = pairedDifference(left, right)
+    return `${name} ${formatDifference(difference, interval)}`
+  })
+  return `${one} − ${other}, on the same images: ${parts.join(', ')}`
 }
 
 /** Prints each warning of an attack once. */

@@ -5,6 +5,20 @@ export function formatPercent(share: number): string {
   return `${(share * 100).toFixed(1)} %`
 }
 
+/** A share with its 95 % interval, as '57.8 % (53.4–62.1)'. */
+export function formatAccuracy(share: number, [low, high]: readonly [number, number]): string {
+  return `${formatPercent(share)} (${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)})`
+}
+
+/** A difference of shares with its 95 % interval, as '+2.5 points (−0.1 to +5.1)'. */
+export function formatDifference(difference: number, [low, high]: readonly [number, number]): string {
+  const points = (share: number) => {
+    const text = Math.abs(100 * share).toFixed(1)
+    return Number(text) === 0 ? text : `${share < 0 ? '−' : '+'}${text}`
+  }
+  return `${points(difference)} points (${points(low)} to ${points(high)})`
+}
+
 /** 1234567 as '1,234,567', whatever the locale. */
 export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US')
@@ -26,13 +40,5 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** Rows of cells as lines: the first column flush left, the others flush right. */
-export function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)))
-  return rows.map(row =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
-      .join('   ')
-      .trimEnd(),
-  )
-}
+/** Rows of a table, which the terminal lays out when it prints them. */
+export { formatTable } from './layout.ts'

@@ -11,14 +11,17 @@ import type { SwitchAttack } from '../r2s/switch-attack.ts'
 import type { TransferMatrix, TransferOptions } from '../r2s/transfer.ts'
 import type { DenseModel as LoadedDenseModel } from '../search/dense-model.ts'
 import type { SearchOptions, TrainingOptions } from '../search/options.ts'
-import type { TicketMetadata } from '../tickets/ticket-data.ts'
+import type { Measurement, TicketMetadata } from '../tickets/ticket-data.ts'
 
 export interface Ticket extends Classifier {
   readonly metadata: TicketMetadata
   /** Weights of all layers. */
   readonly parameters: { readonly kept: number; readonly total: number }
-  /** Notes accuracies in the metadata that `save` writes. */
-  recordAccuracies(accuracies: { natural: number; robust: number }): void
+  /** Notes accuracies, and what they are of, in the metadata that `save` writes. */
+  recordAccuracies(
+    accuracies: { natural: number; robust: number },
+    measured: Readonly<Record<string, Measurement>>,
+  ): void
   save(path: string): Promise<void>
 }
 

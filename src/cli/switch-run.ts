@@ -5,15 +5,16 @@ import type { Split } from '../data/dataset.ts'
 import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'
 import type { EvaluationProgress } from '../evaluation/meter.ts'
+import type { Interval } from '../evaluation/statistics.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
 import { laterWriteError } from '../files/write-error.ts'
 import type { TransferOptions } from './attack-options.ts'
-import { limitFor } from './closing-evaluation.ts'
 import type { Library, Switch } from './library.ts'
 import { ProgressDisplay, showEvaluation } from './progress.ts'
+import { dated } from './provenance-lines.ts'
 import { openRunFolder, resumably, runDirOptions } from './resumable.ts'
 import type { Session } from './run-command.ts'
-import { checkImages, checkRadius } from './test-images.ts'
+import { checkImages, checkRadius, imageChoice } from './test-images.ts'
 import { defaultEps } from './training-run.ts'
 
 export interface SwitchRun {
@@ -59,8 +60,11 @@ export function shortNames(paths: readonly string[]): string[] {
 
 /** What the library is to do beside the attack. */
 export interface ScoringOptions<Report> {
-  readonly limit: number | undefined
+  readonly limit?: number
+  readonly first?: number
   readonly seed: number
+  readonly dataSeed?: number
+  readonly attackSeed?: number
   readonly batchSize: number | undefined
   readonly runDir: string | undefined
   readonly resume: boolean
@@ -81,20 +85,20 @@ export async function runSwitch<Report extends { readonly warnings: readonly War
   session: Session,
   evaluate: (scoring: ScoringOptions<Report>) => Promise<Report>,
 ): Promise<{ report: Report; json: object }> {
-  const { limit, seed, batchSize, out } = options
+  const { batchSize, out } = options
+  const choice = imageChoice(options, test)
   const { terminal, signal } = session
   const display = new ProgressDisplay(terminal, name)
   let json: object = {}
   const report = await resumably(options, session, display, () =>
     evaluate({
-      limit: limitFor(limit, test),
-      seed,
+      ...choice,
       batchSize,
       ...runDirOptions(options, session),
       signal,
       onProgress: showEvaluation(display),
       async onComplete(found) {
-        json = { ...found, tickets: paths, seconds: session.seconds() }
+        json = dated({ ...found, tickets: paths, seconds: session.seconds() })
         if (out === undefined) return
         await writeFileAtomic(
           join(out, `${name}.json`),
@@ -106,6 +110,12 @@ export async function runSwitch<Report extends { readonly warnings: readonly War
   )
   for (const { message } of report.warnings) terminal.warn(message)
   return { report, json }
+}
+
+/** How wide the 95 % intervals are in which accuracies of single tickets lie. */
+export function marginLine(intervals: readonly Interval[]): string {
+  const widest = Math.max(...intervals.map(([low, high]) => high - low))
+  return `accuracies of single tickets: 95 % intervals of ±${((100 * widest) / 2).toFixed(1)} points at most`
 }
 
 /** Which images the attack moved, as the end of a line; nothing where the attack does not say. */

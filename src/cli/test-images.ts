@@ -1,6 +1,45 @@
-// What every evaluation checks before it loads or attacks anything.
+// What every evaluation checks before it loads or attacks anything, and the images that it chooses.
+import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import { parseEps } from './values.ts'
+
+/** Test images that are evaluated where the options do not say. */
+const usualLimit = 1000
+
+interface Choice {
+  readonly limit?: number | 'all'
+  readonly first?: number
+  readonly seed: number
+  readonly dataSeed?: number
+  readonly attackSeed?: number
+}
+
+/**
+ * Images and seeds as `evaluate` takes them.
+ * @throws ConfigError for --limit beside --first, and for the seed of a subset where there is none
+ */
+export function imageChoice({ limit, first, seed, dataSeed, attackSeed }: Choice, test: Split) {
+  if (first !== undefined && limit !== undefined) {
+    throw new ConfigError(
+      '--first, the first images, and --limit, a seeded subset, exclude each other: leave out one.',
+      'first',
+    )
+  }
+  if (dataSeed !== undefined && (first !== undefined || limit === 'all')) {
+    throw new ConfigError(
+      '--data-seed is of the subset of --limit, and there is none: leave it out.',
+      'dataSeed',
+    )
+  }
+  if (first !== undefined) return { first: Math.min(first, test.size), seed, attackSeed }
+  const subset = limitFor(limit ?? usualLimit, test)
+  return { limit: subset, seed, dataSeed: subset === undefined ? undefined : dataSeed, attackSeed }
+}
+
+/** The `limit` of `evaluate`: data sets with fewer images are evaluated whole. */
+export function limitFor(limit: number | 'all', test: Split): number | undefined {
+  return limit === 'all' || limit >= test.size ? undefined : limit
+}
 
 interface Images {
   readonly classes: number

@@ -1,21 +1,24 @@
 // What the training commands share: their options as the library takes them, and the run folder.
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { InnerAttack } from '../attacks/inner-attack.ts'
-import type { Dataset } from '../data/dataset.ts'
+import { type Dataset, usualEps } from '../data/dataset.ts'
+import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
 import { makeFolder, makeNumberedFolder } from '../files/folders.ts'
 import { laterWriteError } from '../files/write-error.ts'
 import type { TrainingOptions } from '../search/options.ts'
+import { innerAttack } from './inner-attack.ts'
 import type { Library, Ticket } from './library.ts'
+import { measurementsOf } from './measurements.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showTraining } from './progress.ts'
+import { keepBesideRecipe } from './resumed-options.ts'
 import type { Session } from './run-command.ts'
 
 /** The usual L∞ radius of attacks on a data set. */
 export function defaultEps(dataset: string): number {
-  return dataset.endsWith('mnist') ? 0.1 : 8 / 255
+  return usualEps(datasets.info(dataset))
 }
 
 /**
@@ -23,32 +26,15 @@ export function defaultEps(dataset: string): number {
  * training rather than after it.
  * @param name 'search-conv2-cifar10': command, architecture and data set
  */
-export async function openRunFolder({ out, resume }: RunOptions, name: string): Promise<string> {
+export async function openRunFolder(options: RunOptions, name: string): Promise<string> {
+  const { out, resume } = options
   if (resume && out === undefined) {
     throw new ConfigError('--resume needs the folder of the run to continue: give it as --out DIR.', 'out')
   }
-  if (out === undefined) return makeNumberedFolder('runs', name)
-  if (!resume) await makeFolder(out)
-  return out
-}
-
-export function innerAttack(
-  { attack, stepSize, steps }: RunOptions,
-  eps: number,
-  { attacks }: Library,
-): InnerAttack | null {
-  switch (attack) {
-    case 'pgd':
-      return attacks.pgd({ eps, stepSize, steps: steps ?? 7 })
-    case 'fgsm':
-      return attacks.fgsm({ eps, stepSize })
-    case 'fgsm-rs':
-      return attacks.fgsmRs({ eps, stepSize })
-    case 'free':
-      return attacks.free({ eps, stepSize, replays: steps })
-    case 'none':
-      return null
-  }
+  const folder = out ?? (await makeNumberedFolder('runs', name))
+  if (out !== undefined && !resume) await makeFolder(out)
+  if (!resume) await keepBesideRecipe(folder, options)
+  return folder
 }
 
 /** The options of `TrainingOptions` that all training commands have. */
@@ -62,6 +48,11 @@ export function trainingOptions(
   if (options.selectOn === 'test') {
     session.terminal.warn(
       'paper mode: the epoch is chosen on test images, so the accuracies below flatter it.',
+    )
+  }
+  if (options.selectOn !== 'last' && options.epochs <= options.selectEvery) {
+    session.terminal.log(
+      `With ${options.epochs === 1 ? 'one epoch' : `${options.epochs} epochs`} there is no choice of an epoch: the last one is kept, as with --select-on last, and no images are held out.`,
     )
   }
   const { epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, augment, seed, device, threads } =
@@ -130,9 +121,9 @@ export async function saveWithAccuracies(
   path: string,
   evaluation: Evaluation,
 ): Promise<void> {
-  ticket.recordAccuracies({
-    natural: evaluation.naturalAccuracy,
-    robust: evaluation.attacks[0].robustAccuracy,
-  })
+  ticket.recordAccuracies(
+    { natural: evaluation.naturalAccuracy, robust: evaluation.attacks[0].robustAccuracy },
+    measurementsOf(evaluation),
+  )
   await ticket.save(path)
 }

@@ -1,9 +1,9 @@
-// Seeded parts of a split.
+// Parts of a split.
 import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '../errors.ts'
 import { permutation } from '../random/permutation.ts'
 import { Purpose } from '../random/philox.ts'
-import type { Split } from './dataset.ts'
+import type { Split, SplitPart } from './dataset.ts'
 
 const subsetStep = 0
 const holdOutStep = 1
@@ -17,7 +17,22 @@ const bytesPerTurn = 8 << 20
 export async function subset(split: Split, size: number, seed: number): Promise<Split> {
   checkSize(size, split.size, 'limit')
   if (size === split.size) return split
-  return gather(split, permutation(split.size, seed, Purpose.subset, subsetStep).slice(0, size).sort())
+  const chosen = permutation(split.size, seed, Purpose.subset, subsetStep).slice(0, size).sort()
+  return gather(split, chosen, { subsetSeed: seed })
+}
+
+/**
+ * The first `size` images of `split`, in its order: the part that RobustBench and AutoAttack's authors report.
+ * @throws ConfigError (option 'first') when `size` is not an integer from 1 to the size of `split`
+ */
+export async function firstImages(split: Split, size: number): Promise<Split> {
+  checkSize(size, split.size, 'first')
+  if (size === split.size) return split
+  return gather(
+    split,
+    Uint32Array.from({ length: size }, (_, n) => n),
+    { first: size },
+  )
 }
 
 /**
@@ -32,8 +47,8 @@ export async function holdOut(
   checkSize(size, split.size - 1, 'holdOut')
   const order = permutation(split.size, seed, Purpose.subset, holdOutStep)
   return {
-    rest: await gather(split, order.slice(size).sort()),
-    heldOut: await gather(split, order.slice(0, size).sort()),
+    rest: await gather(split, order.slice(size).sort(), { restSeed: seed }),
+    heldOut: await gather(split, order.slice(0, size).sort(), { heldOutSeed: seed }),
   }
 }
 
@@ -46,7 +61,7 @@ function checkSize(size: number, largest: number, option: string): void {
 }
 
 /** Copies images in turns of a few milliseconds, so that the event loop goes on. */
-async function gather(split: Split, indices: Uint32Array): Promise<Split> {
+async function gather(split: Split, indices: Uint32Array, which: SplitPart['which']): Promise<Split> {
   const pixels = split.images.length / split.size
   const images = new Uint8Array(indices.length * pixels)
   const imagesPerTurn = Math.max(1, Math.floor(bytesPerTurn / pixels))
@@ -60,5 +75,7 @@ async function gather(split: Split, indices: Uint32Array): Promise<Split> {
     labels: Int32Array.from(indices, index => split.labels[index]),
     size: indices.length,
     ids: Int32Array.from(indices, index => split.ids?.[index] ?? index),
+    ...(split.name !== undefined && { name: split.name }),
+    part: { of: split.size, which, ...(split.part && { within: split.part }) },
   }
 }

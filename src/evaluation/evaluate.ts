@@ -7,8 +7,10 @@ import type { Split } from '../data/dataset.ts'
 import { callback } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { EvaluationMeter } from './meter.ts'
+import type { Provenance } from './provenance.ts'
 import { alone } from './run-lock.ts'
 import { type RunnableAttack, Runner, type RunOptions, runRows } from './runner.ts'
+import { type DistanceSummary, type Interval, summariseDistances, wilsonInterval } from './statistics.ts'
 import { attacksKind } from './subjects.ts'
 import { type Effort, Tally } from './tally.ts'
 
@@ -35,6 +37,8 @@ export interface AttackReport extends Effort {
   readonly settings: AttackSettings
   /** Share of all images classified right naturally and under attack. */
   readonly robustAccuracy: number
+  /** Of `robustAccuracy`, by Wilson. */
+  readonly interval: Interval
   /** The same on the adversarial images rounded to 8 bits, as an image file would hold them. */
   readonly roundedAccuracy: number
   /**
@@ -42,9 +46,23 @@ export interface AttackReport extends Effort {
    * is wrong naturally, null if it is robust.
    */
   readonly brokenBy: readonly (string | null)[]
+  readonly perImage: AttackedImages
+  /** Of attacks that look for the nearest adversarial image, over the images that the model gets right. */
+  readonly distances?: DistanceSummary
   /** Of attacks that run others in series, what each of these did. */
   readonly parts?: readonly PartReport[]
   readonly seconds: number
+}
+
+/** What an attack made of each image, [images]; of images that it was not run on, what the natural one is. */
+export interface AttackedImages {
+  /** The class that the model predicts, and its probability. */
+  readonly predictions: Int32Array
+  readonly confidences: Float32Array
+  /** Of the perturbation, in the attack's norm. */
+  readonly norms: Float64Array
+  /** See AttackResult. Where no adversarial image is within eps, it is what the attack says, and not verified. */
+  readonly distances?: Float64Array
 }
 
 export interface Evaluation {
@@ -52,10 +70,18 @@ export interface Evaluation {
   readonly naturalAccuracy: number
   /** Share of images that withstand every attack. */
   readonly worstCaseAccuracy: number
+  /** By Wilson. */
+  readonly naturalInterval: Interval
+  readonly worstCaseInterval: Interval
   /** Number of each image in its data set, and its label, [images]. */
   readonly ids: Int32Array
   readonly labels: Int32Array
+  /** The class that the model predicts for each natural image, and its probability, [images]. */
+  readonly predictions: Int32Array
+  readonly confidences: Float32Array
   readonly attacks: readonly AttackReport[]
+  /** What all of these are of. */
+  readonly provenance: Provenance
   readonly seconds: number
 }
 
@@ -101,13 +127,20 @@ async function evaluateAlone(model: Classifier, split: Split, options: EvaluateO
     reports.push(await attackAll(runner, model, attack, { key: `${a}-${attack.name}`, standing, onImages }))
   }
   const withstands = (n: number) => reports.every(({ brokenBy }) => brokenBy[n] === null)
+  const withstanding = standing.filter(withstands).length
+  const [{ classes: predictions, confidences }] = runner.predictions
   const evaluation: Evaluation = {
     images: size,
     naturalAccuracy: standing.length / size,
-    worstCaseAccuracy: standing.filter(withstands).length / size,
+    worstCaseAccuracy: withstanding / size,
+    naturalInterval: wilsonInterval(standing.length, size),
+    worstCaseInterval: wilsonInterval(withstanding, size),
     ids,
     labels,
+    predictions,
+    confidences,
     attacks: reports,
+    provenance: await runner.provenance(attacks),
     seconds: (performance.now() - started) / 1000,
   }
   return runner.complete(evaluation, options.onComplete)
@@ -132,23 +165,38 @@ async function attackAll(
     run: (...[images, labels, options]: Parameters<RunnableAttack['run']>) =>
       attack.run(model, images, labels, options),
   }
-  const target = { key, attacked: [0], images: standing, rounded: true, onImages }
+  const target = { key, attacked: [0], images: standing, detailed: true, onImages }
+  const [natural] = runner.predictions
+  const predictions = new Int32Array(natural.classes)
+  const confidences = new Float32Array(natural.confidences)
+  const norms = new Float64Array(size)
+  let distances: Float64Array | undefined
   let rightRounded = 0
   for await (const { images, findings, verdict } of runner.attack(ofModel, target, tally)) {
     for (const [i, n] of images.entries()) {
       brokenBy[n] = verdict.right[0][i] === 1 ? null : (findings.brokenBy?.[i] ?? name)
       rightRounded += verdict.rightRounded[0][i]
+      predictions[n] = verdict.predictions[0].classes[i]
+      confidences[n] = verdict.predictions[0].confidences[i]
+      norms[n] = verdict.norms[i]
+      if (findings.distances === undefined) continue
+      distances ??= new Float64Array(size)
+      distances[n] = findings.distances[i]
     }
   }
   const { parts } = tally
+  const robust = brokenBy.filter(by => by === null).length
   return {
     name,
     eps,
     norm,
     settings,
-    robustAccuracy: brokenBy.filter(by => by === null).length / size,
+    robustAccuracy: robust / size,
+    interval: wilsonInterval(robust, size),
     roundedAccuracy: rightRounded / size,
     brokenBy,
+    perImage: { predictions, confidences, norms, ...(distances && { distances }) },
+    ...(distances && { distances: summariseDistances(standing.map(n => distances[n])) }),
     ...(parts.length > 0 && { parts }),
     ...tally.effort(attack, runner.randomized),
     seconds: (performance.now() - started) / 1000,

@@ -34,11 +34,30 @@ export function rightOf(
   )
 }
 
-/** 1 where the model's prediction is the label, [N]. */
-export async function rightlyClassified(
-  model: Classifier,
-  pixels: Float32Array<ArrayBuffer>,
-  labels: ArrayLike<number>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  return rightOf(await logitsOf(model, pixels), labels, model.numClasses)
+/** What a model says of each image, [N]. */
+export interface Predictions {
+  /** The classes of largest logit. */
+  readonly classes: Int32Array
+  /** Their probabilities by softmax, in [0, 1]. */
+  readonly confidences: Float32Array
+}
+
+export const noPredictions = (count: number): Predictions => ({
+  classes: new Int32Array(count),
+  confidences: new Float32Array(count),
+})
+
+/** Writes what `logits`, [n·classes], say of images into `predictions`, at the places `at`. */
+export function predict(
+  logits: Float32Array,
+  classes: number,
+  predictions: Predictions,
+  at: readonly number[],
+): void {
+  for (const [i, n] of at.entries()) {
+    const scores = row(logits, i, classes)
+    const top = topClass(scores)
+    predictions.classes[n] = top
+    predictions.confidences[n] = 1 / scores.reduce((sum, score) => sum + Math.exp(score - scores[top]), 0)
+  }
 }

@@ -1,7 +1,7 @@
 // The one way to attack a set of images: chunk by chunk, what is finished kept in a journal, and each adversarial image
 // verified before it counts. `evaluate`, `transferMatrix` and `evaluateR2S` differ in what they attack and count.
 import { createHash, type Hash } from 'node:crypto'
-import type { AttackRunOptions } from '../attacks/attack.ts'
+import type { Attack, AttackRunOptions } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import { within } from '../attacks/journal.ts'
 import { type Norm, threatModel } from '../attacks/threat-model.ts'
@@ -12,7 +12,8 @@ import type { OptionRows } from '../inputs/options.ts'
 import { version } from '../version.ts'
 import { chooseBatchSize } from './batch-size.ts'
 import type { EvaluationProgress } from './meter.ts'
-import { logitsOf, rightOf } from './predictions.ts'
+import { logitsOf, noPredictions, type Predictions, predict, rightOf } from './predictions.ts'
+import { attackProvenance, computedWith, modelProvenance, type Provenance } from './provenance.ts'
 import { EvaluationState, type StoredConfig } from './state.ts'
 import type { AttackEffort, Tally } from './tally.ts'
 import { numbers, TestImages } from './test-images.ts'
@@ -22,8 +23,14 @@ import { type Verdict, verify } from './verification.ts'
 export interface RunOptions {
   /** Evaluate a subset of this many images, chosen by seed. Default: all. */
   limit?: number
-  /** Seeds the subset and the attacks. Default 0. */
+  /** In place of `limit`: the first images of the split, in its order, as RobustBench reports. */
+  first?: number
+  /** The other seeds, where they are not given. Default 0. */
   seed?: number
+  /** Of the subset that `limit` chooses. Default: `seed`. */
+  dataSeed?: number
+  /** Of all that attacks, and simulations of a switch, draw. Default: `seed`. */
+  attackSeed?: number
   /**
    * Images at once; it changes nothing but speed and memory. Default: up to 256, as many as fit in half of the free
    * memory.
@@ -44,7 +51,10 @@ export interface RunOptions {
 
 export const runRows: OptionRows<RunOptions> = {
   limit: count(),
+  first: count(),
   seed,
+  dataSeed: seed,
+  attackSeed: seed,
   batchSize: count(),
   runDir: path,
   resume: flag,
@@ -68,6 +78,7 @@ export interface AttackFindings extends AttackEffort {
   /** See Claims. */
   readonly robust?: ArrayLike<number>
   /** See AttackResult. */
+  readonly distances?: ArrayLike<number>
   readonly brokenBy?: readonly (string | null)[]
 }
 
@@ -79,8 +90,8 @@ export interface Target {
   readonly attacked: readonly number[]
   /** Numbers of the images attacked. */
   readonly images: readonly number[]
-  /** Whether to ask about the images rounded to 8 bits too. Default false. */
-  readonly rounded?: boolean
+  /** Whether to ask about the images rounded to 8 bits too, and to keep what is predicted. Default false. */
+  readonly detailed?: boolean
   /** Told how many images are done. */
   readonly onImages: (done: number) => void
 }
@@ -98,12 +109,13 @@ const chunkValues = 2 ** 26
 
 export class Runner {
   readonly images: TestImages
-  readonly seed: number
+  readonly attackSeed: number
   readonly batchSize: number
   readonly #models: readonly Classifier[]
   readonly #options: RunOptions
   readonly #stored: StoredConfig | undefined
   #right: readonly Uint8Array[] = []
+  #predictions: readonly Predictions[] = []
   /** Of the natural answers of each model. */
   #fingerprints: readonly string[] = []
   #state: EvaluationState | undefined
@@ -116,7 +128,7 @@ export class Runner {
     options: RunOptions,
   ) {
     this.images = images
-    this.seed = options.seed ?? 0
+    this.attackSeed = options.attackSeed ?? options.seed ?? 0
     this.batchSize = batchSize
     this.#models = models
     this.#options = options
@@ -138,10 +150,15 @@ export class Runner {
         'runDir',
       )
     }
-    const images = await TestImages.open(models[0], split, options.limit, options.seed ?? 0)
+    const images = await TestImages.open(models[0], split, options)
     const stored = runDir === undefined ? undefined : await EvaluationState.find(runDir, resume)
     const batchSize = await chooseBatchSize(models[0], options.batchSize ?? stored?.batchSize)
     return new Runner(models, images, batchSize, stored, options)
+  }
+
+  /** What each model says of the natural images, once it was asked. */
+  get predictions(): readonly Predictions[] {
+    return this.#predictions
   }
 
   /** Whether a model answers at random. */
@@ -158,6 +175,7 @@ export class Runner {
   async natural(onImages: (done: number) => void): Promise<readonly Uint8Array[]> {
     const { size, labels } = this.images
     const right = this.#models.map(() => new Uint8Array(size))
+    const predictions = this.#models.map(() => noPredictions(size))
     const hashes = this.#models.map(() => createHash('sha256'))
     for (const batch of this.images.batches(this.batchSize)) {
       this.#checkAborted()
@@ -166,11 +184,13 @@ export class Runner {
       for (const [k, model] of this.#models.entries()) {
         const logits = await logitsOf(model, pixels)
         right[k].set(rightOf(logits, theirLabels, model.numClasses), batch[0])
+        predict(logits, model.numClasses, predictions[k], batch)
         hashes[k].update(bytesOf(logits))
       }
       onImages(batch[0] + batch.length)
     }
     this.#right = right
+    this.#predictions = predictions
     this.#fingerprints = hashes.map(fingerprint)
     return right
   }
@@ -184,16 +204,14 @@ export class Runner {
   async keep(kind: string, settings: object): Promise<void> {
     const { runDir, onWarning = (message: string) => process.emitWarning(message) } = this.#options
     if (runDir === undefined) return
-    const { size, bytes, labels, ids, imageSize } = this.images
-    const data = createHash('sha256')
-    for (const content of [bytes, labels, ids]) data.update(bytesOf(content))
+    const { size, imageSize } = this.images
     const config = {
       version,
       kind,
-      seed: this.seed,
+      seed: this.attackSeed,
       images: size,
       batchSize: this.batchSize,
-      data: fingerprint(data),
+      data: this.images.fingerprint,
       models: this.#fingerprints,
       ...settings,
     }
@@ -208,7 +226,7 @@ export class Runner {
    */
   async *attack(attack: RunnableAttack, target: Target, tally: Tally): AsyncGenerator<Chunk> {
     const { images, batchSize } = this
-    const { attacked, rounded = false } = target
+    const { attacked, detailed = false } = target
     const { signal } = this.#options
     const threat = threatModel({ eps: attack.eps, norm: attack.norm, anyDistance: true })
     const batches = Math.max(1, Math.floor(chunkValues / (images.imageSize * batchSize)))
@@ -224,7 +242,7 @@ export class Runner {
       const natural = images.pixels(chosen)
       const labels = chosen.map(n => images.labels[n])
       const findings = await attack.run(natural, labels, {
-        seed: this.seed,
+        seed: this.attackSeed,
         batchSize,
         sampleIds: chosen.map(n => images.ids[n]),
         signal,
@@ -234,7 +252,7 @@ export class Runner {
       this.#checkAborted()
       checkFindings(findings, natural.length, attack.name)
       const naturallyRight = this.#right.map(right => chosen.map(n => right[n]))
-      const verification = { threat, batchSize, attacked, naturallyRight, rounded, signal }
+      const verification = { threat, batchSize, attacked, naturallyRight, detailed, signal }
       const verdict = await verify(this.#models, { ...findings, natural, labels }, verification)
       tally.add(findings, verdict)
       from += chosen.length
@@ -251,6 +269,22 @@ export class Runner {
     await onComplete?.(report)
     await this.#state?.remove()
     return report
+  }
+
+  /** What the numbers are of; to be called after `natural`. */
+  async provenance(
+    attacks: readonly Pick<Attack, 'name' | 'norm' | 'eps' | 'settings'>[],
+  ): Promise<Provenance> {
+    const models: Provenance['models'][number][] = []
+    for (const [k, model] of this.#models.entries()) {
+      models.push(await modelProvenance(model, this.#fingerprints[k]))
+    }
+    return {
+      models,
+      data: this.images.provenance,
+      attacks: attacks.map(attack => attackProvenance(attack, this.attackSeed)),
+      ...computedWith(this.#models[0]),
+    }
   }
 
   /** The numbers of all images. */
@@ -272,7 +306,7 @@ function checkFindings({ adversarial }: AttackFindings, expected: number, name: 
   )
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array | Uint8Array) =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
 /** Some characters that tell contents apart. */

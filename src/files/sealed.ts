@@ -50,7 +50,8 @@ export function decodeSealed(bytes: Uint8Array, file: string, cure: string): Saf
   )
 }
 
-function checksum(content: SafetensorsFile): string {
+/** The SHA-256 of content, hexadecimal. */
+export function checksum(content: SafetensorsFile): string {
   const hash = createHash('sha256')
   for (const part of parts(content)) hash.update(part)
   return hash.digest('hex')

@@ -3,14 +3,23 @@ import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
+import type { Provenance } from '../evaluation/provenance.ts'
 import { alone } from '../evaluation/run-lock.ts'
 import { type RunOptions, runRows } from '../evaluation/runner.ts'
+import { type Interval, wilsonInterval } from '../evaluation/statistics.ts'
 import type { Effort } from '../evaluation/tally.ts'
-import { callback, count, required } from '../inputs/kinds.ts'
+import { callback, count, flag, required } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
-import { expectations, sharesOf, wilsonInterval } from './expectations.ts'
+import { type BestTicket, bestTicket } from './best-ticket.ts'
+import {
+  expectations,
+  sharesOf,
+  sharesOfImages,
+  type Uncertainties,
+  uncertaintiesOf,
+} from './expectations.ts'
 import { Scorer } from './scoring.ts'
 import { type SwitchAttack, switchAttackKind } from './switch-attack.ts'
 
@@ -26,6 +35,11 @@ export interface SwitchEvaluationOptions extends RunOptions {
    */
   simulate?: number
   /**
+   * Of adversaries that attack all tickets at once: attack each ticket alone as well, to compare the switch with its best
+   * one. Default false. Adversaries that attack one ticket at a time do so anyway.
+   */
+  singles?: boolean
+  /**
    * Awaited before the finished batches in `runDir` are deleted, to write results down: if it throws, the evaluation can
    * still be resumed.
    */
@@ -36,6 +50,7 @@ export const switchEvaluationRows: OptionRows<SwitchEvaluationOptions> = {
   ...runRows,
   adversary: required(switchAttackKind),
   simulate: count(1, 1e6),
+  singles: flag,
   onComplete: callback,
 }
 
@@ -53,6 +68,8 @@ interface SwitchReport extends Effort {
   readonly naturalAccuracy: number
   /** Probability that the ticket drawn is right about an image naturally and under attack (decision D14). */
   readonly robustAccuracy: number
+  /** What all of these are of. */
+  readonly provenance: Provenance
 }
 
 export interface SwitchExpectation extends SwitchReport {
@@ -69,6 +86,15 @@ export interface SwitchExpectation extends SwitchReport {
    * single row on all.
    */
   readonly matrix: readonly (readonly number[])[]
+  /** Standard error and 95 % interval of each of the four, over images. */
+  readonly uncertainty: Uncertainties
+  /** Of the matrix, by Wilson. */
+  readonly intervals: readonly (readonly Interval[])[]
+  /**
+   * The best single ticket and what the switch gains over it; undefined for a single ticket, and where the adversary
+   * attacks all tickets at once and `singles` is not set.
+   */
+  readonly bestTicket?: BestTicket
 }
 
 export interface SwitchSimulation extends SwitchReport {
@@ -76,7 +102,7 @@ export interface SwitchSimulation extends SwitchReport {
   /** Pairs drawn in all; `robustAccuracy` is the share of them whose ticket was right naturally and under attack. */
   readonly draws: number
   /**
-   * Covers the exact expectation on the same images in about 95 % of simulations or more: draws of different images
+   * Of the draws on these images, not of other images. Covers the exact expectation on the same images in about 95 % of simulations or more: draws of different images
    * differ in probability, which makes their sum vary less than the interval (Wilson's) assumes.
    */
   readonly interval: { readonly confidence: 0.95; readonly low: number; readonly high: number }
@@ -115,7 +141,8 @@ export async function evaluateR2S(
     throw new ConfigError(`Expected a switch { tickets } but received ${describeValue(r2s)}.`, 'tickets')
   }
   checkOptions('evaluateR2S', options, switchEvaluationRows)
-  if (options.simulate !== undefined) checkSimulation(options.adversary)
+  const { simulate, singles = false } = options
+  if (simulate !== undefined) checkSimulation(options.adversary, singles)
   return alone(options, () => evaluateAlone(r2s.tickets, split, options))
 }
 
@@ -124,45 +151,60 @@ async function evaluateAlone(
   split: Split,
   options: SwitchEvaluationOptions,
 ): Promise<SwitchExpectation | SwitchSimulation> {
-  const { adversary, simulate } = options
-  const scorer = await Scorer.open('r2s', tickets, split, adversary, options, { simulate: simulate ?? null })
+  const { adversary, simulate, singles = false } = options
+  const scorer = await Scorer.open('r2s', tickets, split, adversary, options, {
+    singles,
+    settings: { simulate: simulate ?? null },
+  })
   const { runner } = scorer
+  const provenance = await runner.provenance([adversary])
   const { name, eps, norm, against, onlyCorrect } = adversary
   const common = {
     images: runner.images.size,
     tickets: tickets.length,
     adversary: { name, eps, norm, against, onlyCorrect },
+    provenance,
   }
   if (simulate === undefined) {
     const scores = await scorer.all()
-    const shares = sharesOf(scores.robust, scores.images)
+    const accuracies = sharesOf(scores.robust, scores.images)
     const matrix = Array.from({ length: scores.rows }, (_, r) =>
-      shares.slice(r * tickets.length, (r + 1) * tickets.length),
+      accuracies.slice(r * tickets.length, (r + 1) * tickets.length),
     )
+    const shares = sharesOfImages(scores)
+    const alone = await scorer.alone(scores)
+    const best = alone && bestTicket(alone, shares.robustAccuracy)
     const found: SwitchExpectation = {
       method: 'exact expectation',
       ...common,
       ...expectations(scores),
       matrix,
+      uncertainty: uncertaintiesOf(shares),
+      intervals: matrix.map(row => row.map(share => wilsonInterval(share * scores.images, scores.images))),
+      ...(best && { bestTicket: best }),
       ...scorer.effort,
     }
     return runner.complete(found, options.onComplete)
   }
   const right = await simulated(scorer, tickets.length, simulate)
   const draws = runner.images.size * simulate
+  const [low, high] = wilsonInterval(right, draws)
   const found: SwitchSimulation = {
     method: 'simulation',
     ...common,
     naturalAccuracy: scorer.natural.reduce((sum, flag) => sum + flag, 0) / scorer.natural.length,
     robustAccuracy: right / draws,
     draws,
-    interval: { confidence: 0.95, ...wilsonInterval(right, draws) },
+    interval: { confidence: 0.95, low, high },
     ...scorer.effort,
   }
   return runner.complete(found, options.onComplete)
 }
 
-function checkSimulation({ name, against }: SwitchAttack): void {
+function checkSimulation({ name, against }: SwitchAttack, singles: boolean): void {
+  if (singles) {
+    throw new ConfigError('A simulation does not compare with single tickets: leave singles out.', 'singles')
+  }
   if (against === 'one') return
   throw new ConfigError(
     `${name} makes one image against all tickets, so its exact expectation costs no more than a simulation; leave simulate out.`,
@@ -177,7 +219,9 @@ async function simulated(scorer: Scorer, tickets: number, draws: number): Promis
   /** Times that each pair was drawn, [attacked, answering, images]. */
   const times = new Uint32Array(tickets * tickets * size)
   for (let n = 0; n < size; n++) {
-    const stream = new Draws(new RandomStream(runner.seed, Purpose.ticketSwitch, simulationStep, ids[n]))
+    const stream = new Draws(
+      new RandomStream(runner.attackSeed, Purpose.ticketSwitch, simulationStep, ids[n]),
+    )
     for (let d = 0; d < draws; d++) {
       const pair = stream.integer(tickets) * tickets + stream.integer(tickets)
       times[pair * size + n]++

@@ -1,4 +1,5 @@
 // The accuracies of a random switch, computed from who is right on what.
+import { type MeanEstimate, meanOfShares } from '../evaluation/statistics.ts'
 
 /** 1 where a ticket is right, 0 where it is wrong. */
 export interface SwitchScores {
@@ -26,28 +27,65 @@ export interface SwitchExpectations {
   readonly allTickets: number
 }
 
-/** Counts are added as whole numbers and divided once. */
-export function expectations({ images, tickets, rows, natural, robust }: SwitchScores): SwitchExpectations {
-  let right = 0
-  let worst = 0
-  let all = 0
+/** Standard error and interval of each expectation, over images: the draws of the switch are in the expectation itself. */
+export type Uncertainties = {
+  readonly [K in keyof SwitchExpectations]: Pick<MeanEstimate, 'standardError' | 'interval'>
+}
+
+/** How many answers are right, image by image: whole numbers, so that sums are exact. */
+function countsOf({ images, tickets, rows, natural, robust }: SwitchScores) {
+  const counts = () => new Uint32Array(images)
+  /** Of `tickets`, of `rows` times `tickets`, and of `tickets` in the row of fewest. */
+  const right = { natural: counts(), robust: counts(), fewest: counts().fill(tickets) }
   for (let n = 0; n < images; n++) {
-    let fewest = tickets
+    for (let k = 0; k < tickets; k++) right.natural[n] += natural[k * images + n]
     for (let r = 0; r < rows; r++) {
       let sum = 0
       for (let k = 0; k < tickets; k++) sum += robust[(r * tickets + k) * images + n]
-      right += sum
-      fewest = Math.min(fewest, sum)
+      right.robust[n] += sum
+      right.fewest[n] = Math.min(right.fewest[n], sum)
     }
-    worst += fewest
-    if (fewest === tickets) all++
   }
-  const naturallyRight = natural.reduce((sum, flag) => sum + flag, 0)
+  return right
+}
+
+/** Counts are added as whole numbers and divided once. */
+export function expectations(scores: SwitchScores): SwitchExpectations {
+  const { images, tickets, rows } = scores
+  const { natural, robust, fewest } = countsOf(scores)
+  const sum = (counts: Uint32Array) => counts.reduce((total, count) => total + count, 0)
   return {
-    naturalAccuracy: naturallyRight / (tickets * images),
-    robustAccuracy: right / (rows * tickets * images),
-    worstTicket: worst / (tickets * images),
-    allTickets: all / images,
+    naturalAccuracy: sum(natural) / (tickets * images),
+    robustAccuracy: sum(robust) / (rows * tickets * images),
+    worstTicket: sum(fewest) / (tickets * images),
+    allTickets: fewest.filter(count => count === tickets).length / images,
+  }
+}
+
+/** The probability, for each image, that a switch is right about it: one row an expectation. */
+export type SwitchShares = { readonly [K in keyof SwitchExpectations]: Float64Array }
+
+export function sharesOfImages(scores: SwitchScores): SwitchShares {
+  const { tickets, rows } = scores
+  const { natural, robust, fewest } = countsOf(scores)
+  return {
+    naturalAccuracy: Float64Array.from(natural, count => count / tickets),
+    robustAccuracy: Float64Array.from(robust, count => count / (rows * tickets)),
+    worstTicket: Float64Array.from(fewest, count => count / tickets),
+    allTickets: Float64Array.from(fewest, count => (count === tickets ? 1 : 0)),
+  }
+}
+
+export function uncertaintiesOf(shares: SwitchShares): Uncertainties {
+  const of = (values: Float64Array) => {
+    const { standardError, interval } = meanOfShares(values)
+    return { standardError, interval }
+  }
+  return {
+    naturalAccuracy: of(shares.naturalAccuracy),
+    robustAccuracy: of(shares.robustAccuracy),
+    worstTicket: of(shares.worstTicket),
+    allTickets: of(shares.allTickets),
   }
 }
 
@@ -58,18 +96,4 @@ export function sharesOf(flags: Uint8Array, width: number): number[] {
     for (let j = 0; j < width; j++) sum += flags[i * width + j]
     return sum / width
   })
-}
-
-/**
- * The 95 % interval of Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927), for a
- * probability of which `right` of `draws` draws came true.
- */
-export function wilsonInterval(right: number, draws: number): { low: number; high: number } {
-  /** 97.5 % quantile of the normal distribution. */
-  const z = 1.959963984540054
-  const share = right / draws
-  const centre = share + (z * z) / (2 * draws)
-  const half = z * Math.sqrt((share * (1 - share)) / draws + (z * z) / (4 * draws * draws))
-  const scale = 1 + (z * z) / draws
-  return { low: Math.max(0, (centre - half) / scale), high: Math.min(1, (centre + half) / scale) }
 }

@@ -1,14 +1,12 @@
 // Which ticket is right on the adversarial images made on which.
 import type { Passes } from '../attacks/attack.ts'
-import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
+import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
-import { ConfigError } from '../errors.ts'
 import { EvaluationMeter } from '../evaluation/meter.ts'
 import { type RunnableAttack, Runner, type RunOptions } from '../evaluation/runner.ts'
 import { type Effort, Tally } from '../evaluation/tally.ts'
-import { describeValue } from '../inputs/options.ts'
 import type { SwitchScores } from './expectations.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 /** Tickets of which each answers images made on one of them or on all. */
 export class Scorer {
@@ -17,6 +15,7 @@ export class Scorer {
   readonly #adversary: SwitchAttack
   readonly #meter: EvaluationMeter
   readonly #tally = new Tally()
+  readonly #singles: boolean
   /** 1 where a ticket is right on the natural images, [tickets, images]. */
   readonly natural: Uint8Array
 
@@ -26,18 +25,21 @@ export class Scorer {
     adversary: SwitchAttack,
     meter: EvaluationMeter,
     natural: Uint8Array,
+    singles: boolean,
   ) {
     this.runner = runner
     this.#tickets = tickets
     this.#adversary = adversary
     this.#meter = meter
     this.natural = natural
+    this.#singles = singles
   }
 
   /**
    * Asks every ticket about the natural images, and opens what is kept of an interrupted evaluation.
    * @param kind of evaluation, told apart when one is resumed
    * @param settings beside the adversary, all that results depend on
+   * @param singles whether an adversary that attacks all tickets at once is also to attack each alone
    * @throws ConfigError, ShapeError, AbortError
    */
   static async open(
@@ -46,18 +48,22 @@ export class Scorer {
     split: Split,
     adversary: SwitchAttack,
     options: RunOptions,
-    settings: object = {},
+    { settings = {}, singles = false }: { settings?: object; singles?: boolean } = {},
   ): Promise<Scorer> {
     checkTickets(tickets)
     const runner = await Runner.open(tickets, split, options)
     const { size } = runner.images
     const { forwards, backwards } = passesOf(adversary, tickets)
+    const ofOne = passesOf(adversary, tickets.slice(0, 1))
     const meter = new EvaluationMeter(
       [
         { name: 'natural', work: tickets.length * size },
-        ...Array.from({ length: rowsOf(adversary, tickets) }, (_, r) => ({
-          name: adversary.against === 'one' ? `${adversary.name} on ticket ${r + 1}` : adversary.name,
-          work: (forwards + backwards + tickets.length) * size,
+        ...(adversary.against === 'all'
+          ? [{ name: adversary.name, work: (forwards + backwards + tickets.length) * size }]
+          : []),
+        ...(adversary.against === 'one' || singles ? tickets : []).map((_, r) => ({
+          name: `${adversary.name} on ticket ${r + 1}`,
+          work: (ofOne.forwards + ofOne.backwards + tickets.length) * size,
         })),
       ],
       options.onProgress,
@@ -67,7 +73,7 @@ export class Scorer {
     for (const [k, flags] of right.entries()) natural.set(flags, k * size)
     const { name, eps, norm, against, settings: ofAdversary } = adversary
     await runner.keep(kind, { adversary: { name, eps, norm, against, ...ofAdversary }, ...settings })
-    return new Scorer(runner, tickets, adversary, meter, natural)
+    return new Scorer(runner, tickets, adversary, meter, natural, singles)
   }
 
   /** What was done so far. */
@@ -81,9 +87,19 @@ export class Scorer {
    * @returns for each ticket, 1 where it is right about an image and about what the attack made of it, [tickets][images]
    */
   async answers(r: number, images: readonly number[]): Promise<readonly Uint8Array[]> {
+    const { against, name } = this.#adversary
+    const attacked = against === 'one' ? [r] : [...this.#tickets.keys()]
+    return this.#attack(attacked, images, { key: `${r}-${name}`, phase: r + 1 })
+  }
+
+  /** Attacks the tickets numbered `attacked`, and asks all; see `answers`. */
+  async #attack(
+    attacked: readonly number[],
+    images: readonly number[],
+    { key, phase }: { key: string; phase: number },
+  ): Promise<readonly Uint8Array[]> {
     const adversary = this.#adversary
     const all = this.#tickets
-    const attacked = adversary.against === 'one' ? [r] : [...all.keys()]
     const attack: RunnableAttack = {
       name: adversary.name,
       eps: adversary.eps,
@@ -97,10 +113,10 @@ export class Scorer {
         ),
     }
     const target = {
-      key: `${r}-${adversary.name}`,
+      key,
       attacked,
       images,
-      onImages: (done: number) => this.#meter.report(r + 1, done, images.length),
+      onImages: (done: number) => this.#meter.report(phase, done, images.length),
     }
     const answers = all.map(() => new Uint8Array(images.length))
     let from = 0
@@ -109,6 +125,26 @@ export class Scorer {
       from += chunk.images.length
     }
     return answers
+  }
+
+  /**
+   * Each ticket under the adversary's attack on it alone.
+   * @param scores of `all`, which holds it where the adversary attacks one ticket at a time
+   * @returns 1 where it is right, [tickets][images]; undefined where that was not to be measured
+   */
+  async alone({ robust, images, tickets }: SwitchScores): Promise<readonly Uint8Array[] | undefined> {
+    const numbers = [...this.#tickets.keys()]
+    if (this.#adversary.against === 'one') {
+      return numbers.map(k => robust.subarray((k * tickets + k) * images, (k * tickets + k + 1) * images))
+    }
+    if (!this.#singles) return undefined
+    const right: Uint8Array[] = []
+    for (const k of numbers) {
+      const place = { key: `alone-${k}-${this.#adversary.name}`, phase: k + 2 }
+      const answers = await this.#attack([k], this.runner.all, place)
+      right.push(answers[k])
+    }
+    return right
   }
 
   /** Every ticket on the adversarial images of all images. */
@@ -134,24 +170,4 @@ function rowsOf({ against }: SwitchAttack, tickets: readonly Classifier[]): numb
 function passesOf({ passes, against }: SwitchAttack, tickets: readonly Classifier[]): Passes {
   const attacked = against === 'one' ? 1 : tickets.length
   return passes?.(tickets[0].numClasses, attacked) ?? { forwards: 21, backwards: 20 }
-}
-
-/** @throws ConfigError where they are no models, or not for the same images */
-function checkTickets(tickets: readonly Classifier[]): void {
-  if (!Array.isArray(tickets)) {
-    throw new ConfigError(`Expected an array of tickets but received ${describeValue(tickets)}.`, 'tickets')
-  }
-  if (tickets.length === 0) {
-    throw new ConfigError('Expected at least one ticket but received none.', 'tickets')
-  }
-  for (const [k, ticket] of tickets.entries()) checkClassifier(ticket, `tickets[${k}]`)
-  const kind = (c: Classifier) => `images of [${c.inputShape.join(', ')}] and ${c.numClasses} classes`
-  const [first] = tickets
-  for (const [k, ticket] of tickets.entries()) {
-    if (kind(ticket) === kind(first)) continue
-    throw new ConfigError(
-      `Expected tickets for the same images but ticket ${k + 1} is for ${kind(ticket)} and ticket 1 for ${kind(first)}.`,
-      'tickets',
-    )
-  }
 }

@@ -3,13 +3,15 @@ import type { Attack } from '../attacks/attack.ts'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
+import type { Provenance } from '../evaluation/provenance.ts'
 import { alone } from '../evaluation/run-lock.ts'
 import { type RunOptions, runRows } from '../evaluation/runner.ts'
+import { type Interval, meanOfShares, wilsonInterval } from '../evaluation/statistics.ts'
 import { attackKind } from '../evaluation/subjects.ts'
 import type { Effort } from '../evaluation/tally.ts'
 import { callback, required } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import { expectations, sharesOf } from './expectations.ts'
+import { expectations, sharesOf, sharesOfImages } from './expectations.ts'
 import { Scorer } from './scoring.ts'
 import { random } from './switch-attack.ts'
 
@@ -50,6 +52,12 @@ export interface TransferMatrix extends Effort {
   readonly matrix: readonly (readonly number[])[]
   /** The mean of the matrix: the expected accuracy of a switch attacked through one ticket. */
   readonly mean: number
+  /** 95 % intervals of `natural` and `matrix`, by Wilson, and of `mean`, over images. */
+  readonly naturalIntervals: readonly Interval[]
+  readonly intervals: readonly (readonly Interval[])[]
+  readonly meanInterval: Interval
+  /** What all of these are of. */
+  readonly provenance: Provenance
 }
 
 /**
@@ -80,12 +88,19 @@ async function transferAlone(
   const scores = await scorer.all()
   const shares = sharesOf(scores.robust, scores.images)
   const { name, eps, norm, onlyCorrect } = adversary
+  const natural = sharesOf(scores.natural, scores.images)
+  const matrix = tickets.map((_, i) => shares.slice(i * tickets.length, (i + 1) * tickets.length))
+  const intervalOf = (share: number) => wilsonInterval(share * scores.images, scores.images)
   const found: TransferMatrix = {
     images: scores.images,
     attack: { name, eps, norm, onlyCorrect },
-    natural: sharesOf(scores.natural, scores.images),
-    matrix: tickets.map((_, i) => shares.slice(i * tickets.length, (i + 1) * tickets.length)),
+    natural,
+    matrix,
     mean: expectations(scores).robustAccuracy,
+    naturalIntervals: natural.map(intervalOf),
+    intervals: matrix.map(row => row.map(intervalOf)),
+    meanInterval: meanOfShares(sharesOfImages(scores).robustAccuracy).interval,
+    provenance: await scorer.runner.provenance([adversary]),
     ...scorer.effort,
   }
   return scorer.runner.complete(found, options.onComplete)

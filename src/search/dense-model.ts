@@ -1,14 +1,18 @@
 // A dense network and its file: weights and batch-norm statistics as safetensors.
+import type { ModelIdentity } from '../attacks/classifier.ts'
 import { TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
 import { parseJson } from '../files/json.ts'
 import { readRegularFile } from '../files/read-file.ts'
 import { decodeSafetensorsHeader, type StoredTensor } from '../files/safetensors.ts'
-import { decodeSealed, encodeSealedInTurns } from '../files/sealed.ts'
+import { checksum, decodeSealed, encodeSealedInTurns } from '../files/sealed.ts'
+import { path as pathKind, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { NetworkClassifier } from '../nn/network-classifier.ts'
-import { type Device, resolveDevice } from '../tensor/device.ts'
+import { resolveDevice } from '../tensor/device.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 
@@ -34,15 +38,32 @@ export interface DenseMetadata {
 /** A trained dense network, in eval mode. */
 export class DenseModel extends NetworkClassifier {
   readonly metadata: DenseMetadata
+  #file: string | undefined
 
   /** @internal Takes ownership of the network. */
-  constructor(network: Network, metadata: DenseMetadata) {
+  constructor(network: Network, metadata: DenseMetadata, file?: string) {
     super(network)
     this.metadata = metadata
+    this.#file = file
+  }
+
+  /** For reports. */
+  async identity(): Promise<ModelIdentity> {
+    const { format, arch, width, classes, inChannels, imageSize, normalisation } = this.metadata
+    const { mean, std } = normalisation
+    const metadata = { format, arch, width, classes, inChannels, imageSize, mean, std }
+    const hash = checksum({ metadata: strings(metadata), tensors: await this.#tensors() })
+    return { kind: 'dense model', ...(this.#file && { file: this.#file }), hash, arch, width }
   }
 
   /** Writes weights and running statistics as safetensors, atomically. */
   async save(path: string): Promise<void> {
+    const tensors = await this.#tensors()
+    await writeFileAtomic(path, await encodeSealedInTurns({ metadata: strings(this.metadata), tensors }))
+    this.#file = path
+  }
+
+  async #tensors(): Promise<Map<string, StoredTensor>> {
     const tensors = new Map<string, StoredTensor>()
     for (const { spec, weight } of this.network.convolutions) {
       tensors.set(`${spec.name}.weight`, { dtype: 'F32', shape: spec.weightShape, data: await weight.data() })
@@ -52,26 +73,29 @@ export class DenseModel extends NetworkClassifier {
       tensors.set(`${spec.name}.running_mean`, { dtype: 'F32', shape, data: await runningMean.data() })
       tensors.set(`${spec.name}.running_var`, { dtype: 'F32', shape, data: await runningVar.data() })
     }
-    const metadata = Object.fromEntries(
-      Object.entries(this.metadata).map(([key, value]) => [
-        key,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]),
-    )
-    await writeFileAtomic(path, await encodeSealedInTurns({ metadata, tensors }))
+    return tensors
   }
+}
+
+/** Text as it is, everything else as JSON. */
+function strings(metadata: object): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  )
 }
 
 const cure = 'train the model again, or fetch the file again'
 
 /**
  * Reads what `DenseModel.save` wrote.
- * @throws TicketError naming the field or tensor at fault
+ * @throws TicketError naming the field or tensor at fault; ConfigError
  */
-export async function loadDense(
-  path: string,
-  { device, threads }: { device?: 'auto' | 'cpu' | Device; threads?: number } = {},
-): Promise<DenseModel> {
+export async function loadDense(path: string, options: Placement = {}): Promise<DenseModel> {
+  checkOption('path', path, required(pathKind), 'loadDense')
+  checkOptions('loadDense', options, placementRows)
   const bytes = await readRegularFile(
     path,
     (reason, cause) =>
@@ -88,19 +112,24 @@ export async function loadDense(
   const network = models.create(metadata.arch, {
     ...metadata,
     ...metadata.normalisation,
-    device: resolveDevice(device, threads),
+    device: resolveDevice(options.device, options.threads),
   })
   const values = (name: string) => Float32Array.from(tensors.get(name)!.data as Float32Array)
-  for (const layer of network.convolutions) {
-    const { name, weightShape } = layer.spec
-    const weight = values(`${name}.weight`)
-    layer.weight = outsideScopes(() => tensor(weight, weightShape, { device: network.device }))
+  try {
+    for (const layer of network.convolutions) {
+      const { name, weightShape } = layer.spec
+      const weight = values(`${name}.weight`)
+      layer.weight = outsideScopes(() => tensor(weight, weightShape, { device: network.device }))
+    }
+    for (const layer of network.batchNorms) {
+      const { name } = layer.spec
+      layer.setRunning(values(`${name}.running_mean`), values(`${name}.running_var`))
+    }
+    return new DenseModel(network, metadata, path)
+  } catch (error) {
+    network.dispose()
+    throw error
   }
-  for (const layer of network.batchNorms) {
-    const { name } = layer.spec
-    layer.setRunning(values(`${name}.running_mean`), values(`${name}.running_var`))
-  }
-  return new DenseModel(network, metadata)
 }
 
 /** @throws TicketError where the tensors are not those of the network, or hold what no network holds */

@@ -66,7 +66,7 @@ export async function finetune(
       await openRun(training, 'finetune', recipe),
     )
     const tuned = copy.withMetadata(
-      { ...metadata, recipe, accuracies: {}, libraryVersion: version },
+      { ...metadata, recipe, accuracies: {}, measured: undefined, libraryVersion: version },
       { trained: true },
     )
     return { ticket: tuned, history }

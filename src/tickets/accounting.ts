@@ -3,10 +3,13 @@
 import { stat } from 'node:fs/promises'
 import { checkPaths, readTicket } from './stored-ticket.ts'
 import type { TicketData, TicketMetadata } from './ticket-data.ts'
+import { ticketHash } from './ticket-file.ts'
 
 export interface TicketAccount {
   readonly file: string
   readonly metadata: TicketMetadata
+  /** SHA-256 of all that the ticket's answers depend on: its name in reports. */
+  readonly hash: string
   /** Weights kept, and weights of the dense network. */
   readonly parameters: { readonly kept: number; readonly total: number }
   readonly bytes: {
@@ -50,11 +53,8 @@ export async function ticketAccounts(files: readonly string[]): Promise<TicketAc
   }
 }
 
-function account(
-  file: string,
-  { metadata, masks, runningMean, weights }: TicketData,
-  size: number,
-): TicketAccount {
+function account(file: string, ticket: TicketData, size: number): TicketAccount {
+  const { metadata, masks, runningMean, weights } = ticket
   let kept = 0
   let total = 0
   let maskBytes = 0
@@ -70,6 +70,7 @@ function account(
   return {
     file,
     metadata,
+    hash: ticketHash(ticket),
     parameters: { kept, total },
     bytes: {
       masks: maskBytes,

@@ -1,4 +1,7 @@
 // What a ticket is made of, in memory.
+import type { AttackSettings } from '../attacks/attack.ts'
+import type { Norm } from '../attacks/threat-model.ts'
+import type { SplitPart } from '../data/dataset.ts'
 import type { Initialisation } from '../nn/initialisation.ts'
 import type { Pattern } from '../nn/pattern.ts'
 
@@ -36,7 +39,33 @@ export interface TicketMetadata {
     readonly robust?: number
     readonly [name: string]: number | undefined
   }
+  /** What the accuracies are of, by name; older tickets do not say. */
+  readonly measured?: Readonly<Record<string, Measurement>>
   readonly libraryVersion: string
+}
+
+/** What an accuracy was measured on and by. */
+export interface Measurement {
+  /** 95 % interval. */
+  readonly interval: readonly [low: number, high: number]
+  /** The images, as evaluations name them. */
+  readonly data: {
+    readonly name: string | null
+    readonly images: number
+    readonly of?: number
+    readonly which: 'all' | 'part' | SplitPart['which']
+    readonly fingerprint: string
+  }
+  /** None for natural images. */
+  readonly attack?: {
+    readonly name: string
+    readonly norm: Norm
+    readonly eps: number
+    readonly settings: AttackSettings
+    readonly seed: number
+  }
+  readonly device: string
+  readonly version: string
 }
 
 /** Which weights of one layer are kept. */

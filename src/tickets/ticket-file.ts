@@ -9,7 +9,7 @@
 import { concatUint8Arrays } from 'typed-array-utils'
 import { TicketError } from '../errors.ts'
 import { decodeSafetensorsHeader, type StoredTensor } from '../files/safetensors.ts'
-import { decodeSealed, encodeSealed } from '../files/sealed.ts'
+import { checksum, decodeSealed, encodeSealed } from '../files/sealed.ts'
 import { maskShape } from '../nn/pattern.ts'
 import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { checkTicket } from './ticket-check.ts'
@@ -23,10 +23,42 @@ import { canonicalJson, decodeMetadata, encodeMetadata } from './ticket-metadata
 export function encodeTicket(ticket: TicketData): Uint8Array {
   const metadata = encodeMetadata(ticket.metadata)
   checkTicket(ticket, 'The ticket')
+  const weightShapes = Object.fromEntries([...ticket.masks].map(([layer, mask]) => [layer, mask.weightShape]))
+  metadata.weightShapes = canonicalJson(weightShapes)!
+  return concatUint8Arrays(...encodeSealed({ metadata, tensors: tensorsOf(ticket) }))
+}
+
+/** What the answers of a ticket depend on, beside its tensors. */
+const identifying = [
+  'format',
+  'arch',
+  'width',
+  'classes',
+  'inChannels',
+  'imageSize',
+  'init',
+  'weightSeed',
+  'pattern',
+  'normalisation',
+] as const
+
+/**
+ * SHA-256 of all that the answers of a ticket depend on: the same for a ticket whose accuracies were noted, or whose
+ * recipe is told otherwise. It is the checksum (files/sealed.ts) of a file without the other metadata.
+ */
+export function ticketHash(ticket: TicketData): string {
+  const metadata = Object.fromEntries(
+    identifying.map(field => {
+      const value = ticket.metadata[field]
+      return [field, typeof value === 'string' ? value : canonicalJson(value)!]
+    }),
+  )
+  return checksum({ metadata, tensors: tensorsOf(ticket) })
+}
+
+function tensorsOf(ticket: TicketData): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>()
-  const weightShapes: Record<string, readonly number[]> = {}
-  for (const [layer, { weightShape, bits }] of ticket.masks) {
-    weightShapes[layer] = weightShape
+  for (const [layer, { bits }] of ticket.masks) {
     tensors.set(`${layer}.mask`, { dtype: 'U8', shape: [bits.length], data: bits })
   }
   const floats = [
@@ -38,8 +70,7 @@ export function encodeTicket(ticket: TicketData): Uint8Array {
     for (const [name, data] of values)
       tensors.set(`${name}.${kind}`, { dtype: 'F32', shape: [data.length], data })
   }
-  metadata.weightShapes = canonicalJson(weightShapes)!
-  return concatUint8Arrays(...encodeSealed({ metadata, tensors }))
+  return tensors
 }
 
 /**

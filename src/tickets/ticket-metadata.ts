@@ -8,6 +8,8 @@ interface Field {
   /** Whether the value is stored as it is rather than as JSON. */
   text: boolean
   expected: string
+  /** Whether a ticket may lack it. */
+  optional?: true
   valid: (value: unknown) => boolean
 }
 
@@ -28,6 +30,40 @@ const isSeed = (value: unknown) => Number.isSafeInteger(value) && (value as numb
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(isNumber)
+
+function isMeasurement(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { interval, data, attack, device, version } = value
+  return (
+    isNumbers(interval) &&
+    interval.length === 2 &&
+    isObject(data) &&
+    areImages(data) &&
+    (attack === undefined || (isObject(attack) && isAttack(attack))) &&
+    isText(device) &&
+    isText(version)
+  )
+}
+
+const isText = (value: unknown) => typeof value === 'string'
+
+function areImages({ name, images, of, which, fingerprint }: Record<string, unknown>): boolean {
+  const ways = ['subsetSeed', 'first', 'heldOutSeed', 'restSeed']
+  const isWay = isObject(which) && Object.entries(which).every(([way, n]) => ways.includes(way) && isSeed(n))
+  return (
+    (name === null || isText(name)) &&
+    isSize(images) &&
+    (of === undefined || isSize(of)) &&
+    (which === 'all' || which === 'part' || (isWay && Object.keys(which).length === 1)) &&
+    isText(fingerprint)
+  )
+}
+
+function isAttack({ name, norm, eps, settings, seed }: Record<string, unknown>): boolean {
+  // An unlimited radius is null in JSON.
+  const isRadius = eps === null || (isNumber(eps) && eps >= 0)
+  return isText(name) && (norm === 'linf' || norm === 'l2') && isRadius && isObject(settings) && isSeed(seed)
+}
 
 const fields: Record<keyof TicketMetadata, Field> = {
   format: text(`'${ticketFormat}'`, value => value === ticketFormat),
@@ -58,6 +94,12 @@ const fields: Record<keyof TicketMetadata, Field> = {
     value =>
       isObject(value) && Object.values(value).every(share => isNumber(share) && share >= 0 && share <= 1),
   ),
+  measured: {
+    ...json('an object that says for each accuracy what it is of', value => {
+      return isObject(value) && Object.values(value).every(isMeasurement)
+    }),
+    optional: true,
+  },
   libraryVersion: text('a version', value => value !== ''),
 }
 
@@ -65,6 +107,7 @@ const fields: Record<keyof TicketMetadata, Field> = {
 export function encodeMetadata(metadata: TicketMetadata): Record<string, string> {
   const strings: Record<string, string> = {}
   for (const [name, field] of Object.entries(fields) as [keyof TicketMetadata, Field][]) {
+    if (field.optional && metadata[name] === undefined) continue
     // What JSON drops (undefined) or changes (NaN) must not pass unseen: the value checked is the one stored.
     const stored = field.text ? metadata[name] : canonicalJson(metadata[name])
     check(name, field, stored, `The ticket`)
@@ -77,7 +120,10 @@ export function encodeMetadata(metadata: TicketMetadata): Record<string, string>
 /** @throws TicketError naming the first field that is missing or wrong */
 export function decodeMetadata(strings: Readonly<Record<string, string>>, file: string): TicketMetadata {
   const values: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(fields)) values[name] = check(name, field, strings[name], file)
+  for (const [name, field] of Object.entries(fields)) {
+    if (field.optional && strings[name] === undefined) continue
+    values[name] = check(name, field, strings[name], file)
+  }
   const metadata = values as unknown as TicketMetadata
   checkChannels(metadata, file)
   return metadata

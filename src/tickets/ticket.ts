@@ -1,4 +1,5 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
+import type { ModelIdentity } from '../attacks/classifier.ts'
 import { ConfigError, TicketError } from '../errors.ts'
 import { path as pathKind, required } from '../inputs/kinds.ts'
 import { checkOption, checkOptions } from '../inputs/options.ts'
@@ -13,29 +14,56 @@ import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
-import type { LayerMask, TicketData, TicketMetadata } from './ticket-data.ts'
+import type { LayerMask, Measurement, TicketData, TicketMetadata } from './ticket-data.ts'
+import { ticketHash } from './ticket-file.ts'
 
 /** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
 export class Ticket extends NetworkClassifier {
   /** Whether its kept weights were fine-tuned, so that a file must hold them. */
   readonly trained: boolean
   #metadata: TicketMetadata
+  #file: string | undefined
 
   /** @internal Takes ownership of the network. */
-  constructor(network: Network, metadata: TicketMetadata, { trained = false } = {}) {
+  constructor(
+    network: Network,
+    metadata: TicketMetadata,
+    { trained = false, file }: { trained?: boolean; file?: string } = {},
+  ) {
     super(network)
     for (const layer of network.convolutions) layer.scores = null
     this.#metadata = metadata
     this.trained = trained
+    this.#file = file
   }
 
   get metadata(): TicketMetadata {
     return this.#metadata
   }
 
-  /** Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes. */
-  recordAccuracies(accuracies: TicketMetadata['accuracies']): void {
-    this.#metadata = { ...this.#metadata, accuracies: { ...this.#metadata.accuracies, ...accuracies } }
+  /**
+   * Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes.
+   * @param measured what they are of, under the same names
+   */
+  recordAccuracies(
+    accuracies: TicketMetadata['accuracies'],
+    measured: Readonly<Record<string, Measurement>> = {},
+  ): void {
+    const { accuracies: former, measured: formerly = {} } = this.#metadata
+    // What was said of a former accuracy is not true of the new one.
+    const kept = Object.entries(formerly).filter(([name]) => !(name in accuracies))
+    this.#metadata = {
+      ...this.#metadata,
+      accuracies: { ...former, ...accuracies },
+      measured: { ...Object.fromEntries(kept), ...measured },
+    }
+  }
+
+  /** For reports. */
+  async identity(): Promise<ModelIdentity> {
+    const { arch, width, remainingRatio } = this.metadata
+    const hash = ticketHash(await this.data())
+    return { kind: 'ticket', ...(this.#file && { file: this.#file }), hash, arch, width, remainingRatio }
   }
 
   /** Weights kept, and weights of the dense network. */
@@ -74,6 +102,7 @@ export class Ticket extends NetworkClassifier {
    */
   async save(path: string): Promise<void> {
     await writeTicket(path, await this.data())
+    this.#file = path
   }
 
   /** The same ticket on tensors of its own. */
@@ -99,19 +128,20 @@ export async function loadTicket(path: string, options: Placement = {}): Promise
 
 /**
  * The ticket of which a file holds `data`.
- * @param file named in errors
+ * @param file where it lies, if it does
  * @param weights of a network of the same layers and weights, which are then not drawn again; it must live as long
  * @throws TicketError naming the field at fault
  */
-export function fromData(data: TicketData, device: Device, file = 'The ticket', weights?: Network): Ticket {
+export function fromData(data: TicketData, device: Device, file?: string, weights?: Network): Ticket {
   const { metadata } = data
+  const owner = file ?? 'The ticket'
   // Before anything is made for a network of whatever size.
-  checkArchitecture(data, architectureOf(metadata, file), file)
+  checkArchitecture(data, architectureOf(metadata, owner), owner)
   const { mean, std } = metadata.normalisation
   const network = models.create(metadata.arch, { ...metadata, mean, std, device })
   try {
     fill(network, data, weights)
-    return new Ticket(network, metadata, { trained: data.weights !== undefined })
+    return new Ticket(network, metadata, { trained: data.weights !== undefined, file })
   } catch (error) {
     network.dispose()
     throw error

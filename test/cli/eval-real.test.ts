@@ -41,7 +41,8 @@ it('an interrupted evaluation goes on to the same numbers, and every file agrees
   expect(stopped.code).toBe(130)
   expect(await readdir(out())).toEqual(['evaluation-state'])
   const resumed = await run(evaluate, '--out', out(), '--resume', '--save', join(out(), 'images'))
-  const untimed = (json: object) => JSON.stringify(json, (key, value) => (key === 'seconds' ? 0 : value))
+  const untimed = (json: object) =>
+    JSON.stringify(json, (key, value) => (['seconds', 'date'].includes(key) ? 0 : value))
   expect(untimed(jsonOf(resumed))).toBe(untimed(whole))
 
   expect((await readdir(out())).sort()).toEqual(['evaluation.json', 'images', 'images.csv'])
@@ -49,10 +50,19 @@ it('an interrupted evaluation goes on to the same numbers, and every file agrees
     ['pgd-3', 'square'].flatMap(name => [`${name}.png`, `${name}.safetensors`]),
   )
   const [header, ...rows] = (await readFile(join(out(), 'images.csv'), 'utf8')).trimEnd().split('\n')
-  expect(header).toBe('image,label,pgd-3,square')
+  const columns = header.split(',')
   expect(rows).toHaveLength(whole.images)
-  for (const [a, { robustAccuracy }] of whole.attacks.entries()) {
-    const robust = rows.filter(row => row.split(',')[2 + a] === 'robust')
+  const cells = rows.map(row => row.split(','))
+  const at = (row: string[], column: string) => row[columns.indexOf(column)]
+  const natural = cells.filter(row => at(row, 'prediction') === at(row, 'class'))
+  expect(natural.length / rows.length).toBe(whole.naturalAccuracy)
+  for (const { name, robustAccuracy } of whole.attacks) {
+    const robust = cells.filter(row => at(row, `${name} broken by`) === 'robust')
     expect(robust.length / rows.length).toBe(robustAccuracy)
+    for (const row of cells) {
+      const right = at(row, `${name} prediction`) === at(row, 'class')
+      expect(right).toBe(at(row, `${name} broken by`) === 'robust')
+      expect(Number(at(row, `${name} norm`))).toBeLessThanOrEqual(0.02 + 1e-6)
+    }
   }
 })

@@ -6,10 +6,10 @@ import { describe, expect, it } from 'vitest'
 import type { Classifier } from '../../src/attacks/classifier.ts'
 import { evaluationAttackNames } from '../../src/cli/attack-options.ts'
 import type { Library } from '../../src/cli/library.ts'
-import type { EvaluateOptions } from '../../src/evaluation/evaluate.ts'
+import type { EvaluateOptions, Evaluation } from '../../src/evaluation/evaluate.ts'
 import { decodeSafetensors, encodeSafetensors } from '../../src/files/safetensors.ts'
 import { exampleTicket } from '../tickets/example-ticket.ts'
-import { jsonOf, rst } from './run-rst.ts'
+import { jsonOf, provenanceOf, rst } from './run-rst.ts'
 import { cifar, data, out, ticket, useWorkspace } from './workspace.ts'
 
 useWorkspace()
@@ -54,6 +54,7 @@ describe('rst eval', () => {
       'roundedAccuracy',
       'failedChecks',
       'largestNorm',
+      'interval',
       'forwards',
       'backwards',
       'seconds',
@@ -62,20 +63,39 @@ describe('rst eval', () => {
     expect(json.worstCaseAccuracy).toBe(0.15)
     expect(ran.stderr).toContain('warning: fgsm: a single step is a weak attack')
     expect(JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))).toEqual(json)
-    expect(await readFile(join(out(), 'images.csv'), 'utf8')).toBe(
-      'image,label,pgd,fgsm\n7,4,clean,clean\n30,2,robust,robust\n',
-    )
+    expect(json).toMatchObject({
+      naturalInterval: [expect.closeTo(0.55), expect.closeTo(0.65)],
+      attacks: [{ interval: [expect.closeTo(0.25), expect.closeTo(0.35)] }, {}],
+      provenance: provenanceOf(7, [
+        { name: 'pgd', norm: 'linf', eps: 0.1 },
+        { name: 'fgsm', norm: 'linf', eps: 0.1 },
+      ]),
+    })
+    expect(new Date(json.date).getTime()).toBeGreaterThan(0)
+    for (const perImage of ['ids', 'labels', 'predictions', 'confidences'])
+      expect(json).not.toHaveProperty(perImage)
+    const rows = (await readFile(join(out(), 'images.csv'), 'utf8')).split('\n')
+    const columns = ['broken by', 'prediction', 'confidence', 'norm']
+    expect(rows[0].split(',')).toEqual([
+      ...['image', 'label', 'class', 'prediction', 'confidence'],
+      ...['pgd', 'fgsm'].flatMap(name => columns.map(column => `${name} ${column}`)),
+    ])
+    const attacked = 'clean,Sandal,0.5000,0.00000'
+    expect(rows[1]).toBe(`7,4,Coat,Sandal,0.5000,${attacked},${attacked}`)
+    expect(rows[2]).toMatch(/^30,2,Pullover,Pullover,0\.7500,robust,Pullover,0\.6250,0\.100000,robust/)
   })
 
   it('prints a row an attack, and what each attack of a series left standing', async () => {
     const { stdout } = await evaluate('--attack', 'pgd,autoattack')
     expect(stdout).toMatch(
-      /^accuracy +robust +8 bits +largest norm +forwards +backwards +time\nnatural +60\.0 %\n/,
+      /^accuracy +robust +8 bits +largest norm +forwards +backwards +time\nnatural +60\.0 % \(55\.0–65\.0\)\n/,
     )
-    expect(stdout).toMatch(/pgd \(L∞ 0\.1\) +30\.0 % +30\.0 % +0\.1000 +5 +4 +3 s\n/)
+    expect(stdout).toMatch(/pgd \(L∞ 0\.1\) +30\.0 % \(25\.0–35\.0\) +30\.0 % +0\.1000 +5 +4 +3 s\n/)
     // Of the images in the set one is right naturally, and apgd-ce breaks it.
     expect(stdout).toMatch(/ {2}after apgd-ce +0\.0 % +50 +40 +1 s\n {2}after square +0\.0 %/)
-    expect(stdout).toMatch(/all attacks +15\.0 %\n/)
+    expect(stdout).toMatch(/all attacks +15\.0 % \(10\.0–20\.0\)\n/)
+    expect(stdout).toContain('images of mnist test (subset of seed 0); 95 % intervals in brackets')
+    expect(stdout).toContain('ticket abcdef012345, attack seed 0; rst-native 0.1.0, CPU, AVX2\n')
   })
 
   it('attacks a dense model, and asks for either that or a ticket', async () => {
@@ -141,9 +161,25 @@ describe('rst eval', () => {
       evaluate: async (model: Classifier, _: unknown, { attacks, onComplete }: EvaluateOptions) => {
         const images = new Float32Array(2 * 784).fill(0.25)
         for (const made of attacks!) await made.run(model, images, [4, 2], { sampleIds: [7, 30] })
-        const ids = new Int32Array(2)
-        const empty = { ids, labels: ids, attacks: [] }
-        const report = { images: 2, naturalAccuracy: 1, worstCaseAccuracy: 1, seconds: 1, ...empty }
+        const ids = Int32Array.of(7, 30)
+        const predictions = Int32Array.of(4, 3)
+        const confidences = Float32Array.of(0.9, 0.8)
+        const perImage = { predictions, confidences, norms: Float64Array.of(0.1, 0) }
+        const reports = attacks!.map(({ name, eps, norm }) => ({
+          ...{ name, eps, norm, perImage, brokenBy: [null, 'clean'], warnings: [], seconds: 1 },
+          ...{ robustAccuracy: 0.5, interval: [0, 1], roundedAccuracy: 0.5, largestNorm: 0.1 },
+        }))
+        const report = {
+          ...{ images: 2, ids, labels: Int32Array.of(4, 2), predictions, confidences, seconds: 1 },
+          ...{
+            naturalAccuracy: 0.5,
+            naturalInterval: [0, 1],
+            worstCaseAccuracy: 0.5,
+            worstCaseInterval: [0, 1],
+          },
+          attacks: reports,
+          provenance: provenanceOf(2, attacks!),
+        } as unknown as Evaluation
         await onComplete!(report)
         return report
       },
@@ -154,8 +190,8 @@ describe('rst eval', () => {
     const names = ['pgd-20', 'square'].flatMap(name => [`${name}.png`, `${name}.safetensors`])
     expect((await readdir(out())).sort()).toEqual(names)
     const sheet = decode(await readFile(join(out(), 'square.png')))
-    // Two columns of images magnified three times, three of them above each other.
-    expect([sheet.width, sheet.height]).toEqual([2 * (84 + 4) + 4, 3 * (84 + 4) + 2 * 4])
+    // Two columns of images magnified four times, three of them above each other, with four lines of text.
+    expect([sheet.width, sheet.height]).toEqual([2 * (112 + 4) + 4, 3 * (112 + 4) + 4 * 9 + 2 * 4])
     const file = join(out(), 'square.safetensors')
     const { metadata, tensors } = decodeSafetensors(await readFile(file), file)
     expect(metadata).toMatchObject({
@@ -164,6 +200,10 @@ describe('rst eval', () => {
       norm: 'linf',
       eps: '0.1',
     })
+    const { attacks, date, ...provenance } = JSON.parse(metadata.provenance)
+    expect(provenance).toMatchObject({ data: { name: 'mnist test', images: 2 }, device: 'CPU, AVX2' })
+    expect(attacks).toEqual([{ name: 'square', norm: 'linf', eps: 0.1, settings: {}, seed: 0 }])
+    expect(date).toMatch(/^\d{4}-/)
     expect(tensors.get('adversarial')!.shape).toEqual([2, 1, 28, 28])
     expect([...tensors.get('labels')!.data]).toEqual([4, 2])
     expect([...tensors.get('images')!.data]).toEqual([7, 30])

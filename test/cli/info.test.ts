@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { jsonOf, rst } from './run-rst.ts'
+import { writeTicket } from '../../src/tickets/stored-ticket.ts'
+import { exampleTicket } from '../tickets/example-ticket.ts'
+import { jsonOf, provenanceOf, rst } from './run-rst.ts'
 import { ticket, useWorkspace } from './workspace.ts'
 
 useWorkspace()
@@ -11,6 +13,27 @@ describe('rst info', () => {
     for (const part of [ticket, 'weights kept', 'mask', 'batch norm', 'the dense checkpoint takes']) {
       expect(ran.stdout).toContain(part)
     }
+  })
+
+  it('says what accuracies are of, and of older tickets that they do not say', async () => {
+    expect((await rst(['info', ticket])).stdout).toContain('robust 45.0 %; the ticket does not say of what')
+    const provenance = provenanceOf(500, [{ name: 'pgd-20', norm: 'linf', eps: 8 / 255 }])
+    const { data, attacks, version, device } = provenance
+    const of = { data, version, device }
+    const measured = {
+      natural: { interval: [0.66, 0.74] as const, ...of },
+      robust: { interval: [0.41, 0.49] as const, attack: attacks[0], ...of },
+    }
+    await writeTicket(ticket, exampleTicket({ measured }))
+    const { stdout } = await rst(['info', ticket])
+    expect(stdout).toMatch(/ {2}hash +[0-9a-f]{64}\n/)
+    expect(stdout).toContain(
+      'natural 70.0 % (66.0–74.0) on 500 of 10,000 images of mnist test (subset of seed 0); rst-native 0.1.0, CPU, AVX2',
+    )
+    expect(stdout).toContain(
+      'robust 45.0 % (41.0–49.0) under pgd-20 (L∞ 8/255), attack seed 0, on 500 of 10,000 images',
+    )
+    expect(jsonOf(await rst(['info', ticket, '--json'])).tickets[0].metadata.measured).toEqual(measured)
   })
 
   it('adds up several, and says whether they share a network', async () => {

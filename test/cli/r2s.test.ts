@@ -36,8 +36,10 @@ describe('rst transfer', () => {
     })
     expect(ran.stdout).toMatch(/accuracy of +ticket +other\nnatural +75\.0 % +75\.0 %\n/)
     expect(ran.stdout).toMatch(/attack on ticket +25\.0 % +50\.0 %\nattack on other +50\.0 % +25\.0 %\n/)
-    expect(ran.stdout).toContain('mean of the matrix 37.5 %')
-    expect(ran.stdout).toContain('on 20 test images; the attack moved all images')
+    expect(ran.stdout).toContain('mean of the matrix 37.5 % (35.0–40.0)')
+    expect(ran.stdout).toContain(
+      'on 20 of 10,000 images of mnist test (subset of seed 0); the attack moved all images',
+    )
     expect(ran.stderr).toContain('warning: a weak attack')
   })
 
@@ -76,9 +78,13 @@ describe('rst r2s', () => {
       simulate: undefined,
     })
     expect(ran.stdout).toMatch(/expected accuracy +natural +robust +worst ticket +all tickets\n/)
-    expect(ran.stdout).toMatch(/switch of 2 +75\.0 % +37\.5 % +25\.0 % +12\.5 %\n/)
+    expect(ran.stdout).toMatch(
+      /switch of 2 +75\.0 % \(70\.0–80\.0\) +37\.5 % \(32\.5–42\.5\) +25\.0 % \(20\.0–30\.0\) +12\.5 % \(7\.5–17\.5\)\n/,
+    )
     expect(ran.stdout).toMatch(/attack on ticket +37\.5 % +37\.5 %\nattack on other +37\.5 % +37\.5 %\n/)
-    expect(ran.stdout).toMatch(/random: pgd \(L∞ 0\.1\) on 20 test images; .*official rule\)\n$/)
+    expect(ran.stdout).toMatch(
+      /random: pgd \(L∞ 0\.1\) on 20 of 10,000 images of mnist test .*official rule\)\nticket abcdef/,
+    )
   })
 
   it.each(['eot', 'ensemble-logits', 'ensemble-probs', 'arc'])('attacks all tickets by %s', async name => {
@@ -114,12 +120,35 @@ describe('rst r2s', () => {
     expect(all.calls.evaluateR2S[0].adversary).toMatchObject({ name: 'eot-apgd', eps: 0.1, steps: 30 })
   })
 
+  it('compares the switch with its best ticket, chosen on other images', async () => {
+    const blind = await command('r2s')
+    expect(blind.stdout).toContain(
+      'best single ticket, attacked alone: other with 35.0 % (30.0–40.0); the switch gains +2.5 points (+0.5 to +4.5), z = 2.50; chosen on 10 of the images, reported on the other 10',
+    )
+    expect(blind.stdout).toContain('the best of 2 is biased upwards there')
+    const all = await command('r2s', '--adversary', 'arc')
+    expect(all.stdout).toContain('--singles does, and compares the switch with the best')
+    const singles = await command('r2s', '--adversary', 'arc', '--singles')
+    expect(singles.calls.evaluateR2S[0].singles).toBe(true)
+    expect(singles.stdout).toContain('best single ticket')
+  })
+
+  it('passes the choice of images and both seeds', async () => {
+    const given = ['--attack-seed', '5', '--seed', '1']
+    const first = await command('r2s', '--first', '7', ...given)
+    expect(first.calls.evaluateR2S[0]).toMatchObject({ first: 7, seed: 1, attackSeed: 5 })
+    expect(first.calls.evaluateR2S[0].limit).toBeUndefined()
+    const subset = await command('transfer', '--limit', '7', '--data-seed', '3', ...given)
+    expect(subset.calls.transferMatrix[0]).toMatchObject({ limit: 7, dataSeed: 3, attackSeed: 5 })
+    expect((await command('r2s', '--first', '700')).calls.evaluateR2S[0].first).toBe(20)
+  })
+
   it('says that a simulation is one, with its interval', async () => {
     const ran = await command('r2s', '--simulate', '2')
     expect(ran.calls.evaluateR2S[0].simulate).toBe(2)
     expect(ran.stdout).toMatch(/simulated accuracy +natural +robust +95 % interval\n/)
     expect(ran.stdout).toMatch(/switch of 2 +75\.0 % +37\.5 % +25\.0 % to 50\.0 %\n/)
-    expect(ran.stdout).toContain('a simulation of 40 draws')
+    expect(ran.stdout).toContain('a simulation of 40 draws; its interval is about draws on these images only')
     expect(jsonOf(await command('r2s', '--simulate', '2', '--json'))).toMatchObject({
       method: 'simulation',
       interval: { confidence: 0.95, low: 0.25, high: 0.5 },
@@ -132,6 +161,9 @@ describe('rst r2s', () => {
     [['--adversary', 'arc', '--only-correct'], '--only-correct is for --adversary random, not arc'],
     [['--adversary', 'arc', '--restarts', '2'], '--restarts would repeat it'],
     [['--adversary', 'eot', '--attack', 'fgsm'], '--attack is for --adversary random, not eot'],
+    [['--singles'], '--singles is for adversaries that know all tickets'],
+    [['--first', '5', '--limit', '6'], '--first, the first images, and --limit'],
+    [['--first', '5', '--data-seed', '6'], '--data-seed is of the subset of --limit'],
     [['--simulate', '0'], 'from 1 to 1000000 for --simulate but received 0'],
     [['--norm', 'l2'], '--norm l2 needs --eps'],
     [['--eps', '8'], 'did you mean 8/255?'],

@@ -26,6 +26,8 @@ export interface Ran {
 export interface Conditions {
   env?: Record<string, string>
   isTTY?: boolean
+  /** Of the terminal. Default 200. */
+  columns?: number
   /** Changes to the library. */
   library?: Partial<Library>
   /** Called with a function that presses Ctrl-C, or sends another signal, once a search runs. */
@@ -34,18 +36,27 @@ export interface Conditions {
   duringEvaluation?: (interrupt: (signal?: NodeJS.Signals) => void) => void
 }
 
+/** What an evaluation of `images` images on seed 0 is said to be of. */
+export const provenanceOf = (images: number, attacks: readonly Loose[]): Evaluation['provenance'] => ({
+  models: [{ kind: 'ticket', hash: 'abcdef0123456789', arch: 'conv2', width: 1, remainingRatio: 0.3 }],
+  data: { name: 'mnist test', images, of: 10_000, which: { subsetSeed: 0 }, fingerprint: '0123456789abcdef' },
+  attacks: attacks.map(({ name, norm, eps }) => ({ name, norm, eps, settings: {}, seed: 0 })),
+  version: '0.1.0',
+  device: 'CPU, AVX2',
+})
+
 const archs = ['preact-resnet18', 'resnet18-cifar', 'conv2', 'conv4']
 
 export async function rst(
   args: string[],
-  { env = {}, isTTY = false, library = {}, duringSearch, duringEvaluation }: Conditions = {},
+  { env = {}, isTTY = false, columns = 200, library = {}, duringSearch, duringEvaluation }: Conditions = {},
 ): Promise<Ran> {
   const ran: Ran = { code: -1, stdout: '', stderr: '', calls: {}, exited: undefined }
   const handlers = new Set<(signal?: NodeJS.Signals) => void>()
   let time = 0
   const io: Io = {
-    stdout: { write: text => (ran.stdout += text), isTTY },
-    stderr: { write: text => (ran.stderr += text), isTTY, columns: 200 },
+    stdout: { write: text => (ran.stdout += text), isTTY, columns },
+    stderr: { write: text => (ran.stderr += text), isTTY, columns },
     env,
     now: () => (time += 50),
     onInterrupt(handler) {
@@ -70,8 +81,11 @@ export async function rst(
       label,
       metadata,
       parameters: { kept: 30, total: 100 },
-      recordAccuracies(accuracies: TicketData['metadata']['accuracies']) {
-        metadata = { ...metadata, accuracies }
+      recordAccuracies(
+        accuracies: TicketData['metadata']['accuracies'],
+        measured: TicketData['metadata']['measured'],
+      ) {
+        metadata = { ...metadata, accuracies, measured }
       },
       save: (path: string) => writeTicket(path, { ...data, metadata }),
     } as Loose
@@ -157,6 +171,11 @@ export async function rst(
       const report: Evaluation = {
         naturalAccuracy: share,
         worstCaseAccuracy: share / 4,
+        naturalInterval: [share - 0.05, share + 0.05],
+        worstCaseInterval: [share / 4 - 0.05, share / 4 + 0.05],
+        predictions: Int32Array.of(5, 2),
+        confidences: Float32Array.of(0.5, 0.75),
+        provenance: provenanceOf(options.limit ?? split.size, options.attacks),
         images: options.limit ?? split.size,
         ids: Int32Array.of(7, 30),
         labels: Int32Array.of(4, 2),
@@ -170,6 +189,12 @@ export async function rst(
           roundedAccuracy: share / 2,
           failedChecks: 0,
           largestNorm: eps,
+          interval: [share / 2 - 0.05, share / 2 + 0.05],
+          perImage: {
+            predictions: Int32Array.of(5, 2),
+            confidences: Float32Array.of(0.5, 0.625),
+            norms: Float64Array.of(0, 0.1),
+          },
           brokenBy: ['clean', name === 'autoattack' ? 'apgd-ce' : null],
           ...(name === 'autoattack' && { parts: [part('apgd-ce', 1, 1), part('square', 0, 0)] }),
           forwards: 5,
@@ -205,7 +230,12 @@ export async function rst(
       duringEvaluation?.(interrupt)
       if (options.signal.aborted) throw new AbortError('The evaluation was interrupted.')
       const natural = tickets.map(() => 0.75)
-      const found = { ...scored, warnings, attack, natural, matrix, mean: 0.375 }
+      const found = {
+        ...{ ...scored, warnings, attack, natural, matrix, mean: 0.375, meanInterval: [0.35, 0.4] },
+        naturalIntervals: tickets.map(() => [0.7, 0.8]),
+        intervals: matrix.map(row => row.map(share => [share - 0.06, share + 0.06])),
+        provenance: provenanceOf(20, [attack]),
+      }
       await options.onComplete?.(found)
       return found
     },
@@ -215,10 +245,33 @@ export async function rst(
       const adversary = { name, eps, norm, against, onlyCorrect }
       duringEvaluation?.(interrupt)
       if (options.signal.aborted) throw new AbortError('The evaluation was interrupted.')
-      const common = { ...scored, warnings, tickets: tickets.length, adversary, naturalAccuracy: 0.75 }
+      const provenance = provenanceOf(20, [adversary])
+      const common = {
+        ...scored,
+        warnings,
+        tickets: tickets.length,
+        adversary,
+        naturalAccuracy: 0.75,
+        provenance,
+      }
       const interval = { confidence: 0.95, low: 0.25, high: 0.5 }
       const matrix = (against === 'one' ? tickets : [0]).map(() => tickets.map(() => 0.375))
-      const exact = { robustAccuracy: 0.375, worstTicket: 0.25, allTickets: 0.125, matrix }
+      const uncertain = (share: number) => ({ standardError: 0.025, interval: [share - 0.05, share + 0.05] })
+      const difference = { difference: 0.025, standardError: 0.01, z: 2.5, interval: [0.005, 0.045] }
+      const best = { ticket: 1, chosenOn: 10, reportedOn: 10, accuracy: 0.35, accuracyInterval: [0.3, 0.4] }
+      const exact = {
+        ...{ robustAccuracy: 0.375, worstTicket: 0.25, allTickets: 0.125, matrix },
+        uncertainty: {
+          naturalAccuracy: uncertain(0.75),
+          robustAccuracy: uncertain(0.375),
+          worstTicket: uncertain(0.25),
+          allTickets: uncertain(0.125),
+        },
+        intervals: matrix.map((row: number[]) => row.map(share => [share - 0.06, share + 0.06])),
+        ...((against === 'one' || options.singles) && {
+          bestTicket: { ...best, ...difference, onSameImages: { ticket: 0, accuracy: 0.375, ...difference } },
+        }),
+      }
       const found =
         options.simulate === undefined
           ? { ...common, method: 'exact expectation', ...exact }

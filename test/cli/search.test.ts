@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
@@ -104,7 +104,13 @@ describe('rst search', () => {
       randomMask: { naturalAccuracy: 0.1 },
     })
     expect(ran.stdout.trimEnd().split('\n')).toHaveLength(1)
-    expect(await readdir(out())).toEqual(['ticket.safetensors'])
+    expect(await readdir(out())).toEqual(['command.json', 'evaluation.json', 'ticket.safetensors'])
+    const evaluations = JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))
+    expect(evaluations).toMatchObject({
+      ticket: { naturalAccuracy: 0.6, attacks: [{ name: 'pgd', robustAccuracy: 0.3 }] },
+      randomMask: { naturalAccuracy: 0.1 },
+    })
+    expect(evaluations.ticket.attacks[0]).not.toHaveProperty('brokenBy')
   })
 
   it('has the defaults of the paper, and those of the data set', async () => {
@@ -130,13 +136,14 @@ describe('rst search', () => {
     expect(onFashion.calls.searchRST[0].inner.settings.eps).toBe(0.1)
   })
 
+  const step = ['--step-size', '0.05']
   it.each([
-    ['fgsm', { name: 'fgsm', settings: { eps: 0.1, stepSize: 0.05 } }],
-    ['fgsm-rs', { name: 'fgsm-rs', settings: { eps: 0.1, stepSize: 0.05 } }],
-    ['free', { name: 'free', settings: { eps: 0.1, stepSize: 0.05, replays: 3 } }],
-    ['none', null],
-  ])('trains against %s', async (name, inner) => {
-    const ran = await search('--attack', name, '--step-size', '0.05', '--steps', '3')
+    ['fgsm', step, { name: 'fgsm', settings: { eps: 0.1, stepSize: 0.05 } }],
+    ['fgsm-rs', step, { name: 'fgsm-rs', settings: { eps: 0.1, stepSize: 0.05 } }],
+    ['free', [...step, '--steps', '3'], { name: 'free', settings: { eps: 0.1, stepSize: 0.05, replays: 3 } }],
+    ['none', [], null],
+  ])('trains against %s', async (name, options, inner) => {
+    const ran = await search('--attack', name, ...options)
     expect(ran.code).toBe(0)
     if (inner === null) expect(ran.calls.searchRST[0].inner).toBeNull()
     else expect(ran.calls.searchRST[0].inner).toMatchObject(inner)
@@ -144,10 +151,14 @@ describe('rst search', () => {
 
   it('prints a table for people', async () => {
     const { stdout } = await search('--eval-limit', 'all')
-    expect(stdout).toContain('accuracy      natural   pgd (L∞ 0.1)')
-    expect(stdout).toMatch(/ticket +60\.0 % +30\.0 %/)
-    expect(stdout).toMatch(/random mask +10\.0 % +5\.0 %/)
-    expect(stdout).toContain('on 20 test images')
+    expect(stdout).toMatch(/accuracy +natural +pgd \(L∞ 0\.1\)\n/)
+    expect(stdout).toMatch(/ticket +60\.0 % \(55\.0–65\.0\) +30\.0 % \(25\.0–35\.0\)/)
+    expect(stdout).toMatch(/random mask +10\.0 % \(5\.0–15\.0\) +5\.0 % \(0\.0–10\.0\)/)
+    expect(stdout).toContain(
+      'on 20 of 10,000 images of mnist test (subset of seed 0); 95 % intervals in brackets',
+    )
+    // The fake attacks break the same of two images of both models.
+    expect(stdout).toContain('ticket − random mask, on the same images: natural 0.0 points (')
     expect(stdout).toContain('30 of 100 weights kept (30.0 %)')
     expect(stdout).toContain(`ticket saved to ${join(out(), 'ticket.safetensors')}`)
   })
@@ -156,6 +167,11 @@ describe('rst search', () => {
     await search()
     const { metadata } = await readTicket(join(out(), 'ticket.safetensors'))
     expect(metadata.accuracies).toEqual({ natural: 0.6, robust: 0.3 })
+    expect(metadata.measured).toMatchObject({
+      natural: { interval: [expect.closeTo(0.55), expect.closeTo(0.65)], data: { name: 'mnist test' } },
+      robust: { attack: { name: 'pgd', eps: 0.1, seed: 0 }, version: '0.1.0' },
+    })
+    expect(metadata.measured!.natural.attack).toBeUndefined()
   })
 
   it('says that choosing the epoch on test images is the paper mode', async () => {
@@ -167,10 +183,10 @@ describe('rst search', () => {
   it('prints plain lines of progress, few of them, on standard error', async () => {
     const { stderr } = await search()
     expect(stderr).toContain(
-      'epoch 1/2  step 1/400  loss 2.000  accuracy 50.0 %  1,234 images/s  1 min 10 s left',
+      'epoch 1/2  step 1/400  loss 2.000  accuracy 50.0 %  1,234 images/s  1 min 10 s left  0 s gone',
     )
     expect(stderr).toContain('epoch 2/2  step 400/400')
-    expect(stderr.split('\n').filter(line => line.startsWith('search'))).toHaveLength(3)
+    expect(stderr.split('\n').filter(line => line.startsWith('search'))).toHaveLength(11)
     expect(stderr).toContain('evaluate ticket  50.0 %  natural  20/20 images  1 min 10 s left')
     expect(stderr).not.toContain('\x1b')
     expect((await search('--quiet')).stderr).toBe('')
@@ -212,6 +228,8 @@ describe('rst search', () => {
   })
 
   it('resumes the run in --out', async () => {
+    await mkdir(out())
+    await writeFile(join(out(), 'config.json'), JSON.stringify({ command: 'search' }))
     expect((await search('--resume')).calls.searchRST[0]).toMatchObject({ resume: true, runDir: out() })
     const without = await rst(['search', '--arch', 'conv2', ...fashion(), '--resume'])
     expect(without.code).toBe(2)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Split } from '../../src/data/dataset.ts'
-import { holdOut, subset } from '../../src/data/subset.ts'
+import { firstImages, holdOut, subset } from '../../src/data/subset.ts'
 import { ConfigError } from '../../src/errors.ts'
 
 /** Images of two pixels that are the image's number, as its label. */
@@ -32,6 +32,22 @@ describe('subset', () => {
   it.each([0, -1, 1.5, 201, Number.NaN])('refuses %d of 200 images', async size => {
     await expect(subset(split, size, 1)).rejects.toThrow(ConfigError)
     await expect(subset(split, size, 1)).rejects.toThrow('from 1 to 200')
+  })
+})
+
+describe('parts', () => {
+  it('know the name of the whole and how they were chosen', async () => {
+    const named = { ...split, name: 'numbers test' }
+    const part = await subset(named, 50, 4)
+    expect(part).toMatchObject({ name: 'numbers test', part: { of: 200, which: { subsetSeed: 4 } } })
+    const first = await firstImages(part, 3)
+    expect(first.part).toEqual({ of: 50, which: { first: 3 }, within: part.part })
+    expect([...first.labels]).toEqual([...part.labels.slice(0, 3)])
+    expect(await firstImages(split, 200)).toBe(split)
+    await expect(firstImages(split, 201)).rejects.toThrow('first must be an integer from 1 to 200')
+    const { rest, heldOut } = await holdOut(split, 30, 1)
+    expect([rest.part!.which, heldOut.part!.which]).toEqual([{ restSeed: 1 }, { heldOutSeed: 1 }])
+    expect(rest).not.toHaveProperty('name')
   })
 })
 

@@ -70,6 +70,10 @@ const wrongValues: Record<string, readonly unknown[]> = {
   simulate: [0, -1, 1.5, Number.NaN, '3', null],
   eps: [-0.1, 8, Number.NaN, '0.1', null],
   limit: [0, -1, 1.5, Number.NaN, '3', null, split.size + 1, Number.POSITIVE_INFINITY],
+  first: [0, -1, 1.5, Number.NaN, '3', null, split.size + 1, Number.POSITIVE_INFINITY],
+  dataSeed: [-1, 1.5, Number.NaN, '3', null, 2 ** 53, 3n, 0],
+  attackSeed: [-1, 1.5, Number.NaN, '3', null, 2 ** 53, 3n],
+  singles: [1, 'yes', null],
   seed: [-1, 1.5, Number.NaN, '3', null, 2 ** 53, 3n],
   batchSize: [0, -1, 1.5, Number.NaN, '3', null, Number.POSITIVE_INFINITY],
   runDir: ['', 3, null, 'a\0b'],
@@ -101,7 +105,7 @@ async function errorOf(call: () => unknown): Promise<RstError | undefined> {
 async function expectRefusal(call: () => unknown, what: string, option?: string): Promise<RstError> {
   const error = await errorOf(call)
   expect(error, what).toBeInstanceOf(RstError)
-  expect(error!.message, what).toMatch(/^([A-Z]|limit|[\w.]+ has no option).*[.?]$/)
+  expect(error!.message, what).toMatch(/^([A-Z]|limit|first|[\w.]+ has no option).*[.?]$/)
   if (option !== undefined) expect(error, what).toMatchObject({ name: 'ConfigError', option })
   return error!
 }

@@ -8,7 +8,7 @@ import { subset } from '../../src/data/subset.ts'
 import { AbortError } from '../../src/errors.ts'
 import { arc, ensembleLogits, ensembleProbs, eot, random } from '../../src/r2s/adversaries.ts'
 import { evaluateR2S } from '../../src/r2s/evaluate.ts'
-import { expectations, wilsonInterval } from '../../src/r2s/expectations.ts'
+import { expectations } from '../../src/r2s/expectations.ts'
 import { R2S } from '../../src/r2s/r2s.ts'
 import { transferMatrix } from '../../src/r2s/transfer.ts'
 import { Device } from '../../src/tensor/device.ts'
@@ -320,17 +320,6 @@ describe('a simulation', () => {
         expect.objectContaining({ name: 'ConfigError', option: 'simulate' }),
       )
     }
-  })
-
-  it("interval is Wilson's: known values, and both ends for no success and no failure", () => {
-    const half = wilsonInterval(5, 10)
-    expect(half.low).toBeCloseTo(0.2366, 4)
-    expect(half.high).toBeCloseTo(0.7634, 4)
-    expect(wilsonInterval(0, 10)).toEqual({ low: 0, high: expect.closeTo(0.2775, 4) })
-    expect(wilsonInterval(10, 10)).toEqual({
-      low: expect.closeTo(0.7225, 4),
-      high: expect.closeTo(1, 12),
-    })
   })
 })
 

@@ -9,7 +9,7 @@ import { TicketError } from '../../src/errors.ts'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsFile } from '../../src/files/safetensors.ts'
 import { checkArchitecture } from '../../src/tickets/architecture-check.ts'
 import { readTicket, writeTicket } from '../../src/tickets/stored-ticket.ts'
-import { decodeTicket, encodeTicket } from '../../src/tickets/ticket-file.ts'
+import { decodeTicket, encodeTicket, ticketHash } from '../../src/tickets/ticket-file.ts'
 import { architecture, exampleTicket } from './example-ticket.ts'
 
 /** The error of `action`, which must be a TicketError. */
@@ -114,6 +114,20 @@ describe('a ticket file', () => {
   })
 })
 
+describe('what accuracies are of', () => {
+  const data = { name: 'x test', images: 5, of: 9, which: { subsetSeed: 1 }, fingerprint: '0' } as const
+  const of = { interval: [0.2, 0.9] as const, data, device: 'CPU', version: '0.1.0' }
+  const attack = { name: 'pgd-20', norm: 'linf', eps: 0.1, settings: { steps: 20 }, seed: 3 } as const
+
+  it('is kept, and may be missing, as in older tickets', () => {
+    const measured = { natural: of, robust: { ...of, attack } }
+    const ticket = decodeTicket(encodeTicket(exampleTicket({ measured })), 'f')
+    expect(ticket.metadata.measured).toEqual(measured)
+    expect(decodeTicket(encodeTicket(exampleTicket()), 'f').metadata).not.toHaveProperty('measured')
+    expect(ticketHash(ticket)).toBe(ticketHash(exampleTicket()))
+  })
+})
+
 describe('decodeTicket', () => {
   it.each([
     ['format', 'rst-ticket/2', 'needs another version'],
@@ -134,6 +148,18 @@ describe('decodeTicket', () => {
     ['normalisation', '{"mean":[0],"std":[0]}', 'std > 0'],
     ['recipe', '[]', 'a JSON object'],
     ['accuracies', '{"natural":65}', 'numbers in [0, 1]'],
+    ['measured', '[]', 'says for each accuracy what it is of'],
+    ['measured', '{"natural":{"interval":[0,1],"data":{},"device":"CPU","version":"1"}}', 'what it is of'],
+    [
+      'measured',
+      '{"natural":{"interval":[0,1],"data":{"name":null,"images":5,"which":7,"fingerprint":"0"},"device":"CPU","version":"1"}}',
+      'what it is of',
+    ],
+    [
+      'measured',
+      '{"robust":{"interval":[0,1],"data":{"name":null,"images":5,"which":"all","fingerprint":"0"},"attack":{"name":"pgd","norm":"l7","eps":0.1,"settings":{},"seed":0},"device":"CPU","version":"1"}}',
+      'what it is of',
+    ],
     ['libraryVersion', '', 'a version'],
     ['weightShapes', '{"conv1":[3]}', 'must give [K, C, R, S]'],
     ['weightShapes', '[', 'must give [K, C, R, S]'],

@@ -9,19 +9,20 @@ import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { makeFolder } from '../../files/run-folder.ts'
 import { laterWriteError } from '../../files/write-error.ts'
+import { captionsOf, imagesCsv } from '../../report/attacked-images.ts'
 import { contactSheet } from '../../report/contact-sheet.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
-import { limitFor, printWarnings } from '../closing-evaluation.ts'
-import { formatCount, formatDuration, formatPercent, formatTable } from '../format.ts'
+import { printWarnings } from '../closing-evaluation.ts'
+import { formatAccuracy, formatCount, formatDuration, formatPercent, formatTable } from '../format.ts'
 import type { Library } from '../library.ts'
-import { makeAttack } from '../make-attack.ts'
+import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay, showEvaluation } from '../progress.ts'
+import { attackName, dated, imagesLine, originLine } from '../provenance-lines.ts'
 import { openRunFolder, resumably, runDirOptions } from '../resumable.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { checkImages, checkRadius } from '../test-images.ts'
+import { checkImages, checkRadius, imageChoice } from '../test-images.ts'
 import { defaultEps } from '../training-run.ts'
-import { formatEps } from '../values.ts'
 
 /** Images on a contact sheet. */
 const examples = 24
@@ -37,12 +38,12 @@ export function evalCommand(context: Context): Command {
       '\nExamples:\n  $ rst eval --ticket rst-5.safetensors --attack fgsm,pgd --eps 8/255 --limit 1000\n  $ rst eval --ticket rst-5.safetensors --attack autoattack --out aa --save aa/images   # and --resume after Ctrl-C',
     )
   for (const add of [addEvaluationOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<EvaluationOptions>(context, evaluateModel))
+  return command.action(runCommand<EvaluationOptions>(context, evaluateModel, checkAttackFlags))
 }
 
 async function evaluateModel(options: EvaluationOptions, session: Session): Promise<void> {
   const { terminal } = session
-  const { seed, batchSize, save } = options
+  const { batchSize, save } = options
   checkRadius(options)
   await openRunFolder(options)
   if (save !== undefined) await makeFolder(save)
@@ -55,48 +56,60 @@ async function evaluateModel(options: EvaluationOptions, session: Session): Prom
   const attacks = options.attack.map(name => makeAttack(name, options, eps, library))
   const recordings = save === undefined ? [] : attacks.map(attack => recorded(attack, model.inputShape))
 
+  let json: object = {}
   const display = new ProgressDisplay(terminal, 'evaluate')
   const evaluation = await resumably(options, session, display, () =>
     library.evaluate(model, test, {
       attacks: save === undefined ? attacks : recordings,
-      limit: limitFor(options.limit, test),
-      seed,
+      ...imageChoice(options, test),
       batchSize,
       ...runDirOptions(options, session),
       signal: session.signal,
       onProgress: showEvaluation(display),
-      onComplete: evaluation => writeFiles(options, evaluation, recordings, model.inputShape),
+      async onComplete(evaluation) {
+        json = dated(jsonOf(evaluation))
+        await writeFiles(options, evaluation, json, {
+          recordings,
+          shape: model.inputShape,
+          classNames: info.classNames,
+        })
+      },
     }),
   )
   printWarnings(evaluation, session)
-  terminal.result(lines(evaluation), jsonOf(evaluation))
+  terminal.result(lines(evaluation), json)
 }
 
 /** The adversarial images into --save, the numbers into --out, where given. */
 async function writeFiles(
   { out, save }: EvaluationOptions,
   evaluation: Evaluation,
-  recordings: readonly RecordedAttack[],
-  shape: Classifier['inputShape'],
+  json: object,
+  { recordings, shape, classNames }: Saved,
 ): Promise<void> {
-  for (const recording of recordings) {
-    await recording.save(join(save!, `${recording.name}.safetensors`))
-    const sheet = contactSheet({ ...recording.examples(examples), shape })
-    await writeFileAtomic(join(save!, `${recording.name}.png`), sheet)
+  for (const [a, recording] of recordings.entries()) {
+    const { provenance } = evaluation
+    const attacks = provenance.attacks.slice(a, a + 1)
+    await recording.save(join(save!, `${recording.name}.safetensors`), dated({ ...provenance, attacks }))
+    const { images, ...pixels } = recording.examples(examples)
+    const captions = captionsOf(evaluation, a, images, classNames)
+    await writeFileAtomic(join(save!, `${recording.name}.png`), contactSheet({ ...pixels, shape, captions }))
   }
   if (out === undefined) return
-  await writeFileAtomic(
-    join(out, 'evaluation.json'),
-    `${JSON.stringify(jsonOf(evaluation), null, 2)}\n`,
-    laterWriteError,
-  )
-  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation), laterWriteError)
+  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`, laterWriteError)
+  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation, classNames), laterWriteError)
+}
+
+/** What is saved of adversarial images. */
+interface Saved {
+  readonly recordings: readonly RecordedAttack[]
+  readonly shape: Classifier['inputShape']
+  readonly classNames: readonly string[]
 }
 
 /** Without what is said image by image. */
-function jsonOf({ naturalAccuracy, worstCaseAccuracy, attacks, images, seconds }: Evaluation) {
-  const reports = attacks.map(({ brokenBy, ...report }) => report)
-  return { naturalAccuracy, worstCaseAccuracy, attacks: reports, images, seconds }
+function jsonOf({ ids, labels, predictions, confidences, attacks, ...evaluation }: Evaluation) {
+  return { ...evaluation, attacks: attacks.map(({ brokenBy, perImage, ...report }) => report) }
 }
 
 function loadModel({ ticket, model, device, threads }: EvaluationOptions, library: Library) {
@@ -112,12 +125,11 @@ function loadModel({ ticket, model, device, threads }: EvaluationOptions, librar
 }
 
 function lines(evaluation: Evaluation): string[] {
-  const { images, naturalAccuracy, worstCaseAccuracy, attacks } = evaluation
-  const norms = { linf: 'L∞', l2: 'L2' }
+  const { images, attacks, provenance } = evaluation
   const rows = attacks.flatMap(report => [
     [
-      `${report.name} (${norms[report.norm]} ${formatEps(report.eps)})`,
-      formatPercent(report.robustAccuracy),
+      attackName(report),
+      formatAccuracy(report.robustAccuracy, report.interval),
       formatPercent(report.roundedAccuracy),
       report.largestNorm.toPrecision(4),
       formatCount(report.forwards),
@@ -129,14 +141,26 @@ function lines(evaluation: Evaluation): string[] {
   return [
     ...formatTable([
       ['accuracy', 'robust', '8 bits', 'largest norm', 'forwards', 'backwards', 'time'],
-      ['natural', formatPercent(naturalAccuracy), ...Array.from({ length: 5 }, () => '')],
+      [
+        'natural',
+        formatAccuracy(evaluation.naturalAccuracy, evaluation.naturalInterval),
+        ...Array.from({ length: 5 }, () => ''),
+      ],
       ...rows,
       ...(attacks.length > 1
-        ? [['all attacks', formatPercent(worstCaseAccuracy), ...Array.from({ length: 5 }, () => '')]]
+        ? [
+            [
+              'all attacks',
+              formatAccuracy(evaluation.worstCaseAccuracy, evaluation.worstCaseInterval),
+              ...Array.from({ length: 5 }, () => ''),
+            ],
+          ]
         : []),
     ]),
     '',
-    `on ${formatCount(images)} test images; 8 bits: after rounding the adversarial images as an image file does`,
+    ...attacks.flatMap(distanceLines),
+    `${imagesLine(provenance.data)}; 95 % intervals in brackets; 8 bits: after rounding the adversarial images as an image file does`,
+    originLine(provenance),
   ]
 }
 
@@ -157,13 +181,17 @@ function partRows({ parts = [], brokenBy }: AttackReport, images: number): strin
   })
 }
 
-/** One row an image: its number in the data set, its label, and for each attack what broke it. */
-function imagesCsv({ ids, labels, attacks }: Evaluation): string {
-  const header = ['image', 'label', ...attacks.map(({ name }) => name)]
-  const rows = Array.from(ids, (id, n) => [
-    id,
-    labels[n],
-    ...attacks.map(({ brokenBy }) => brokenBy[n] ?? 'robust'),
-  ])
-  return [header, ...rows].map(row => `${row.join(',')}\n`).join('')
+/** How near the nearest adversarial images are, of attacks that look for them. */
+function distanceLines({ name, distances }: AttackReport): string[] {
+  if (distances === undefined) return []
+  const { attacked, found, quantiles } = distances
+  const parts = Object.entries(quantiles)
+    .sort(([a], [b]) => Number(a) - Number(b))
+    .map(
+      ([level, distance]) =>
+        `${100 * Number(level)} % ${Number.isFinite(distance) ? distance.toPrecision(4) : '–'}`,
+    )
+  return [
+    `${name}: distances found for ${formatCount(found)} of ${formatCount(attacked)} images; quantiles ${parts.join(', ')}`,
+  ]
 }

@@ -2,8 +2,10 @@
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
-import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
+import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
+import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
   addOutputOptions,
@@ -12,6 +14,7 @@ import {
   addWeightsOption,
   type RunOptions,
 } from '../options.ts'
+import { dated } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import {
   openRunFolder,
@@ -39,7 +42,7 @@ export function finetuneCommand(context: Context): Command {
     addOutputOptions,
   ])
     add(command)
-  return command.action(runCommand<Options>(context, finetune))
+  return command.action(runCommand<Options>(context, finetune, checkTrainingFlags))
 }
 
 async function finetune(options: Options, session: Session): Promise<void> {
@@ -75,18 +78,19 @@ async function finetune(options: Options, session: Session): Promise<void> {
 
   const after = await evaluation.run('after', ticket, data.test)
   printWarnings(after, session)
+  await writeEvaluations(runDir, { before, after })
   await saveWithAccuracies(ticket, path, after)
   const seconds = session.seconds()
   terminal.result(
     [...evaluationLines({ before, after }), `${formatDuration(seconds)}`, `ticket saved to ${path}`],
-    {
+    dated({
       ticket: path,
-      naturalAccuracy: after.naturalAccuracy,
-      robustAccuracy: after.attacks[0].robustAccuracy,
+      ...accuraciesOf(after),
       remainingRatio,
       parameters: ticket.parameters,
       seconds,
-      before: { naturalAccuracy: before.naturalAccuracy, robustAccuracy: before.attacks[0].robustAccuracy },
-    },
+      before: accuraciesOf(before),
+      provenance: after.provenance,
+    }),
   )
 }

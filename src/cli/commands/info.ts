@@ -1,8 +1,10 @@
 // rst info
 import { Command } from 'commander'
 import { type TicketAccount, ticketAccounts } from '../../tickets/accounting.ts'
-import { formatBytes, formatCount, formatPercent } from '../format.ts'
+import type { Measurement } from '../../tickets/ticket-data.ts'
+import { formatAccuracy, formatBytes, formatCount, formatPercent } from '../format.ts'
 import { addOutputOptions, type OutputOptions } from '../options.ts'
+import { attackName, imagesLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 
 export function infoCommand(context: Context): Command {
@@ -34,11 +36,11 @@ async function info(files: readonly string[], { terminal }: Session): Promise<vo
   terminal.result(lines, accounts)
 }
 
-function describe({ file, metadata, parameters: { kept, total }, bytes }: TicketAccount): string[] {
+function describe({ file, metadata, hash, parameters: { kept, total }, bytes }: TicketAccount): string[] {
   const { arch, width, dataset, pattern, remainingRatio, init, weightSeed, accuracies } = metadata
   const measured = Object.entries(accuracies)
     .filter((entry): entry is [string, number] => entry[1] !== undefined)
-    .map(([name, share]) => `${name} ${formatPercent(share)}`)
+    .map(([name, share]) => accuracyLine(name, share, metadata.measured?.[name]))
   const rows: [string, string][] = [
     ['network', `${arch} of width ${width}, ${init}, weight seed ${weightSeed}`],
     ['searched on', dataset],
@@ -50,8 +52,20 @@ function describe({ file, metadata, parameters: { kept, total }, bytes }: Ticket
       'file',
       `${formatBytes(bytes.file)}; the dense checkpoint takes ${formatBytes(bytes.denseCheckpoint)} (${(bytes.denseCheckpoint / bytes.file).toFixed(1)} times)`,
     ],
-    ['accuracy', measured.length > 0 ? measured.join(', ') : 'not measured'],
+    ['hash', hash],
+    ...(measured.length > 0 ? measured : ['not measured']).map((line, i): [string, string] => [
+      i === 0 ? 'accuracy' : '',
+      line,
+    ]),
   ]
   const labels = Math.max(...rows.map(([label]) => label.length))
   return [file, ...rows.map(([label, value]) => `  ${label.padEnd(labels)}  ${value}`)]
+}
+
+/** An accuracy, what it is of, and by what it was measured; tickets of earlier versions do not say. */
+function accuracyLine(name: string, share: number, measured: Measurement | undefined): string {
+  if (measured === undefined) return `${name} ${formatPercent(share)}; the ticket does not say of what`
+  const { attack, interval, data, version, device } = measured
+  const under = attack === undefined ? '' : ` under ${attackName(attack)}, attack seed ${attack.seed},`
+  return `${name} ${formatAccuracy(share, interval)}${under} ${imagesLine(data)}; rst-native ${version}, ${device}`
 }

@@ -1,16 +1,13 @@
 // rst r2s
 import { Command } from 'commander'
-import { ConfigError } from '../../errors.ts'
 import type { SwitchExpectation, SwitchSimulation } from '../../r2s/evaluate.ts'
-import type { SwitchAttack } from '../../r2s/switch-attack.ts'
 import { addR2SOptions, type R2SOptions } from '../attack-options.ts'
-import { formatCount, formatPercent, formatTable } from '../format.ts'
-import type { Library } from '../library.ts'
-import { makeAttack } from '../make-attack.ts'
+import { formatAccuracy, formatCount, formatDifference, formatPercent, formatTable } from '../format.ts'
+import { checkAdversaryFlags, makeAdversary } from '../make-adversary.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
+import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
-import { formatEps } from '../values.ts'
+import { marginLine, openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
 
 export function r2sCommand(context: Context): Command {
   const command = new Command('r2s')
@@ -23,44 +20,44 @@ export function r2sCommand(context: Context): Command {
       '\nExample:\n  $ rst r2s --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --adversary eot --eps 8/255   # with --out DIR, --resume goes on after Ctrl-C',
     )
   for (const add of [addR2SOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<R2SOptions>(context, evaluateSwitch))
+  return command.action(runCommand<R2SOptions>(context, evaluateSwitch, checkAdversaryFlags))
 }
 
 async function evaluateSwitch(options: R2SOptions, session: Session): Promise<void> {
   const { terminal } = session
-  checkAdversaryOptions(options)
   const run = await openSwitchRun(options, session)
   const { library, r2s, test, eps, names } = run
   const adversary = makeAdversary(options, eps, library)
-  const { simulate } = options
+  const { simulate, singles } = options
   const { report, json } = await runSwitch<SwitchExpectation | SwitchSimulation>(
     'r2s',
     options,
     run,
     session,
-    scoring => library.evaluateR2S(r2s, test, { adversary, simulate, ...scoring }),
+    scoring => library.evaluateR2S(r2s, test, { adversary, simulate, singles, ...scoring }),
   )
-  const { name, norm, onlyCorrect } = report.adversary
-  const norms = { linf: 'L∞', l2: 'L2' }
+  const { adversary: used, provenance } = report
   terminal.result(
     [
       ...(report.method === 'simulation' ? simulationLines(report) : expectationLines(report, names)),
-      `${options.adversary}: ${name} (${norms[norm]} ${formatEps(eps)}) on ${formatCount(report.images)} test images${ruleLine(onlyCorrect)}`,
+      `${options.adversary}: ${attackName(used)} ${imagesLine(provenance.data)}${ruleLine(used.onlyCorrect)}`,
+      originLine(provenance),
     ],
     json,
   )
 }
 
 function expectationLines(report: SwitchExpectation, names: readonly string[]): string[] {
-  const { naturalAccuracy, robustAccuracy, worstTicket, allTickets, matrix, adversary } = report
+  const { matrix, adversary, uncertainty, tickets } = report
+  const columns = ['naturalAccuracy', 'robustAccuracy', 'worstTicket', 'allTickets'] as const
   const attacked = (row: number) =>
     adversary.against === 'one' ? `attack on ${names[row]}` : 'attack on all'
   return [
     ...formatTable([
       ['expected accuracy', 'natural', 'robust', 'worst ticket', 'all tickets'],
       [
-        `switch of ${report.tickets}`,
-        ...[naturalAccuracy, robustAccuracy, worstTicket, allTickets].map(formatPercent),
+        `switch of ${tickets}`,
+        ...columns.map(column => formatAccuracy(report[column], uncertainty[column].interval)),
       ],
     ]),
     '',
@@ -69,9 +66,31 @@ function expectationLines(report: SwitchExpectation, names: readonly string[]): 
       ...matrix.map((row, i) => [attacked(i), ...row.map(formatPercent)]),
     ]),
     '',
+    ...bestTicketLines(report, names),
+    marginLine(report.intervals.flat()),
     'worst ticket: the adversary attacks the ticket that hurts each image most; all tickets: right on every ticket; right under attack counts where it was right before',
   ]
 }
+
+/** What the switch gains over its best ticket, and how that was measured. */
+function bestTicketLines(
+  { bestTicket, tickets, adversary }: SwitchExpectation,
+  names: readonly string[],
+): string[] {
+  if (bestTicket === undefined) {
+    return tickets > 1 && adversary.against === 'all'
+      ? ['the single tickets were not attacked alone: --singles does, and compares the switch with the best']
+      : []
+  }
+  const { ticket, accuracy, accuracyInterval, difference, interval, z, chosenOn, reportedOn } = bestTicket
+  const { onSameImages } = bestTicket
+  return [
+    `best single ticket, attacked alone: ${names[ticket]} with ${formatAccuracy(accuracy, accuracyInterval)}; the switch gains ${formatDifference(difference, interval)}, z = ${formatZ(z)}; chosen on ${formatCount(chosenOn)} of the images, reported on the other ${formatCount(reportedOn)}`,
+    `chosen and reported on all images: ${names[onSameImages.ticket]} with ${formatPercent(onSameImages.accuracy)}, the switch ${formatDifference(onSameImages.difference, onSameImages.interval)}, z = ${formatZ(onSameImages.z)}; the best of ${tickets} is biased upwards there`,
+  ]
+}
+
+const formatZ = (z: number) => z.toFixed(2).replace('-', '−')
 
 function simulationLines(report: SwitchSimulation): string[] {
   const { naturalAccuracy, robustAccuracy, draws, interval } = report
@@ -86,43 +105,6 @@ function simulationLines(report: SwitchSimulation): string[] {
       ],
     ]),
     '',
-    `a simulation of ${formatCount(draws)} draws; without --simulate the expectation is computed`,
+    `a simulation of ${formatCount(draws)} draws; its interval is about draws on these images only, not about other images; without --simulate the expectation is computed`,
   ]
-}
-
-/** @throws ConfigError for an option that the adversary would not read */
-function checkAdversaryOptions(options: R2SOptions): void {
-  const { adversary, attack, restarts, onlyCorrect, simulate } = options
-  const ofRandom: [string, string, unknown][] = [
-    ['onlyCorrect', '--only-correct', onlyCorrect],
-    ['simulate', '--simulate', simulate],
-    ['attack', '--attack', attack !== 'pgd'],
-  ]
-  for (const [option, flag, value] of ofRandom) {
-    if (value === undefined || value === false || adversary === 'random') continue
-    throw new ConfigError(`${flag} is for --adversary random, not ${adversary}: leave it out.`, option)
-  }
-  if (adversary === 'arc' && restarts > 1) {
-    throw new ConfigError('arc draws nothing, so --restarts would repeat it: leave it out.', 'restarts')
-  }
-}
-
-function makeAdversary(options: R2SOptions, eps: number, library: Library): SwitchAttack {
-  const { adversaries } = library
-  const { adversary, norm, steps, stepSize, restarts } = options
-  const settings = { eps, norm, steps, stepSize, restarts }
-  switch (adversary) {
-    case 'random':
-      return adversaries.random(makeAttack(options.attack, options, eps, library))
-    case 'eot':
-      return adversaries.eot(settings)
-    case 'eot-apgd':
-      return adversaries.eotApgd({ eps, norm, steps, restarts })
-    case 'ensemble-logits':
-      return adversaries.ensembleLogits(settings)
-    case 'ensemble-probs':
-      return adversaries.ensembleProbs(settings)
-    case 'arc':
-      return adversaries.arc({ eps, norm, steps, stepSize })
-  }
 }

@@ -2,8 +2,10 @@
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import type { SearchOptions } from '../../search/options.ts'
-import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
+import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatCount, formatDuration, formatPercent } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
+import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
   addMaskOptions,
@@ -14,6 +16,7 @@ import {
   type NetworkOptions,
   type RunOptions,
 } from '../options.ts'
+import { dated } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import {
   openRunFolder,
@@ -43,7 +46,7 @@ export function searchCommand(context: Context): Command {
     addOutputOptions,
   ])
     add(command)
-  return command.action(runCommand<Options>(context, search))
+  return command.action(runCommand<Options>(context, search, checkTrainingFlags))
 }
 
 async function search(options: Options, session: Session): Promise<void> {
@@ -80,6 +83,7 @@ async function search(options: Options, session: Session): Promise<void> {
   const random = await library.randomTicket({ ...searchOptions, runDir: undefined, resume: false })
   const ofRandom = await evaluation.run('random mask', random, data.test)
   printWarnings(ofTicket, session)
+  await writeEvaluations(runDir, { ticket: ofTicket, randomMask: ofRandom })
   await saveWithAccuracies(ticket, path, ofTicket)
   const { kept, total } = ticket.parameters
   const seconds = session.seconds()
@@ -89,17 +93,14 @@ async function search(options: Options, session: Session): Promise<void> {
       `${formatCount(kept)} of ${formatCount(total)} weights kept (${formatPercent(kept / total)}), ${formatDuration(seconds)}`,
       `ticket saved to ${path}`,
     ],
-    {
+    dated({
       ticket: path,
-      naturalAccuracy: ofTicket.naturalAccuracy,
-      robustAccuracy: ofTicket.attacks[0].robustAccuracy,
+      ...accuraciesOf(ofTicket),
       remainingRatio: ratio,
       parameters: ticket.parameters,
       seconds,
-      randomMask: {
-        naturalAccuracy: ofRandom.naturalAccuracy,
-        robustAccuracy: ofRandom.attacks[0].robustAccuracy,
-      },
-    },
+      randomMask: accuraciesOf(ofRandom),
+      provenance: ofTicket.provenance,
+    }),
   )
 }

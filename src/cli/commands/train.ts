@@ -1,8 +1,10 @@
 // rst train
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
-import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
+import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
+import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
   addNetworkOptions,
@@ -11,6 +13,7 @@ import {
   type NetworkOptions,
   type RunOptions,
 } from '../options.ts'
+import { dated } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 import { openRunFolder, resultPath, trainingOptions, withProgress } from '../training-run.ts'
 
@@ -25,7 +28,7 @@ export function trainCommand(context: Context): Command {
       '\nExample:\n  $ rst train --arch resnet18-cifar --width 0.25 --attack none --epochs 10',
     )
   for (const add of [addNetworkOptions, addTrainingOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<Options>(context, train))
+  return command.action(runCommand<Options>(context, train, checkTrainingFlags))
 }
 
 async function train(options: Options, session: Session): Promise<void> {
@@ -50,14 +53,15 @@ async function train(options: Options, session: Session): Promise<void> {
 
   const result = await evaluation.run('model', model, data.test)
   printWarnings(result, session)
+  await writeEvaluations(runDir, { model: result })
   const seconds = session.seconds()
   terminal.result(
     [...evaluationLines({ model: result }), `${formatDuration(seconds)}`, `model saved to ${path}`],
-    {
+    dated({
       checkpoint: path,
-      naturalAccuracy: result.naturalAccuracy,
-      robustAccuracy: result.attacks[0].robustAccuracy,
+      ...accuraciesOf(result),
       seconds,
-    },
+      provenance: result.provenance,
+    }),
   )
 }

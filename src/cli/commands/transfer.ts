@@ -2,12 +2,12 @@
 import { Command } from 'commander'
 import type { TransferMatrix } from '../../r2s/transfer.ts'
 import { addTransferOptions, type TransferOptions } from '../attack-options.ts'
-import { formatCount, formatPercent, formatTable } from '../format.ts'
-import { makeAttack } from '../make-attack.ts'
+import { formatAccuracy, formatPercent, formatTable } from '../format.ts'
+import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
+import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
-import { formatEps } from '../values.ts'
+import { marginLine, openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
 
 export function transferCommand(context: Context): Command {
   const command = new Command('transfer')
@@ -20,7 +20,7 @@ export function transferCommand(context: Context): Command {
       '\nExample:\n  $ rst transfer --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --eps 8/255 --limit 1000   # with --out DIR, --resume goes on after Ctrl-C',
     )
   for (const add of [addTransferOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<TransferOptions>(context, transfer))
+  return command.action(runCommand<TransferOptions>(context, transfer, checkAttackFlags))
 }
 
 async function transfer(options: TransferOptions, session: Session): Promise<void> {
@@ -35,7 +35,6 @@ async function transfer(options: TransferOptions, session: Session): Promise<voi
     session,
     scoring => library.transferMatrix(r2s.tickets, test, { attack, ...scoring }),
   )
-  const norms = { linf: 'L∞', l2: 'L2' }
   terminal.result(
     [
       ...formatTable([
@@ -44,8 +43,10 @@ async function transfer(options: TransferOptions, session: Session): Promise<voi
         ...result.matrix.map((row, i) => [`attack on ${names[i]}`, ...row.map(formatPercent)]),
       ]),
       '',
-      `mean of the matrix ${formatPercent(result.mean)}: the expected accuracy of a random switch attacked through one ticket`,
-      `${result.attack.name} (${norms[result.attack.norm]} ${formatEps(eps)}) on ${formatCount(result.images)} test images${ruleLine(result.attack.onlyCorrect)}`,
+      `mean of the matrix ${formatAccuracy(result.mean, result.meanInterval)}: the expected accuracy of a random switch attacked through one ticket`,
+      marginLine([...result.naturalIntervals, ...result.intervals.flat()]),
+      `${attackName(result.attack)} ${imagesLine(result.provenance.data)}${ruleLine(result.attack.onlyCorrect)}`,
+      originLine(result.provenance),
     ],
     json,
   )

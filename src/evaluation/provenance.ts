@@ -1,0 +1,70 @@
+// What the numbers of an evaluation are of, in every report: which models, on which images, under which attacks, by
+// which version on which device.
+import type { Attack, AttackSettings } from '../attacks/attack.ts'
+import type { Classifier, ModelIdentity } from '../attacks/classifier.ts'
+import type { Norm } from '../attacks/threat-model.ts'
+import type { SplitPart } from '../data/dataset.ts'
+import { Device } from '../tensor/device.ts'
+import { version } from '../version.ts'
+
+/** A model that does not say what it is, such as a user's own. */
+export interface UnknownModel {
+  readonly kind: 'classifier'
+  /** First 16 hexadecimal digits of the SHA-256 of its logits of the natural images, as this device computes them. */
+  readonly answers: string
+}
+
+export interface DataProvenance {
+  /** Such as 'cifar10 test'; null where the split does not say. */
+  readonly name: string | null
+  /** How many. */
+  readonly images: number
+  /** Of how many they are a part. */
+  readonly of?: number
+  /** 'part' where the caller chose them and did not say how. */
+  readonly which: 'all' | 'part' | SplitPart['which']
+  /** Of a part of a part. */
+  readonly within?: SplitPart
+  /** First 16 hexadecimal digits of the SHA-256 of their pixels (8 bits), labels and numbers (32 bits). */
+  readonly fingerprint: string
+}
+
+export interface AttackProvenance {
+  readonly name: string
+  readonly norm: Norm
+  readonly eps: number
+  readonly settings: AttackSettings
+  /** Of its random draws, which are keyed by the numbers of the images. */
+  readonly seed: number
+}
+
+export interface Provenance {
+  readonly models: readonly (ModelIdentity | UnknownModel)[]
+  readonly data: DataProvenance
+  readonly attacks: readonly AttackProvenance[]
+  /** Of rst-native. */
+  readonly version: string
+  /** Such as 'CPU, AVX2'. Threads are not named: they have no influence. */
+  readonly device: string
+}
+
+/** @param answers the fingerprint of its natural answers */
+export async function modelProvenance(
+  model: Classifier,
+  answers: string,
+): Promise<ModelIdentity | UnknownModel> {
+  return (await model.identity?.()) ?? { kind: 'classifier', answers }
+}
+
+export function attackProvenance(
+  { name, norm, eps, settings = {} }: Pick<Attack, 'name' | 'norm' | 'eps' | 'settings'>,
+  seed: number,
+): AttackProvenance {
+  return { name, norm, eps, settings, seed }
+}
+
+/** Version, and device of the model. */
+export function computedWith(model: Classifier): Pick<Provenance, 'version' | 'device'> {
+  const { description } = (model as { device?: Device }).device ?? Device.default
+  return { version, device: description.replace(/, \d+ threads?$/, '') }
+}
