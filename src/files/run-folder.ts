@@ -7,7 +7,7 @@
 //   .lock                                   while a process works there
 import { readdir, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, TicketError } from '../errors.ts'
 import { type FileContent, removeLeftovers, writeFileAtomic } from './atomic.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { makeFolder } from './folders.ts'
@@ -58,7 +58,7 @@ export class RunFolder {
   /**
    * Opens the folder of a former run to continue it.
    * @throws ConfigError when there is no run, another process works there, or (option = the key) when a value of
-   * `config` differs from the run's
+   * `config` differs from the run's; TicketError where its format differs
    */
   static async resume(path: string, config: object): Promise<RunFolder> {
     const file = join(path, 'config.json')
@@ -69,7 +69,15 @@ export class RunFolder {
         'out',
       )
     }
-    checkSameConfig(parseConfig(stored, file), JSON.parse(JSON.stringify(config)), path)
+    const former = parseConfig(stored, file)
+    const given = JSON.parse(JSON.stringify(config))
+    if ((former as { format?: unknown } | null)?.format !== given.format) {
+      throw new TicketError(
+        `${file}: the run was started by another version of rst-native, whose checkpoints this one does not read: start it anew in another --out.`,
+        'format',
+      )
+    }
+    checkSameConfig(former, given, path)
     return RunFolder.#open(path, () => makeFolder(join(path, 'checkpoints')))
   }
 

@@ -5,6 +5,9 @@ import { RunFolder } from '../files/run-folder.ts'
 import { Checkpointing } from './checkpointing.ts'
 import type { ResolvedTraining } from './resolve.ts'
 
+/** Of run folders: changes with that of checkpoints. */
+const format = 'rst-run/2'
+
 /**
  * Opens the run folder that the options name, if they name one.
  * @param settings everything that decides the run's result beside its images; a folder of others is refused
@@ -18,7 +21,7 @@ export async function openRun(
   if (runDir === undefined) return new Checkpointing(null, { identity: '', ...options })
   const trainedOn = await fingerprint(images)
   const selectedOn = selection ? await fingerprint(selection.images) : null
-  const config = { command, ...settings, images: { trainedOn, selectedOn } }
+  const config = { format, command, ...settings, images: { trainedOn, selectedOn } }
   const identity = createHash('sha256').update(JSON.stringify(config)).digest('hex')
   const open = resume ? RunFolder.resume : RunFolder.create
   return new Checkpointing(await open(runDir, config), { identity, ...options })

@@ -241,6 +241,19 @@ describe('a checkpoint of another run', () => {
   })
 })
 
+it('a run folder of an earlier version is refused as such', async () => {
+  const path = join(runDir, 'config.json')
+  const { format: _, ...config } = JSON.parse(await readFile(path, 'utf8'))
+  await writeFile(path, JSON.stringify(config))
+  await expect(search({ runDir, resume: true })).rejects.toThrow(
+    expect.objectContaining({
+      name: 'TicketError',
+      field: 'format',
+      message: expect.stringContaining('another version'),
+    }),
+  )
+})
+
 it('metrics that were broken are written anew, with a warning that names the line', async () => {
   const path = join(runDir, 'metrics.jsonl')
   const lines = (await readFile(path, 'utf8')).split('\n')
