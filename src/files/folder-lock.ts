@@ -1,13 +1,15 @@
 // One process at a time in a folder: the file `.lock` names who works there, and is written anew every few seconds.
 import { randomBytes } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
-import { link, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { link, open, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { ConfigError } from '../errors.ts'
 import { temporaryName } from './atomic.ts'
+import { parseJson } from './json.ts'
 import { isAlive, startOf } from './process-id.ts'
+import { readIfThere } from './run-config.ts'
 import { writeError } from './write-error.ts'
 
 export interface FolderLock {
@@ -105,18 +107,15 @@ function createUnlinked(path: string, text: string): Promise<boolean> {
 }
 
 async function readLock(path: string): Promise<{ text: string; time: number } | undefined> {
-  try {
-    return { text: await readFile(path, 'utf8'), time: (await stat(path)).mtimeMs }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw writeError(error, path)
-  }
+  const text = await readIfThere(path)
+  const time = await stat(path).catch(() => undefined)
+  return text === undefined || time === undefined ? undefined : { text, time: time.mtimeMs }
 }
 
 function parseHolder(text: string): Holder | undefined {
   try {
-    const holder = JSON.parse(text)
-    return Number.isSafeInteger(holder?.pid) && typeof holder.host === 'string' ? holder : undefined
+    const holder = parseJson(text) as Holder | null
+    return Number.isSafeInteger(holder?.pid) && typeof holder?.host === 'string' ? holder : undefined
   } catch {
     return undefined
   }

@@ -1,6 +1,7 @@
 // The architectures by name.
 import { ConfigError } from '../errors.ts'
-import { type Architecture, Network, type NetworkOptions } from '../nn/network.ts'
+import { didYouMean } from '../nearest-name.ts'
+import { type Architecture, type Layer, Network, type NetworkOptions, scaledChannels } from '../nn/network.ts'
 import { preactResnet18, resnet18, resnet18Cifar, resnet50, resnet101, wideResnet34x10 } from './resnet.ts'
 import { conv2, conv4, conv6 } from './small-convs.ts'
 
@@ -29,19 +30,57 @@ export function isName(arch: unknown): boolean {
 export function canonicalName(arch: string): string {
   const name = Object.hasOwn(aliases, arch) ? aliases[arch]! : arch
   if (!Object.hasOwn(architectures, name)) {
-    throw new ConfigError(`Expected one of ${names.join(', ')} for arch but received '${arch}'.`, 'arch')
+    throw new ConfigError(
+      `Expected one of ${names.join(', ')} for arch but received '${arch}'${didYouMean(String(arch), names) || '.'}`,
+      'arch',
+    )
   }
   return name
 }
 
 /** A network without weights: draw or load them next. @throws ConfigError */
 export function create(arch: string, options: NetworkOptions): Network {
-  const { width, classes } = options
+  checkSize(options)
+  return new Network(architectures[canonicalName(arch)]!, options)
+}
+
+/** The layers that a network will have, found without taking memory for them. @throws ConfigError */
+export function layersOf(
+  arch: string,
+  options: Pick<NetworkOptions, 'classes' | 'inChannels' | 'imageSize' | 'width'>,
+): {
+  layers: { name: string; weightShape: readonly number[] }[]
+  batchNorms: { name: string; channels: number }[]
+} {
+  checkSize(options)
+  const layers: { name: string; weightShape: readonly number[] }[] = []
+  const batchNorms: { name: string; channels: number }[] = []
+  const nothing: Layer = x => x
+  architectures[canonicalName(arch)]!({
+    ...options,
+    channels: base => scaledChannels(base, options.width),
+    conv(name, inputs, outputs, kernel) {
+      layers.push({ name, weightShape: [outputs, inputs, kernel, kernel] })
+      return nothing
+    },
+    batchNorm(name, channels) {
+      batchNorms.push({ name, channels })
+      return nothing
+    },
+    convNorm(name, norm, inputs, outputs, kernel) {
+      layers.push({ name, weightShape: [outputs, inputs, kernel, kernel] })
+      batchNorms.push({ name: norm, channels: outputs })
+      return nothing
+    },
+  })
+  return { layers, batchNorms }
+}
+
+function checkSize({ width, classes }: Pick<NetworkOptions, 'width' | 'classes'>): void {
   if (!(Number.isFinite(width) && width > 0 && width <= 64)) {
     throw new ConfigError(`Expected a width above 0 and up to 64 but received ${width}.`, 'width')
   }
   if (!Number.isInteger(classes) || classes < 2) {
     throw new ConfigError(`Expected at least 2 classes but received ${classes}.`, 'classes')
   }
-  return new Network(architectures[canonicalName(arch)]!, options)
 }

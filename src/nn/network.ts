@@ -55,6 +55,9 @@ export interface LayerBuilder {
 /** Builds the layers, and returns the function from normalised images [N, C, H, W] to logits [N, classes, 1, 1]. */
 export type Architecture = (build: LayerBuilder) => Layer
 
+/** A base width times a network's width multiplier, at least 1. */
+export const scaledChannels = (base: number, width: number) => Math.max(1, Math.round(base * width))
+
 export class Network implements Classifier {
   readonly numClasses: number
   readonly inputShape: readonly [number, number, number]
@@ -85,7 +88,7 @@ export class Network implements Classifier {
       classes: options.classes,
       inChannels: options.inChannels,
       imageSize: options.imageSize,
-      channels: base => Math.max(1, Math.round(base * options.width)),
+      channels: base => scaledChannels(base, options.width),
       conv: (...args) => {
         const layer = addConv(...args)
         return x => layer.forward(x)

@@ -1,14 +1,18 @@
 // A dense network and its file: weights and batch-norm statistics as safetensors.
-import { readFile } from 'node:fs/promises'
 import type { ModelIdentity } from '../attacks/classifier.ts'
 import { TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../files/safetensors.ts'
-import { checksum } from '../files/sealed.ts'
+import { parseJson } from '../files/json.ts'
+import { readRegularFile } from '../files/read-file.ts'
+import { decodeSafetensorsHeader, type StoredTensor } from '../files/safetensors.ts'
+import { checksum, decodeSealed, encodeSealedInTurns } from '../files/sealed.ts'
+import { path as pathKind, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { NetworkClassifier } from '../nn/network-classifier.ts'
-import { type Device, resolveDevice } from '../tensor/device.ts'
+import { resolveDevice } from '../tensor/device.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 
@@ -55,7 +59,7 @@ export class DenseModel extends NetworkClassifier {
   /** Writes weights and running statistics as safetensors, atomically. */
   async save(path: string): Promise<void> {
     const tensors = await this.#tensors()
-    await writeFileAtomic(path, encodeSafetensors({ metadata: strings(this.metadata), tensors }))
+    await writeFileAtomic(path, await encodeSealedInTurns({ metadata: strings(this.metadata), tensors }))
     this.#file = path
   }
 
@@ -83,54 +87,90 @@ function strings(metadata: object): Record<string, string> {
   )
 }
 
+const cure = 'train the model again, or fetch the file again'
+
 /**
  * Reads what `DenseModel.save` wrote.
- * @throws TicketError naming the field or tensor at fault
+ * @throws TicketError naming the field or tensor at fault; ConfigError
  */
-export async function loadDense(
-  path: string,
-  { device, threads }: { device?: 'auto' | 'cpu' | Device; threads?: number } = {},
-): Promise<DenseModel> {
-  const bytes = await readFile(path).catch((error: Error) => {
-    throw new TicketError(
-      `Cannot read the dense model ${path}: ${error.message}. Give the path of a model that rst train saved.`,
-      'file',
-      { cause: error },
-    )
-  })
-  const file = decodeSafetensors(bytes, path)
-  const metadata = decodeMetadata(file.metadata, path)
+export async function loadDense(path: string, options: Placement = {}): Promise<DenseModel> {
+  checkOption('path', path, required(pathKind), 'loadDense')
+  checkOptions('loadDense', options, placementRows)
+  const bytes = await readRegularFile(
+    path,
+    (reason, cause) =>
+      new TicketError(
+        `Cannot read the dense model ${path}: ${reason}. Give the path of a model that rst train saved.`,
+        'file',
+        { cause },
+      ),
+  )
+  const metadata = decodeMetadata(decodeSafetensorsHeader(bytes, path).metadata, path)
+  const { tensors } = decodeSealed(bytes, path, cure)
+  // Before anything is allocated for a network of whatever size.
+  checkTensors(tensors, metadata, path)
   const network = models.create(metadata.arch, {
     ...metadata,
     ...metadata.normalisation,
-    device: resolveDevice(device, threads),
+    device: resolveDevice(options.device, options.threads),
   })
-  const take = (name: string, shape: readonly number[]): Float32Array<ArrayBuffer> => {
-    const stored = file.tensors.get(name)
-    if (stored?.dtype !== 'F32' || stored.shape.join() !== shape.join()) {
-      const came = stored ? `${stored.dtype} of [${stored.shape.join(', ')}]` : 'nothing'
-      throw new TicketError(
-        `${path}: expected F32 of [${shape.join(', ')}] for ${name} of ${metadata.arch} but found ${came}.`,
-        name,
-      )
-    }
-    return Float32Array.from(stored.data)
-  }
+  const values = (name: string) => Float32Array.from(tensors.get(name)!.data as Float32Array)
   try {
     for (const layer of network.convolutions) {
       const { name, weightShape } = layer.spec
-      const weight = take(`${name}.weight`, weightShape)
+      const weight = values(`${name}.weight`)
       layer.weight = outsideScopes(() => tensor(weight, weightShape, { device: network.device }))
     }
     for (const layer of network.batchNorms) {
-      const { name, channels } = layer.spec
-      layer.setRunning(take(`${name}.running_mean`, [channels]), take(`${name}.running_var`, [channels]))
+      const { name } = layer.spec
+      layer.setRunning(values(`${name}.running_mean`), values(`${name}.running_var`))
     }
+    return new DenseModel(network, metadata, path)
   } catch (error) {
     network.dispose()
     throw error
   }
-  return new DenseModel(network, metadata, path)
+}
+
+/** @throws TicketError where the tensors are not those of the network, or hold what no network holds */
+function checkTensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: DenseMetadata,
+  path: string,
+): void {
+  const { arch } = metadata
+  const { layers, batchNorms } = models.layersOf(arch, metadata)
+  const wanted = [
+    ...layers.map(({ name, weightShape: shape }) => ({
+      name: `${name}.weight`,
+      shape,
+      least: Number.NEGATIVE_INFINITY,
+    })),
+    ...batchNorms.flatMap(({ name, channels }) => [
+      { name: `${name}.running_mean`, shape: [channels], least: Number.NEGATIVE_INFINITY },
+      { name: `${name}.running_var`, shape: [channels], least: 0 },
+    ]),
+  ]
+  for (const { name, shape, least } of wanted) {
+    const stored = tensors.get(name)
+    if (stored?.dtype !== 'F32' || stored.shape.join() !== shape.join()) {
+      const came = stored ? `${stored.dtype} of [${stored.shape.join(', ')}]` : 'nothing'
+      throw new TicketError(
+        `${path}: expected F32 of [${shape.join(', ')}] for ${name} of ${arch} but found ${came}.`,
+        name,
+      )
+    }
+    const at = stored.data.findIndex(value => !(Number.isFinite(value) && value >= least))
+    if (at >= 0) {
+      throw new TicketError(
+        `${path}: expected finite numbers${least === 0 ? ' of at least 0' : ''} in ${name} but element ${at} is ${stored.data[at]}.`,
+        name,
+      )
+    }
+  }
+  const known = new Set(wanted.map(({ name }) => name))
+  const unknown = [...tensors.keys()].find(name => !known.has(name))
+  if (unknown !== undefined) throw new TicketError(`${path}: ${arch} has no tensor ${unknown}.`, unknown)
 }
 
 const isNumbers = (value: unknown): value is number[] =>
@@ -146,7 +186,7 @@ function decodeMetadata(strings: Readonly<Record<string, string>>, path: string)
   const json = (field: string, expected: string, valid: (value: unknown) => boolean) => {
     let value: unknown
     try {
-      value = JSON.parse(strings[field])
+      value = parseJson(strings[field] ?? '')
     } catch {
       throw wrong(field, expected)
     }
@@ -160,12 +200,21 @@ function decodeMetadata(strings: Readonly<Record<string, string>>, path: string)
     return isNumbers(mean) && isNumbers(std) && std.every(v => v > 0)
   })
   const { arch, dataset = '', libraryVersion = '' } = strings
+  const inChannels = json('inChannels', 'a whole number', isCount) as number
+  const { mean, std } = normalisation as DenseMetadata['normalisation']
+  if (mean.length !== inChannels || std.length !== inChannels) {
+    throw wrong('normalisation', `${inChannels} means and deviations, one an input channel,`)
+  }
   return {
     format: denseFormat,
     arch,
-    width: json('width', 'a number above 0', v => typeof v === 'number' && v > 0) as number,
-    classes: json('classes', 'a whole number', isCount) as number,
-    inChannels: json('inChannels', 'a whole number', isCount) as number,
+    width: json(
+      'width',
+      'a number above 0 and up to 64',
+      v => typeof v === 'number' && v > 0 && v <= 64,
+    ) as number,
+    classes: json('classes', 'a whole number of at least 2', v => isCount(v) && v !== 1) as number,
+    inChannels,
     imageSize: json(
       'imageSize',
       '[height, width]',

@@ -1,6 +1,6 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
 import type { ModelIdentity } from '../attacks/classifier.ts'
-import { ConfigError, ShapeError, TicketError } from '../errors.ts'
+import { ConfigError, TicketError } from '../errors.ts'
 import { path as pathKind, required } from '../inputs/kinds.ts'
 import { checkOption, checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
@@ -12,7 +12,7 @@ import * as ops from '../tensor/ops/index.ts'
 import { type Placement, placementRows } from '../tensor/placement.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
-import { checkArchitecture } from './architecture-check.ts'
+import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
 import type { LayerMask, Measurement, TicketData, TicketMetadata } from './ticket-data.ts'
 import { ticketHash } from './ticket-file.ts'
@@ -133,32 +133,18 @@ export async function loadTicket(path: string, options: Placement = {}): Promise
  * @throws TicketError naming the field at fault
  */
 export function fromData(data: TicketData, device: Device, file?: string, weights?: Network): Ticket {
+  const { metadata } = data
   const owner = file ?? 'The ticket'
-  const network = emptyNetwork(data.metadata, device, owner)
+  // Before anything is made for a network of whatever size.
+  checkArchitecture(data, architectureOf(metadata, owner), owner)
+  const { mean, std } = metadata.normalisation
+  const network = models.create(metadata.arch, { ...metadata, mean, std, device })
   try {
-    checkArchitecture(
-      data,
-      { layers: network.convolutions.map(l => l.spec), batchNorms: network.batchNorms.map(l => l.spec) },
-      owner,
-    )
     fill(network, data, weights)
-    return new Ticket(network, data.metadata, { trained: data.weights !== undefined, file })
+    return new Ticket(network, metadata, { trained: data.weights !== undefined, file })
   } catch (error) {
     network.dispose()
     throw error
-  }
-}
-
-function emptyNetwork(metadata: TicketMetadata, device: Device, file: string): Network {
-  const { mean, std } = metadata.normalisation
-  try {
-    return models.create(metadata.arch, { ...metadata, mean, std, device })
-  } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof ShapeError)) throw error
-    const field = error instanceof ConfigError ? error.option : 'width'
-    throw new TicketError(`${file}: no network can be made of its metadata: ${error.message}`, field, {
-      cause: error,
-    })
   }
 }
 
@@ -187,6 +173,18 @@ function fill(network: Network, data: TicketData, weights: Network | undefined):
       Float32Array.from(runningMean.get(layer.spec.name)!),
       Float32Array.from(runningVar.get(layer.spec.name)!),
     )
+  }
+}
+
+/** @throws TicketError where there is no such network */
+function architectureOf(metadata: TicketMetadata, file: string): Architecture {
+  try {
+    return models.layersOf(metadata.arch, metadata)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new TicketError(`${file}: no network can be made of its metadata: ${error.message}`, error.option, {
+      cause: error,
+    })
   }
 }
 

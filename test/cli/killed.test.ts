@@ -14,6 +14,9 @@ const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const built = existsSync(main)
 if (!built) console.warn(`skipped: ${main} is not built; run npm run build`)
 
+/** More of them, and other moments, by hand: RST_KILLS=100 RST_KILL_SEED=2. */
+const kills = Number(process.env.RST_KILLS ?? 3)
+
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rst-killed-'))
@@ -49,7 +52,9 @@ async function finished(out: string): Promise<{ ticket: Buffer; metrics: string 
 async function resultOf(out: string): Promise<{ ticket: Buffer; metrics: string }> {
   expect((await readdir(join(folder, out))).sort()).toEqual([
     'checkpoints',
+    'command.json',
     'config.json',
+    'evaluation.json',
     'metrics.jsonl',
     'ticket.safetensors',
   ])
@@ -91,9 +96,10 @@ describe.skipIf(!built)('rst search', () => {
     },
   )
 
-  it('goes on to the same ticket however often it is killed', { timeout: 300_000 }, async () => {
-    const draws = new RandomStream(1, 5)
-    const kills = Number(process.env.RST_KILLS ?? 4)
+  it('goes on to the same ticket however often it is killed', {
+    timeout: 60_000 + 20_000 * kills,
+  }, async () => {
+    const draws = new RandomStream(Number(process.env.RST_KILL_SEED ?? 1), 5)
     let killed = 0
     for (let run = 0; killed < kills; run++) {
       const out = `killed-${run}`

@@ -8,6 +8,7 @@ import {
   type SafetensorsFile,
   type StoredTensor,
 } from '../../src/files/safetensors.ts'
+import { encodeSealed } from '../../src/files/sealed.ts'
 
 const encode = (file: SafetensorsFile) => concatUint8Arrays(...encodeSafetensors(file))
 
@@ -91,6 +92,75 @@ describe('decodeSafetensors', () => {
     expect(decodeSafetensors(shifted, 'f').tensors).toEqual(decodeSafetensors(bytes, 'f').tensors)
   })
 
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    'reads headers of any length, %i more than a multiple of 8, from Buffers anywhere',
+    rest => {
+      const data = new Float32Array([0.5, -1])
+      const long = new BigInt64Array([-5n, 2n ** 40n])
+      const text = JSON.stringify({
+        t: { dtype: 'F32', shape: [2], data_offsets: [16, 24] },
+        l: { dtype: 'I64', shape: [2], data_offsets: [0, 16] },
+        b: { dtype: 'U8', shape: [3], data_offsets: [24, 27] },
+      })
+      const header = text.padEnd(Math.ceil(text.length / 8) * 8 + rest)
+      const file = Buffer.concat([
+        new Uint8Array(new BigUint64Array([BigInt(header.length)]).buffer),
+        Buffer.from(header),
+        new Uint8Array(long.buffer),
+        new Uint8Array(data.buffer),
+        Buffer.from([1, 2, 3]),
+      ])
+      for (let offset = 0; offset < 9; offset++) {
+        // As fs.readFile gives them, and as Buffer.from does: views on a pool.
+        const pool = Buffer.alloc(file.length + 20)
+        file.copy(pool, offset)
+        for (const bytes of [
+          pool.subarray(offset, offset + file.length),
+          new Uint8Array(pool.buffer, pool.byteOffset + offset, file.length),
+        ]) {
+          const { tensors } = decodeSafetensors(bytes, 'f')
+          expect(tensors.get('t')!.data).toEqual(data)
+          expect(tensors.get('l')!.data).toEqual(long)
+          expect(tensors.get('b')!.data).toEqual(new Uint8Array([1, 2, 3]))
+        }
+      }
+    },
+  )
+
+  it('keeps what is named as properties of all objects are', () => {
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '0', '']
+    const file: SafetensorsFile = {
+      metadata: Object.fromEntries(names.map(name => [name, `of ${name}`])),
+      tensors: new Map(
+        names.map(name => [name, { dtype: 'U8', shape: [1], data: new Uint8Array([name.length]) }]),
+      ),
+    }
+    for (const bytes of [encode(file), concatUint8Arrays(...encodeSealed(file))]) {
+      const { metadata, tensors } = decodeSafetensors(bytes, 'f')
+      expect(
+        Object.entries(metadata)
+          .filter(([name]) => name !== 'sha256')
+          .sort(),
+      ).toEqual(Object.entries(file.metadata).sort())
+      expect([...tensors.keys()].sort()).toEqual([...names].sort())
+      for (const name of names) expect([...tensors.get(name)!.data]).toEqual([name.length])
+    }
+    expect(({} as Record<string, unknown>).dtype).toBeUndefined()
+  })
+
+  it('reads tensors of no elements wherever they stand', () => {
+    const none = (at: number, shape: number[]) => ({ dtype: 'F32', shape, data_offsets: [at, at] })
+    const t = { dtype: 'U8', shape: [2], data_offsets: [0, 2] }
+    const bytes = fileOf({ a: none(0, [0]), t, b: none(2, [3, 0]), c: none(2, [0, 2 ** 31, 5]) }, 2)
+    const { tensors } = decodeSafetensors(bytes, 'f')
+    expect([...tensors].map(([name, { data }]) => [name, data.length])).toEqual([
+      ['a', 0],
+      ['t', 2],
+      ['b', 0],
+      ['c', 0],
+    ])
+  })
+
   const entry = (change: object = {}) => ({ dtype: 'F32', shape: [2], data_offsets: [0, 8], ...change })
   it.each([
     ['an empty file', new Uint8Array(0), 'file', 'has 0 bytes'],
@@ -111,6 +181,58 @@ describe('decodeSafetensors', () => {
     ],
     ['a negative size', fileOf({ t: entry({ shape: [-2] }) }, 8), 't', 'list of sizes but is [-2]'],
     ['a size past 2^53', fileOf({ t: entry({ shape: [2 ** 52, 2 ** 52] }) }, 8), 't', 'list of sizes'],
+    [
+      'a size past all numbers',
+      fileOf({ t: entry({ shape: new Array(40).fill(2 ** 50) }) }, 8),
+      't',
+      'list of sizes',
+    ],
+    [
+      'no size of infinitely many',
+      fileOf({ t: entry({ shape: [...new Array(40).fill(2 ** 50), 0] }) }, 8),
+      't',
+      'list of sizes',
+    ],
+    ['a size of half an element', fileOf({ t: entry({ shape: [1.5] }) }, 8), 't', 'list of sizes'],
+    [
+      'a name twice',
+      fileOf(`{"t":${JSON.stringify(entry())},"t":${JSON.stringify(entry())}}`, 8),
+      'header',
+      'the name "t" twice',
+    ],
+    [
+      'a name twice in other letters',
+      fileOf(`{"t":${JSON.stringify(entry())},"\\u0074":1}`, 8),
+      'header',
+      'the name "t" twice',
+    ],
+    ['a metadata name twice', fileOf('{"__metadata__":{"a":"1","a":"2"}}'), 'header', 'the name "a" twice'],
+    [
+      'a field twice',
+      fileOf('{"t":{"dtype":"F32","dtype":"U8","shape":[2],"data_offsets":[0,8]}}', 8),
+      'header',
+      'twice',
+    ],
+    ['a header that is too deep', fileOf('['.repeat(1e6)), 'header', 'nested deeper than 64'],
+    [
+      'a deep header of objects',
+      fileOf(`${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}`),
+      'header',
+      'nested deeper',
+    ],
+    [
+      'a header that is too large',
+      fileOf(`{}${' '.repeat(17 << 20)}`),
+      'header',
+      'must be from 2 to 16777216',
+    ],
+    ['a header that starts with a byte order mark', fileOf('\ufeff{}'), 'header', 'not a JSON object'],
+    [
+      'a header that is no UTF-8',
+      fileOf({ é: 1 }).map(v => (v === 0xc3 ? 0xff : v)),
+      'header',
+      'not a JSON object',
+    ],
     [
       'a shape that does not fit',
       fileOf({ t: entry({ shape: [3] }) }, 8),
