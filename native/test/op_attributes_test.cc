@@ -108,7 +108,7 @@ TEST_CASE("the numbers that place a window may all be large at once") {
       for (const double padding : {0.0, 5.0, 0x1p20, 0x1p30, 0x1p53}) {
         for (const double kernel : {1.0, 10.0, 0x1p21, 0x1p53}) {
           OpArguments arguments = whole;
-          bool used = false;
+          bool used = false, sized = false;
           for (auto& [name, values] : arguments.attributes) {
             const double* to = name == "stride"    ? &stride
                                : name == "padding" ? &padding
@@ -116,8 +116,9 @@ TEST_CASE("the numbers that place a window may all be large at once") {
                                                    : nullptr;
             if (to) values = {*to};
             used |= name == "padding";
+            sized |= name == "kernel";
           }
-          if (used) devices.run(example, arguments, text_of(example, arguments));
+          if (used && (sized || kernel == 1)) devices.run(example, arguments, text_of(example, arguments));
         }
       }
     }
