@@ -5,6 +5,7 @@ import type { Split } from '../data/dataset.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
 import { pairedDifference } from '../evaluation/statistics.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
+import { laterWriteError } from '../files/write-error.ts'
 import { formatAccuracy, formatDifference, formatTable } from './format.ts'
 import type { Library } from './library.ts'
 import type { RunOptions } from './options.ts'
@@ -54,7 +55,11 @@ export async function writeEvaluations(
 ): Promise<void> {
   const summary = (name: string, value: unknown) =>
     name === 'brokenBy' || ArrayBuffer.isView(value) ? undefined : value
-  await writeFileAtomic(join(runDir, 'evaluation.json'), `${JSON.stringify(evaluations, summary, 2)}\n`)
+  await writeFileAtomic(
+    join(runDir, 'evaluation.json'),
+    `${JSON.stringify(evaluations, summary, 2)}\n`,
+    laterWriteError,
+  )
 }
 
 /**

@@ -1,4 +1,5 @@
 // README: each TypeScript snippet compiles as it is written and runs on small data; each command line is understood.
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -15,9 +16,16 @@ const blocks = (language: string) =>
     .filter(([, of]) => of === language)
     .map(([, , text]) => text)
 const snippets = blocks('ts')
+const former = process.cwd()
+
+it.each([...readme.matchAll(/\]\(([^):#]+)\)/g)].map(([, path]) => path))(
+  'the link to %s leads somewhere',
+  path => {
+    expect(existsSync(resolve(former, path))).toBe(true)
+  },
+)
 
 let folder: string
-const former = process.cwd()
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rst-readme-'))
   await cp('examples', join(folder, 'examples'), { recursive: true })
