@@ -19,10 +19,10 @@ export class Workbench {
   readonly images: TrainingBatch
   readonly #source: ImageSource
 
-  private constructor(training: ResolvedTraining, batch: number) {
+  private constructor(training: ResolvedTraining, source: ImageSource, batch: number) {
     this.device = training.device
     this.training = training
-    this.#source = new ImageSource(training)
+    this.#source = source
     this.images = this.#source.batch(firstIndices(batch), 0)
   }
 
@@ -36,7 +36,7 @@ export class Workbench {
       augment: false,
       device: new Device({ threads }),
     })
-    return new Workbench(training, batch)
+    return new Workbench(training, await ImageSource.open(training), batch)
   }
 
   /** A network of ±c weights with the masks of its random scores, and the running statistics of some images. */

@@ -4,6 +4,8 @@
 
 #include <napi.h>
 
+#include <new>
+
 #include "native/core/error.h"
 
 namespace rst::bindings {
@@ -32,15 +34,18 @@ inline Napi::Error to_js(Napi::Env env, const Error& error) {
 
 // Runs a binding so that no C++ exception leaves it but as a JS error.
 template <class Body>
-Napi::Value guarded(const Napi::CallbackInfo& info, Body&& body) {
+Napi::Value guarded(Napi::Env env, Body&& body) {
   try {
     return body();
   } catch (const Napi::Error&) {
     throw;
   } catch (const Error& error) {
-    throw to_js(info.Env(), error);
+    throw to_js(env, error);
+  } catch (const std::bad_alloc&) {
+    throw to_js(env, Error(ErrorCode::kOutOfMemory,
+                           "The system has no memory left; use a smaller batch size or width."));
   } catch (const std::exception& error) {
-    throw to_js(info.Env(), Error(ErrorCode::kInternal, error.what()));
+    throw to_js(env, Error(ErrorCode::kInternal, error.what()));
   }
 }
 

@@ -2,45 +2,39 @@
 
 #include <utility>
 
+#include "bindings/arguments.h"
+
 namespace rst::bindings {
 namespace {
 
 const napi_type_tag kTensorTag = {0x7a1c5f0e2b9d4c63, 0x91e4d02f6ab83357};
 
-// Members go last first: the memory before the device it belongs to.
-struct DeviceTensor {
-  std::shared_ptr<Device> device;
-  Tensor tensor;
-};
+}  // namespace
 
-void drop(Napi::Env env, DeviceTensor& reference) {
+void drop_memory(Napi::Env env, DeviceTensor& reference) {
   Tensor& tensor = reference.tensor;
   if (!tensor.defined()) return;
   tensor.storage.reset();
-  reference.device.reset();
   Napi::MemoryManagement::AdjustExternalMemory(env, -tensor.bytes());
 }
 
-DeviceTensor& reference_of(const Napi::Value& value) {
-  if (!value.IsExternal()) throw_argument("Expected a tensor handle but received another value.");
-  auto external = value.As<Napi::External<DeviceTensor>>();
-  if (!external.CheckTypeTag(&kTensorTag))
-    throw_argument("Expected a tensor handle but received another external.");
-  return *external.Data();
+void release_tensor(Napi::Env env, DeviceTensor& reference) {
+  if (!reference.device) return;
+  reference.device->remove(&reference);
+  drop_memory(env, reference);
+  reference.device.reset();
 }
 
-}  // namespace
-
-Napi::Object wrap_tensor(Napi::Env env, std::shared_ptr<Device> device, Tensor tensor) {
+Napi::Object wrap_tensor(Napi::Env env, std::shared_ptr<OpenDevice> device, Tensor tensor) {
   const Shape shape = tensor.shape;
   const char* dtype = dtype_name(tensor.dtype);
   Napi::MemoryManagement::AdjustExternalMemory(env, tensor.bytes());
-  auto external =
-      Napi::External<DeviceTensor>::New(env, new DeviceTensor{std::move(device), std::move(tensor)},
-                                        [](Napi::Env env, DeviceTensor* reference) {
-                                          drop(env, *reference);
-                                          delete reference;
-                                        });
+  auto* reference = new DeviceTensor{std::move(device), std::move(tensor)};
+  reference->device->add(reference);
+  auto external = Napi::External<DeviceTensor>::New(env, reference, [](Napi::Env env, DeviceTensor* gone) {
+    release_tensor(env, *gone);
+    delete gone;
+  });
   external.TypeTag(&kTensorTag);
 
   Napi::Array dims = Napi::Array::New(env, static_cast<size_t>(shape.rank()));
@@ -54,17 +48,21 @@ Napi::Object wrap_tensor(Napi::Env env, std::shared_ptr<Device> device, Tensor t
   return result;
 }
 
-const Tensor& unwrap_tensor(const Napi::Value& value) {
-  const Tensor& tensor = reference_of(value).tensor;
-  if (!tensor.defined()) {
-    throw_shape(
-        "Expected a live tensor but received one that was disposed; keep it with scope() or tape.keep().");
-  }
-  return tensor;
+DeviceTensor& unwrap_tensor(const Napi::Value& value) {
+  return *tagged_data<DeviceTensor>(value, kTensorTag, "a tensor handle");
 }
 
-void release_tensor(const Napi::Value& value) {
-  drop(value.Env(), reference_of(value));
+const Tensor& live_tensor(const DeviceTensor& reference, const OpenDevice& device, const std::string& whose) {
+  if (!reference.tensor.defined()) {
+    throw_shape(whose +
+                " expects a live tensor but received one that was disposed; return it from scope() or grad() "
+                "to keep it.");
+  }
+  if (reference.device.get() != &device) {
+    throw_shape(whose + " expects tensors of its own device but received one of another (of shape " +
+                reference.tensor.shape.to_string() + ").");
+  }
+  return reference.tensor;
 }
 
 }  // namespace rst::bindings

@@ -1,10 +1,12 @@
 // What this machine offers the package, and how it computes a network.
 import { totalmem } from 'node:os'
 import { datasets } from './data/datasets.ts'
+import { RstError } from './errors.ts'
 import { kind, number, oneOf, path, required, text } from './inputs/kinds.ts'
 import { checkOptions, type OptionRows } from './inputs/options.ts'
 import * as models from './models/index.ts'
-import { addonPath, type SparseBelow } from './native/addon.ts'
+import type { SparseBelow } from './native/addon.ts'
+import { addonPath } from './native/load.ts'
 import { type LayerKernels, layerKernels } from './nn/layer-kernels.ts'
 import { type Pattern, patterns } from './nn/pattern.ts'
 import { networkOptions } from './search/resolve.ts'
@@ -38,16 +40,18 @@ export interface DoctorReport {
   readonly version: string
   readonly node: string
   readonly platform: string
-  /** Such as 'CPU, AVX2, 2 threads'. */
-  readonly device: string
+  /** Such as 'CPU, AVX2, 2 threads'; this and the next two null where the addon does not work. */
+  readonly device: string | null
   /** The instruction set of the kernels, such as 'AVX2'. */
-  readonly simdTarget: string
+  readonly simdTarget: string | null
   /** The same on all machines, so that all give the same bits. */
-  readonly sparseBelow: SparseBelow
+  readonly sparseBelow: SparseBelow | null
   /** Bytes of the machine. */
   readonly memory: number
-  /** Path of the native addon. */
-  readonly addon: string
+  /** Path of the native addon; null where there is none. */
+  readonly addon: string | null
+  /** Why the native addon does not work, and what to do. */
+  readonly error?: { readonly code: string; readonly message: string }
   /** `dir` is null where the data set was not found in its usual places. */
   readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
   /** The convolutions of the network asked for. */
@@ -55,37 +59,57 @@ export interface DoctorReport {
 }
 
 export interface DoctorOptions {
-  /** The path of a ticket file, or an architecture, whose layers to report. Default: none. */
+  /** The path of a ticket file, or an architecture, whose layers to report. */
   layersOf?: string | MaskedArchitecture
 }
 
 export const doctorRows: OptionRows<DoctorOptions> = {
   layersOf: kind(
-    'the path of a ticket file or an architecture',
-    value => path.accepts(value) || (typeof value === 'object' && value !== null),
+    'the path of a ticket or an object { arch, remainingRatio }',
+    value => path.accepts(value) || (typeof value === 'object' && value !== null && !Array.isArray(value)),
   ),
 }
 
 /**
- * @throws DeviceError where the native addon cannot be loaded, ConfigError, TicketError
+ * Where the native addon is missing or broken the report says why, and has no layers.
+ * @throws ConfigError, TicketError
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   checkOptions('doctor', options, doctorRows)
   const { layersOf } = options
-  const device = Device.default
+  if (typeof layersOf === 'object') checkOptions('layersOf', layersOf, maskedArchitectureRows)
+  const found = findDevice()
   return {
     version,
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
-    device: device.description,
-    simdTarget: device.simdTarget,
-    sparseBelow: device.sparseBelow,
+    device: found.device?.description ?? null,
+    simdTarget: found.device?.simdTarget ?? null,
+    sparseBelow: found.device?.sparseBelow ?? null,
     memory: totalmem(),
-    addon: addonPath(),
+    addon: findAddon(),
+    ...(found.error && { error: { code: found.error.code, message: found.error.message } }),
     datasets: await Promise.all(
       datasets.list().map(async ({ name }) => ({ name, dir: (await datasets.locate(name)) ?? null })),
     ),
-    ...(layersOf !== undefined && { layers: await layersOfNetwork(layersOf, device) }),
+    ...(layersOf !== undefined && found.device && { layers: await layersOfNetwork(layersOf, found.device) }),
+  }
+}
+
+function findDevice(): { device?: Device; error?: RstError } {
+  try {
+    return { device: Device.default }
+  } catch (error) {
+    if (error instanceof RstError) return { error }
+    throw error
+  }
+}
+
+function findAddon(): string | null {
+  try {
+    return addonPath()
+  } catch {
+    return null
   }
 }
 

@@ -1,4 +1,7 @@
 // The public interface of rst-native.
+/// <reference lib="esnext.disposable" preserve="true" />
+import './dispose-symbol.ts'
+
 export type {
   Attack,
   AttackResult,
@@ -6,6 +9,7 @@ export type {
   AttackSettings,
   PartReport,
   Passes,
+  Targets,
   Warning,
 } from './attacks/attack.ts'
 export type { BatchOutcome } from './attacks/batches.ts'
@@ -16,7 +20,7 @@ export type { Journal } from './attacks/journal.ts'
 export type { Norm, ThreatModel } from './attacks/threat-model.ts'
 export type { Dataset, DatasetInfo, Split, SplitPart } from './data/dataset.ts'
 export { datasets } from './data/datasets.ts'
-export { type DoctorReport, doctor, type MaskedArchitecture } from './doctor.ts'
+export { type DoctorOptions, type DoctorReport, doctor, type MaskedArchitecture } from './doctor.ts'
 export * from './errors.ts'
 export {
   type AttackedImages,
@@ -65,6 +69,7 @@ export * as ops from './tensor/ops/index.ts'
 export { scope } from './tensor/scope.ts'
 export { grad } from './tensor/tape.ts'
 export { type DType, Tensor, tensor } from './tensor/tensor.ts'
+export { upload } from './tensor/upload.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './tickets/accounting.ts'
 export { loadTicket, type Ticket } from './tickets/ticket.ts'
 export type { Measurement, TicketMetadata } from './tickets/ticket-data.ts'

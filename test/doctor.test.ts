@@ -1,6 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { doctor } from '../src/doctor.ts'
 import { randomTicket } from '../src/search/search.ts'
@@ -11,14 +13,16 @@ describe('doctor', () => {
   it('reports the device and the shares below which layers are sparse', async () => {
     const report = await doctor()
     expect(report.device).toContain(report.simdTarget)
-    expect(report.sparseBelow.winograd).toBeGreaterThan(0)
-    expect(report.sparseBelow.direct).toBeGreaterThan(report.sparseBelow.winograd)
+    const { winograd, direct } = report.sparseBelow!
+    expect(winograd).toBeGreaterThan(0)
+    expect(direct).toBeGreaterThan(winograd)
+    expect(report).not.toHaveProperty('error')
     expect(report).not.toHaveProperty('layers')
     expect(new Device({ sparse: 'never' }).sparseBelow).toEqual({ winograd: 0, direct: 0 })
   })
 
   it('reports the kernels of each layer of an architecture', async () => {
-    const { winograd, direct } = (await doctor()).sparseBelow
+    const { winograd, direct } = (await doctor()).sparseBelow!
     const kernelsAt = async (remainingRatio: number) => {
       const { layers } = await doctor({ layersOf: { arch: 'resnet18-cifar', width: 0.25, remainingRatio } })
       return new Map(layers!.map(layer => [layer.name, layer]))
@@ -71,5 +75,71 @@ describe('doctor', () => {
     await expect(doctor({ layersOf: 'missing.safetensors' })).rejects.toThrow(
       expect.objectContaining({ name: 'TicketError' }),
     )
+  })
+
+  it.each<[object, string]>([
+    [{ layers: 'conv2' }, 'doctor has no option layers'],
+    [{ layersOf: 5 }, 'the path of a ticket or an object'],
+    [{ layersOf: [] }, 'the path of a ticket or an object'],
+    [{ layersOf: { arch: 'conv2' } }, 'for remainingRatio of layersOf but received nothing'],
+    [{ layersOf: { arch: 'conv2', remainingRatio: 0.5, ratio: 1 } }, 'layersOf has no option ratio'],
+    [{ layersOf: { arch: 'conv2', remainingRatio: 0.5, pattern: 'block' } }, 'for pattern of layersOf'],
+    [{ layersOf: { arch: 'conv2', remainingRatio: 0.5, width: 0 } }, 'for width of layersOf'],
+  ])('refuses %j', async (options, message) => {
+    await expect(doctor(options)).rejects.toThrow(message)
+  })
+})
+
+const built = existsSync('dist/cli/main.js')
+if (!built) console.warn('skipped: dist is not built; run npm run build')
+
+describe.skipIf(!built)('rst doctor where the native addon', () => {
+  const broken = join('build', 'Release', 'rst-native.node')
+  it.each<[string, (folder: string) => Promise<unknown>, string | null]>([
+    ['is missing', async () => {}, null],
+    [
+      'is no library',
+      async folder => {
+        await mkdir(join(folder, 'build', 'Release'), { recursive: true })
+        await writeFile(join(folder, broken), 'not a library')
+      },
+      broken,
+    ],
+  ])('%s reports everything else, the cause and the cure, and exits with 1', async (_, prepare, addon) => {
+    const folder = await mkdtemp(join(tmpdir(), 'rst-doctor-'))
+    try {
+      await cp('dist', join(folder, 'dist'), { recursive: true })
+      await copyFile('package.json', join(folder, 'package.json'))
+      await symlink(resolve('node_modules'), join(folder, 'node_modules'))
+      await prepare(folder)
+      const rst = (...args: string[]) =>
+        spawnSync(process.execPath, [join(folder, 'dist/cli/main.js'), 'doctor', ...args], {
+          encoding: 'utf8',
+          cwd: folder,
+        })
+      const { status, stdout, stderr } = rst()
+      expect(status).toBe(1)
+      expect(stderr).toBe('')
+      for (const part of [
+        /^rst-native +\d/m,
+        new RegExp(`^Node.js +${process.versions.node}`, 'm'),
+        /^device +none: the native addon does not work/m,
+        /^memory +[\d.]+ GiB/m,
+        addon === null ? /^addon +not built/m : /^addon +.*rst-native.node/m,
+        /^fashion-mnist +\S/m,
+        /The native addon of rst-native could not be loaded on .*\(.+\)/,
+      ]) {
+        expect(stdout).toMatch(part)
+      }
+      const json = JSON.parse(rst('--json').stdout.trim().split('\n').at(-1)!)
+      expect(json).toMatchObject({ device: null, error: { code: 'ERR_RST_DEVICE' } })
+      expect(json.datasets).toHaveLength(4)
+      const ofLayers = rst('--arch', 'conv2', '--ratio', '0.1')
+      expect(ofLayers).toMatchObject({ status: 1, stdout: expect.stringContaining('could not be loaded') })
+      // A command that needs the addon fails with the same sentence.
+      expect(rst('--ticket', 'none.safetensors').status).toBe(1)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 })

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { packageRoot } from '../../src/native/addon.ts'
+import { packageRoot } from '../../src/native/package-root.ts'
 import { peakMemory } from '../memory.ts'
 import { time } from '../stopwatch.ts'
 import { readModelFile } from './model-file.ts'

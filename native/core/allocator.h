@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -12,14 +13,20 @@ namespace rst {
 struct MemoryStats {
   int64_t in_use = 0;  // bytes handed out
   int64_t cached = 0;  // bytes kept for reuse
-  int64_t peak = 0;    // largest in_use since the start
+  int64_t peak = 0;    // largest in_use since the start, or since reset_peak
   int64_t limit = 0;   // bytes that in_use may reach; 0 = no limit but the machine's
 };
 
 // Thread-safe. Blocks are 64-byte aligned; those of 1 MiB and more are aligned to and backed by huge pages
 // where the system grants them, because a convolution walks one page a channel.
+//
+// What is released is kept for the next who asks, up to the larger of kCacheFloor and the most bytes that
+// were in use since the cache was last released: enough for every block of a step that repeats, and no more.
+// What lay unused longest goes first.
 class CachingAllocator {
  public:
+  static constexpr int64_t kCacheFloor = int64_t{64} << 20;
+
   explicit CachingAllocator(int64_t limit = 0);
   ~CachingAllocator();
   CachingAllocator(const CachingAllocator&) = delete;
@@ -36,19 +43,37 @@ class CachingAllocator {
   // the result says what it has.
   Block allocate(int64_t bytes, uint64_t content = 0);
   void release(Block block) noexcept;
+  // Gives the cache back to the system.
   void release_cached() noexcept;
+  // peak = in_use.
+  void reset_peak() noexcept;
   MemoryStats stats() const;
 
+  // Called with each block before it is handed out; may fill it and forget its content, or throw in its
+  // place. Tests see and fail allocations by it.
+  using Watcher = std::function<void(Block&)>;
+  void watch(Watcher watcher);
+
  private:
+  struct Cached {
+    Block block;
+    uint64_t released;  // counts releases
+  };
+
   static int64_t size_class(int64_t bytes);
   // Takes a cached block of the class, or for a MiB and more of one up to a quarter larger; without
   // data where there is none.
   Block take_cached(int64_t size, uint64_t content);
-  void release_cached_locked() noexcept;
+  void put_cached(const Block& block) noexcept;
+  // Gives blocks back to the system, the longest unused first, until at most `bytes` are cached.
+  void shrink_cache(int64_t bytes) noexcept;
 
   mutable std::mutex mutex_;
-  std::map<int64_t, std::vector<Block>> free_;
+  std::map<int64_t, std::vector<Cached>> free_;  // by size; each list in the order of release
+  uint64_t releases_ = 0;
+  int64_t high_water_ = 0;  // largest in_use since release_cached
   MemoryStats stats_;
+  Watcher watcher_;
 };
 
 // Owns one block of an allocator; movable.

@@ -4,7 +4,14 @@
 
 namespace rst {
 
-Stream::Stream(size_t capacity) : capacity_(capacity), worker_([this] { work(); }) {}
+Stream::Stream(size_t capacity, std::chrono::microseconds patience, const StartThread& start)
+    : capacity_(capacity), patience_(patience) {
+  try {
+    worker_ = start([this] { work(); });
+  } catch (const std::exception& reason) {
+    throw_no_thread("the worker of a device", reason);
+  }
+}
 
 void Stream::stop() {
   {
@@ -19,7 +26,7 @@ void Stream::stop() {
 
 void Stream::enqueue(std::function<void()> task) {
   std::unique_lock lock(mutex_);
-  progress_.wait(lock, [&] { return stopping_ || queue_.size() < capacity_; });
+  progress_.wait_for(lock, patience_, [&] { return stopping_ || queue_.size() < capacity_; });
   if (stopping_) return;
   queue_.push_back(std::move(task));
   wake_.notify_one();

@@ -1,18 +1,24 @@
 // A device's queue: one worker runs what is enqueued, in order.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
 
+#include "native/core/start_thread.h"
+
 namespace rst {
 
 class Stream {
  public:
-  // `capacity` bounds the tasks waiting: enqueue blocks while that many do.
-  explicit Stream(size_t capacity = 16384);
+  // With `capacity` tasks waiting or more, enqueue waits for a place, but not longer than `patience`: a
+  // caller that is too fast is slowed down and never stands still. Throws Error(kDevice) where no thread can
+  // be made.
+  explicit Stream(size_t capacity = 131072, std::chrono::microseconds patience = std::chrono::milliseconds(1),
+                  const StartThread& start = start_thread);
   ~Stream() { stop(); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -30,6 +36,7 @@ class Stream {
   void work();
 
   const size_t capacity_;
+  const std::chrono::microseconds patience_;
   mutable std::mutex mutex_;
   std::condition_variable wake_, progress_;
   std::deque<std::function<void()>> queue_;

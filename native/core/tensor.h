@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "native/core/error.h"
 #include "native/core/shape.h"
@@ -15,8 +14,11 @@ class Storage {
  public:
   virtual ~Storage() = default;
 
-  // Set when the op that should have filled the storage failed: whoever reads it gets this error.
-  std::optional<Error> failure;
+  // Set when the op that should have filled the storage failed, or one that was changing it: whoever reads it
+  // gets this error.
+  std::shared_ptr<const Error> failure;
+  // Set by a backend from where on an op changes the elements: only then does its failure spoil them.
+  bool changed = false;
 };
 
 struct Tensor {

@@ -1,6 +1,7 @@
 #include "native/core/thread_pool.h"
 
 #include <algorithm>
+#include <string>
 
 namespace rst {
 namespace {
@@ -19,11 +20,18 @@ inline void relax() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+ThreadPool::ThreadPool(int threads, const StartThread& start) {
+  int which = 2;
+  try {
+    workers_.reserve(static_cast<size_t>(std::max(threads - 1, 0)));
+    for (; which <= threads; ++which) workers_.push_back(start([this] { work(); }));
+  } catch (const std::exception& reason) {
+    stop();
+    throw_no_thread("thread " + std::to_string(which) + " of " + std::to_string(threads), reason);
+  }
 }
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;

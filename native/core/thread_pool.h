@@ -10,13 +10,16 @@
 #include <thread>
 #include <vector>
 
+#include "native/core/start_thread.h"
+
 namespace rst {
 
 class ThreadPool {
  public:
-  // `threads` counts the calling thread: with 1, every loop runs inline.
-  explicit ThreadPool(int threads);
-  ~ThreadPool();
+  // `threads` counts the calling thread: with 1, every loop runs inline. Throws Error(kDevice) where the
+  // system has no thread left, after it has joined those that had started.
+  explicit ThreadPool(int threads, const StartThread& start = start_thread);
+  ~ThreadPool() { stop(); }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
@@ -31,6 +34,7 @@ class ThreadPool {
   void parallel_ranges(int64_t total, int64_t grain, const std::function<void(int64_t, int64_t)>& task);
 
  private:
+  void stop();
   void work();
   void run_tasks();
 

@@ -24,10 +24,11 @@ namespace {
 // the last bits of a result.
 constexpr double kSparseBelowWinograd = 0.34, kSparseBelowDirect = 0.55;
 
+// `sparse_possible`: whether the sparse kernels take inputs of that size.
 ConvKernel choose_kernel(const ConvCostModel& model, const WeightView& weight, const ConvPlan& plan,
-                         double density) {
+                         double density, bool sparse_possible) {
   const bool winograd = winograd_fits(weight, plan);
-  if (density < (winograd ? model.sparse_below_winograd : model.sparse_below_direct)) {
+  if (sparse_possible && density < (winograd ? model.sparse_below_winograd : model.sparse_below_direct)) {
     return ConvKernel::kSparse;
   }
   return winograd ? ConvKernel::kWinograd : ConvKernel::kDirect;
@@ -62,9 +63,9 @@ const CompiledWeight& compiled(std::shared_ptr<PackedWeight>& cache, CachingAllo
   if (known && known->geometry == geometry) return *known;
   auto fresh = std::make_shared<CompiledWeight>();
   fresh->geometry = geometry;
-  const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
+  const double density = weight_density(pool, weight.data, weight.elements());
   for (const ConvPlan& plan : plans) {
-    switch (choose_kernel(model, weight, plan, density)) {
+    switch (choose_kernel(model, weight, plan, density, sparse_fits(weight, plan, in, density))) {
       case ConvKernel::kSparse:
         fresh->phases.push_back(compile_sparse(allocator, pool, weight, plan, in, density));
         break;
@@ -94,9 +95,10 @@ const PlanarConv* compiled_planar(std::shared_ptr<PackedWeight>& cache, ThreadPo
   if (known && known->geometry == geometry) return known->conv.get();
   auto fresh = std::make_shared<PlanarWeight>();
   fresh->geometry = geometry;
-  const double density = weight_density(pool, weight.data, weight.out * weight.in * weight.area);
+  const double density = weight_density(pool, weight.data, weight.elements());
   const ConvPlan plan = forward_plan(out, kernel, p);
-  if (choose_kernel(model, weight, plan, density) == ConvKernel::kSparse)
+  const bool possible = PlanarConv::fits(weight, plan, p, in, out);
+  if (choose_kernel(model, weight, plan, density, possible) == ConvKernel::kSparse)
     fresh->conv = std::make_unique<PlanarConv>(pool, weight, plan, p, in, out, density);
   cache = fresh;
   return fresh->conv.get();
@@ -117,10 +119,14 @@ ConvKernels CpuBackend::conv_kernels(const Shape& x, const Shape& w, const ConvP
   const KernelShape k(w);
   const BlockedShape y(conv2d_shape(x, w, p));
   const ConvCostModel model = conv_cost_model();
-  ConvKernels kernels{choose_kernel(model, forward_view(nullptr, k), forward_plan(y, k, p), density), {}};
+  const auto choice = [&](const WeightView& weight, const ConvPlan& plan, BlockedShape in) {
+    in.halo = std::max(in.halo, plan.halo(in));
+    return choose_kernel(model, weight, plan, density, sparse_fits(weight, plan, in, density));
+  };
+  ConvKernels kernels{choice(forward_view({}, k), forward_plan(y, k, p), BlockedShape(x)), {}};
   // All phases of an input gradient agree: Winograd is for stride 1, which has one.
   for (const ConvPlan& plan : backward_plans(BlockedShape(x), k, p)) {
-    kernels.input_grad = choose_kernel(model, backward_view(nullptr, k), plan, density);
+    kernels.input_grad = choice(backward_view({}, k), plan, y);
   }
   return kernels;
 }
@@ -158,7 +164,7 @@ void CpuBackend::conv2d_batch_norm(const Tensor& x, const Tensor& w, const Tenso
 void CpuBackend::run_forward(const Tensor& x, const Tensor& w, const Tensor& residual, const Tensor& y,
                              const ConvParams& p, ConvFinish finish) {
   const KernelShape k(w.shape);
-  const WeightView weight = forward_view(plain_input(w), k);
+  const WeightView weight = forward_view(weight_input(w), k);
   if (x.shape[0] <= kPlanarImages && !finish.positive) {
     const auto started = std::chrono::steady_clock::now();
     const PlanarConv* planar =
@@ -212,7 +218,7 @@ void CpuBackend::input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx,
   const BlockedView in = blocked_input(dy);
   const BlockedView out = blocked_output(dx);
   run_conv(in, out, backward_plans(out.shape, k, p), cpu_storage(w).packed_backward,
-           backward_view(plain_input(w), k), p, finish);
+           backward_view(weight_input(w), k), p, finish);
 }
 
 void CpuBackend::run_conv(const BlockedView& in, const BlockedView& out, const std::vector<ConvPlan>& plans,
@@ -241,8 +247,12 @@ void CpuBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Ten
   const ConvPlan plan = forward_plan(grad.shape, k, p);
   WeightGradProblem problem{with_halo(in, plan.halo(in.shape), bordered), grad, 0, k, p, plain_output(dw)};
 
-  // The last block's spare lanes must not count: a copy of that block has zeros there.
   const BlockedShape& gs = grad.shape;
+  if (gs.n == 0) {
+    std::fill_n(problem.dw, dw.elements(), 0.0f);
+    return;
+  }
+  // The last block's spare lanes must not count: a copy of that block has zeros there.
   Buffer last_copy;
   const int spare_from = gs.lanes(gs.blocks() - 1);
   if (spare_from < kLanes) {

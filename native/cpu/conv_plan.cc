@@ -45,12 +45,26 @@ std::vector<ConvPlan> backward_plans(const BlockedShape& dx, const KernelShape& 
   return plans;
 }
 
-WeightView forward_view(const float* weight, const KernelShape& k) {
+WeightView::WeightView(const WeightData& data, int64_t out, int64_t in, int64_t out_stride, int64_t in_stride,
+                       int64_t width, int64_t area)
+    : data(data),
+      out(out),
+      in(in),
+      area_(area),
+      width_(width),
+      out_stride_(out_stride),
+      in_stride_(in_stride),
+      mask_out_(out_stride / std::max<int64_t>(1, data.group)),
+      mask_in_(in_stride / std::max<int64_t>(1, data.group)),
+      mask_row_(width / std::max<int64_t>(1, data.group)),
+      mask_column_(1 / std::max<int64_t>(1, data.group)) {}
+
+WeightView forward_view(const WeightData& weight, const KernelShape& k) {
   const int64_t area = k.height * k.width;
   return {weight, k.out, k.in, k.in * area, area, k.width, area};
 }
 
-WeightView backward_view(const float* weight, const KernelShape& k) {
+WeightView backward_view(const WeightData& weight, const KernelShape& k) {
   const int64_t area = k.height * k.width;
   return {weight, k.in, k.out, area, k.in * area, k.width, area};
 }

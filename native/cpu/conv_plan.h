@@ -51,19 +51,30 @@ ConvPlan forward_plan(const ImageShape& y, const KernelShape& kernel, const Conv
 std::vector<ConvPlan> backward_plans(const BlockedShape& dx, const KernelShape& kernel, const ConvParams& p);
 
 // A weight [K, C, R, S] as seen by one direction: forward its output channels are K, backward C.
-struct WeightView {
-  const float* data;
-  int64_t out, in;                // channels
-  int64_t out_stride, in_stride;  // floats
-  int64_t width, area;            // S and R·S
+class WeightView {
+ public:
+  WeightView(const WeightData& data, int64_t out, int64_t in, int64_t out_stride, int64_t in_stride,
+             int64_t width, int64_t area);
 
+  int64_t elements() const { return out * in * area_; }
   float at(int64_t o, int64_t i, int64_t r, int64_t s) const {
-    return data[o * out_stride + i * in_stride + r * width + s];
+    if (data.mask && data.mask[o * mask_out_ + i * mask_in_ + r * mask_row_ + s * mask_column_] == 0)
+      return 0;
+    return data.values[o * out_stride_ + i * in_stride_ + r * width_ + s];
   }
+
+  const WeightData data;
+  const int64_t out, in;  // channels
+
+ private:
+  const int64_t area_, width_;            // R·S and S
+  const int64_t out_stride_, in_stride_;  // elements
+  // The mask's strides are the weight's in whole groups: 0 within one.
+  const int64_t mask_out_, mask_in_, mask_row_, mask_column_;
 };
 
-WeightView forward_view(const float* weight, const KernelShape& k);
-WeightView backward_view(const float* weight, const KernelShape& k);
+WeightView forward_view(const WeightData& weight, const KernelShape& k);
+WeightView backward_view(const WeightData& weight, const KernelShape& k);
 
 // A weight in the form that a kernel likes, for one plan.
 class CompiledConv {

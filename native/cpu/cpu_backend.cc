@@ -40,6 +40,12 @@ std::shared_ptr<Storage> CpuBackend::new_storage() {
 MemoryStats CpuBackend::memory() const {
   return allocator_.stats();
 }
+void CpuBackend::release_cached() {
+  allocator_.release_cached();
+}
+void CpuBackend::reset_peak() {
+  allocator_.reset_peak();
+}
 
 std::string CpuBackend::simd_target() const {
   // The lowest set bit of the supported targets is the best one.
@@ -78,83 +84,131 @@ bool CpuBackend::goes_planar(const Tensor& x) {
 
 BlockedView CpuBackend::blocked_output(const Tensor& t) {
   auto& storage = cpu_storage(t);
-  const BlockedView view{BlockedShape(t.shape), nullptr};
-  storage.buffer = bordered_buffer(view.shape);
-  storage.layout = Layout::kBlocked;
-  return {view.shape, storage.buffer.as<float>()};
+  const BlockedShape shape(t.shape);
+  storage.replace(bordered_buffer(shape), Layout::kBlocked);
+  return {shape, storage.as<float>()};
 }
 
 PlanarView CpuBackend::planar_output(const Tensor& t) {
   auto& storage = cpu_storage(t);
-  storage.buffer = bordered_buffer(PlanarShape(t.shape));
-  storage.layout = Layout::kPlanar;
-  return planar_view(storage.layout, t.shape, storage.buffer.as<void>());
+  storage.replace(bordered_buffer(PlanarShape(t.shape)), Layout::kPlanar);
+  return planar_view(Layout::kPlanar, t.shape, storage.as());
 }
 
 void* CpuBackend::allocate_plain(const Tensor& t) {
   auto& storage = cpu_storage(t);
-  storage.buffer = scratch(t.bytes());
-  storage.layout = Layout::kPlain;
-  storage.forget_packed();
-  return storage.buffer.as<void>();
+  storage.replace(scratch(t.bytes()), Layout::kPlain);
+  return storage.as();
 }
+
+// A change of layout takes its memory first, so that a tensor for which there is none stays as it was.
 
 BlockedView CpuBackend::blocked_input(const Tensor& t) {
   auto& storage = cpu_storage(t);
+  const BlockedShape shape(t.shape);
+  if (storage.layout == Layout::kMasked) plain_data(t);
   if (storage.layout != Layout::kBlocked) {
-    const Layout layout = storage.layout;
-    const Buffer from = std::move(storage.buffer);
-    convert(planar_view(layout, t.shape, from.as<void>()), blocked_output(t));
+    Buffer to = bordered_buffer(shape);
+    convert(planar_view(storage.layout, t.shape, storage.as()), {shape, to.as<float>()});
+    storage.move_to(std::move(to), Layout::kBlocked);
   }
-  return {BlockedShape(t.shape), storage.buffer.as<float>()};
+  return {shape, storage.as<float>()};
 }
 
 PlanarView CpuBackend::planar_input(const Tensor& t) {
   auto& storage = cpu_storage(t);
+  if (storage.layout == Layout::kMasked) plain_data(t);
   if (storage.layout != Layout::kPlanar) {
-    const Layout layout = storage.layout;
-    const Buffer from = std::move(storage.buffer);
-    convert(layout, from, t.shape, planar_output(t));
+    Buffer to = bordered_buffer(PlanarShape(t.shape));
+    convert(storage.layout, *storage.buffer, t.shape, planar_view(Layout::kPlanar, t.shape, to.as()));
+    storage.move_to(std::move(to), Layout::kPlanar);
   }
-  return planar_view(Layout::kPlanar, t.shape, storage.buffer.as<void>());
+  return planar_view(Layout::kPlanar, t.shape, storage.as());
 }
+
+namespace {
+
+// A vector of bits is read as eight bytes.
+int64_t bits_bytes(const Shape& shape) {
+  return BlockedShape(shape).size() / 8 + 8;
+}
+
+}  // namespace
 
 uint8_t* CpuBackend::positive_output(const Tensor& t) {
   if (!t.defined()) return nullptr;
   auto& storage = cpu_storage(t);
-  // A vector of bits is read as eight bytes.
-  storage.buffer = scratch(BlockedShape(t.shape).size() / 8 + 8);
-  storage.layout = CpuStorage::Layout::kBits;
-  return storage.buffer.as<uint8_t>();
+  storage.replace(scratch(bits_bytes(t.shape)), Layout::kBits);
+  return storage.as<uint8_t>();
 }
 
 uint8_t* CpuBackend::positive_input(const Tensor& t) {
   if (!t.defined()) return nullptr;
   auto& storage = cpu_storage(t);
-  if (storage.layout == CpuStorage::Layout::kPlain) {
-    const Buffer plain = std::move(storage.buffer);
-    const auto* values = plain.as<const uint8_t>();
-    uint8_t* bits = positive_output(t);
-    std::memset(bits, 0, static_cast<size_t>(storage.buffer.bytes()));
+  if (storage.layout == Layout::kPlain) {
+    const auto* values = storage.as<const uint8_t>();
+    Buffer to = scratch(bits_bytes(t.shape));
+    auto* bits = to.as<uint8_t>();
+    std::memset(bits, 0, static_cast<size_t>(to.bytes()));
     for_each_element(BlockedShape(t.shape), [&](int64_t offset, int64_t element) {
       if (values[element] != 0) bits[offset / 8] |= static_cast<uint8_t>(1 << offset % 8);
     });
+    storage.move_to(std::move(to), Layout::kBits);
   }
-  return storage.buffer.as<uint8_t>();
+  return storage.as<uint8_t>();
+}
+
+void CpuBackend::copy_to_plain(const Tensor& t, void* to) {
+  const auto& storage = cpu_storage(t);
+  switch (storage.layout) {
+    case Layout::kEmpty:
+      break;
+    case Layout::kPlain:
+      if (t.bytes() > 0) std::memcpy(to, storage.as(), static_cast<size_t>(t.bytes()));
+      break;
+    case Layout::kBlocked:
+    case Layout::kPlanar:
+      convert(storage.layout, *storage.buffer, t.shape, planar_view(Layout::kPlain, t.shape, to));
+      break;
+    case Layout::kBits:
+      bits_to_plain(BlockedShape(t.shape), storage.as<const uint8_t>(), static_cast<uint8_t*>(to));
+      break;
+    case Layout::kMasked:
+      write_masked(storage.masked.data(), t.elements(), static_cast<float*>(to));
+      break;
+  }
 }
 
 void* CpuBackend::plain_data(const Tensor& t) {
   auto& storage = cpu_storage(t);
-  if (storage.layout == Layout::kBits) {
-    const Buffer bits = std::move(storage.buffer);
-    bits_to_plain(BlockedShape(t.shape), bits.as<const uint8_t>(), plain_output<uint8_t>(t));
-  }
   if (storage.layout != Layout::kPlain) {
-    const Layout layout = storage.layout;
-    const Buffer from = std::move(storage.buffer);
-    convert(layout, from, t.shape, planar_view(Layout::kPlain, t.shape, allocate_plain(t)));
+    Buffer to = scratch(t.bytes());
+    copy_to_plain(t, to.as());
+    storage.move_to(std::move(to), Layout::kPlain);
   }
-  return storage.buffer.as<void>();
+  return storage.as();
+}
+
+std::shared_ptr<const Buffer> CpuBackend::plain_buffer(const Tensor& t) {
+  plain_data(t);
+  return cpu_storage(t).buffer;
+}
+
+float* CpuBackend::writable_input(const Tensor& t) {
+  plain_data(t);
+  auto& storage = cpu_storage(t);
+  if (storage.buffer.use_count() > 1) {
+    Buffer to = scratch(t.bytes());
+    copy_to_plain(t, to.as());
+    storage.move_to(std::move(to), Layout::kPlain);
+  }
+  return storage.as<float>();
+}
+
+WeightData CpuBackend::weight_input(const Tensor& w) {
+  const auto& storage = cpu_storage(w);
+  if (storage.layout == Layout::kMasked) return storage.masked.data();
+  return {.values = plain_input(w)};
 }
 
 void CpuBackend::upload(const Tensor& y, const void* bytes) {
@@ -164,14 +218,7 @@ void CpuBackend::upload(const Tensor& y, const void* bytes) {
 }
 
 void CpuBackend::download(const Tensor& x, void* bytes) {
-  const auto& storage = cpu_storage(x);
-  if (storage.layout == Layout::kBits) {
-    bits_to_plain(BlockedShape(x.shape), storage.buffer.as<const uint8_t>(), static_cast<uint8_t*>(bytes));
-  } else if (storage.layout != Layout::kPlain) {
-    convert(storage.layout, storage.buffer, x.shape, planar_view(Layout::kPlain, x.shape, bytes));
-  } else if (x.bytes() > 0) {
-    std::memcpy(bytes, storage.buffer.as<void>(), static_cast<size_t>(x.bytes()));
-  }
+  copy_to_plain(x, bytes);
 }
 
 namespace {

@@ -12,7 +12,7 @@
 namespace rst::cpu {
 
 // How an element of an elementwise op's output follows from inputs a and b and numbers p and q.
-enum class ElementMap { kCopy, kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad, kAddNumber, kNormalize };
+enum class ElementMap { kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad, kAddNumber, kNormalize };
 
 struct CpuOptions {
   int threads = 1;
@@ -24,8 +24,13 @@ class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options);
 
+  // Of all tensors and scratch.
+  CachingAllocator& allocator() { return allocator_; }
+
   std::shared_ptr<Storage> new_storage() override;
   MemoryStats memory() const override;
+  void release_cached() override;
+  void reset_peak() override;
   std::string description() const override;
   std::string simd_target() const override;
   ConvCostModel conv_cost_model() const override;
@@ -141,6 +146,16 @@ class CpuBackend final : public Backend {
     return static_cast<T*>(plain_data(t));
   }
   void* plain_data(const Tensor& t);
+  // The memory of a plain input, which others may share.
+  std::shared_ptr<const Buffer> plain_buffer(const Tensor& t);
+  // A plain input that the op changes in place; it may begin to once it has them all and has said so
+  // (CpuStorage::begin_change).
+  float* writable_input(const Tensor& t);
+  // A convolution's weight.
+  WeightData weight_input(const Tensor& w);
+  // Row-major elements, from whatever layout.
+  void copy_to_plain(const Tensor& t, void* to);
+  void write_masked(const WeightData& weight, int64_t count, float* to);
   // The bits of a u8 tensor that says which activations are positive; null where it is undefined.
   uint8_t* positive_output(const Tensor& t);
   uint8_t* positive_input(const Tensor& t);

@@ -63,7 +63,8 @@ void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& 
     }
   }
   const int64_t pixel_count = plan_.pixels();
-  const int64_t chunk = std::clamp<int64_t>(kPanelBytes / (tile * std::max<int64_t>(1, taps) * 4), 1, is.c);
+  const int64_t chunk = std::clamp<int64_t>(kPanelBytes / (tile * std::max<int64_t>(1, taps) * 4), 1,
+                                            std::max<int64_t>(1, is.c));
   const int64_t row_bytes = chunk * is.row() * plan_.y.in_step * static_cast<int64_t>(sizeof(float));
   const int64_t strip_rows =
       std::max<int64_t>(1, kStripBytes / row_bytes - static_cast<int64_t>(plan_.y.taps.size()) + 1);
@@ -77,7 +78,8 @@ void DenseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView& 
     const int64_t group = task % groups, s = task / groups % strips, b = task / groups / strips;
     const int64_t first_pixel = s * strip;
     const auto pixels = static_cast<size_t>(std::min(strip, pixel_count - first_pixel));
-    for (int64_t c = 0; c < is.c; c += chunk) {
+    // Once without input channels too: that writes zeros, finished.
+    for (int64_t c = 0; c == 0 || c < is.c; c += chunk) {
       for (int64_t t = group * group_tiles; t < std::min(tiles, (group + 1) * group_tiles); ++t) {
         const int64_t first = t * tile;
         const int channels = static_cast<int>(std::min(tile, os.c - first));

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "native/core/allocator.h"
 #include "native/core/tensor.h"
@@ -102,6 +103,24 @@ struct PackedWeight {
   virtual ~PackedWeight() = default;
 };
 
+// A weight's elements, plain: `values`, with a mask those whose entry is not 0. An entry covers `group`
+// weights.
+struct WeightData {
+  const float* values = nullptr;
+  const uint8_t* mask = nullptr;
+  int64_t group = 1;
+};
+
+// What `masked_weight` leaves: its operands. Convolutions compile from these, so that a masked weight costs
+// no memory of its own until somebody reads its elements.
+struct MaskedElements {
+  std::shared_ptr<const Buffer> weight, mask;
+  int64_t group = 1;
+
+  WeightData data() const { return {weight->as<const float>(), mask->as<const uint8_t>(), group}; }
+};
+
+// Several storages may share a buffer; whoever changes one in place must hold it alone.
 class CpuStorage final : public Storage {
  public:
   enum class Layout {
@@ -109,18 +128,49 @@ class CpuStorage final : public Storage {
     kPlain,
     kBlocked,
     kPlanar,
-    kBits,  // one bit an element of the blocked layout, in its order
+    kBits,    // one bit an element of the blocked layout, in its order
+    kMasked,  // no buffer but `masked`
   };
 
-  // To be called when the elements change.
-  void forget_packed() {
+  // The same elements in another layout or buffer.
+  void move_to(Buffer to, Layout as) {
+    buffer = std::make_shared<const Buffer>(std::move(to));
+    layout = as;
+    masked = {};
+  }
+  // New elements, which the caller writes.
+  void replace(Buffer to, Layout as) {
+    move_to(std::move(to), as);
+    begin_change();
+  }
+  void replace(MaskedElements elements) {
+    buffer.reset();
+    layout = Layout::kMasked;
+    masked = std::move(elements);
+    begin_change();
+  }
+  void share(const CpuStorage& other) {
+    buffer = other.buffer;
+    layout = other.layout;
+    masked = other.masked;
+    begin_change();
+  }
+  // The elements change from here on.
+  void begin_change() {
+    changed = true;
     packed_forward.reset();
     packed_backward.reset();
     packed_planar.reset();
   }
 
+  template <class T = void>
+  T* as() const {
+    return buffer->as<T>();
+  }
+
   Layout layout = Layout::kEmpty;
-  Buffer buffer;
+  std::shared_ptr<const Buffer> buffer;
+  MaskedElements masked;
   std::shared_ptr<PackedWeight> packed_forward, packed_backward, packed_planar;
 };
 

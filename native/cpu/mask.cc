@@ -59,31 +59,34 @@ HWY_EXPORT(GroupScoreGrad);
 
 constexpr int64_t kGrain = 1 << 14;  // weights that one task handles
 
-// Weights under one entry of a mask (1 where there is no weight at all).
+// Weights under one entry of a mask; 0 where there are none.
 int64_t group_size(const Tensor& weight, const Tensor& mask) {
-  return mask.elements() ? weight.elements() / mask.elements() : 1;
+  return weight.elements() / std::max<int64_t>(1, mask.elements());
 }
 
 }  // namespace
 
 void CpuBackend::masked_weight(const Tensor& weight, const Tensor& mask, const Tensor& y) {
-  const float* w = plain_input(weight);
-  const auto* m = plain_input<const uint8_t>(mask);
-  float* out = plain_output(y);
-  const int64_t group = group_size(weight, mask);
+  const auto values = plain_buffer(weight);
+  cpu_storage(y).replace(MaskedElements{values, plain_buffer(mask), group_size(weight, mask)});
+}
+
+void CpuBackend::write_masked(const WeightData& weight, int64_t count, float* to) {
+  const int64_t group = weight.group;
   if (group == 1) {
-    pool_.parallel_ranges(mask.elements(), kGrain, [&](int64_t begin, int64_t end) {
-      HWY_DYNAMIC_DISPATCH(MaskElements)(w, m, out, begin, end);
+    pool_.parallel_ranges(count, kGrain, [&](int64_t begin, int64_t end) {
+      HWY_DYNAMIC_DISPATCH(MaskElements)(weight.values, weight.mask, to, begin, end);
     });
     return;
   }
   const auto bytes = static_cast<size_t>(group) * sizeof(float);
-  pool_.parallel_ranges(mask.elements(), kGrain / group + 1, [&](int64_t begin, int64_t end) {
+  pool_.parallel_ranges(count / group, kGrain / group + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      if (m[i]) {
-        std::memcpy(out + i * group, w + i * group, bytes);
+      float* part = to + i * weight.group;
+      if (weight.mask[i]) {
+        std::memcpy(part, weight.values + i * weight.group, bytes);
       } else {
-        std::memset(out + i * group, 0, bytes);
+        std::memset(part, 0, bytes);
       }
     }
   });

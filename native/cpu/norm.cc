@@ -231,13 +231,15 @@ void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, c
   const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
   float* means = plain_output(mean);
   float* inv_stds = plain_output(inv_std);
-  float* running_means = plain_input<float>(running_mean);
-  float* running_vars = plain_input<float>(running_var);
   const BlockedView in = blocked_input(x);
   const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
   const BlockedView out = blocked_output(y);
   uint8_t* bits = positive_output(positive);
+  float* running_means = writable_input(running_mean);
+  float* running_vars = writable_input(running_var);
   const BlockedShape& s = in.shape;
+  // The new ones, apart until all is computed: whatever fails leaves the old ones as they were.
+  std::vector<float> new_means(static_cast<size_t>(s.c)), new_vars(static_cast<size_t>(s.c));
   const double n = images_pixels(s);
   // One element has no unbiased variance; its biased one, zero, is the sensible stand-in.
   const double unbiased = n / std::max(1.0, n - 1);
@@ -254,13 +256,17 @@ void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, c
     const double variance = rounded < 0 ? 0 : rounded;  // a NaN stays
     means[c] = static_cast<float>(shift + difference);
     inv_stds[c] = static_cast<float>(1 / std::sqrt(variance + p.eps));
-    running_means[c] =
-        static_cast<float>((1 - momentum) * running_means[c] + momentum * (shift + difference));
-    running_vars[c] = static_cast<float>((1 - momentum) * running_vars[c] + momentum * variance * unbiased);
+    const auto i = static_cast<size_t>(c);
+    new_means[i] = static_cast<float>((1 - momentum) * running_means[c] + momentum * (shift + difference));
+    new_vars[i] = static_cast<float>((1 - momentum) * running_vars[c] + momentum * variance * unbiased);
     forward_channel(
         out, c,
         {in.data, added, out.data, bits, p.relu, streams(s), means[c], inv_stds[c] * gammas[c], betas[c]});
   });
+  cpu_storage(running_mean).begin_change();
+  cpu_storage(running_var).begin_change();
+  std::copy(new_means.begin(), new_means.end(), running_means);
+  std::copy(new_vars.begin(), new_vars.end(), running_vars);
 }
 
 void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& positive,

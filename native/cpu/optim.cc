@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <functional>
+
 #include "native/cpu/cpu_backend.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -29,13 +32,19 @@ HWY_EXPORT(SgdStep);
 
 void CpuBackend::sgd_step(const Tensor& parameter, const Tensor& gradient, const Tensor& velocity, float lr,
                           float momentum, float weight_decay) {
-  auto* p = plain_input<float>(parameter);
   const auto* g = plain_input(gradient);
-  auto* v = plain_input<float>(velocity);
-  pool_.parallel_ranges(parameter.elements(), 1 << 14, [&](int64_t begin, int64_t end) {
-    HWY_DYNAMIC_DISPATCH(SgdStep)(p, g, v, begin, end, lr, momentum, weight_decay);
-  });
-  cpu_storage(parameter).forget_packed();
+  float* p = writable_input(parameter);
+  float* v = writable_input(velocity);
+  constexpr int64_t kGrain = 1 << 14;
+  const int64_t count = parameter.elements();
+  // Made before the change begins, because it may take memory.
+  const std::function<void(int64_t)> step = [&](int64_t task) {
+    HWY_DYNAMIC_DISPATCH(SgdStep)
+    (p, g, v, task * kGrain, std::min(count, (task + 1) * kGrain), lr, momentum, weight_decay);
+  };
+  cpu_storage(parameter).begin_change();
+  cpu_storage(velocity).begin_change();
+  pool_.parallel_for((count + kGrain - 1) / kGrain, step);
 }
 
 }  // namespace rst::cpu

@@ -1,6 +1,10 @@
 // THE op contract. A backend implements every family on tensors whose storage it made. All calls come from
 // the one worker of its device's stream, after shapes have been checked: outputs are fresh storages of their
 // final shape, and an op may only change an input where its family's header says so.
+//
+// No call has empty outputs only, unless it changes an input. A mutated or unshared input (op_table.h) is
+// never the same storage as another input. An op allocates, converts and checks before it changes an input,
+// and sets Storage::changed when it begins to: one that throws earlier leaves its inputs as they were.
 #pragma once
 
 #include <memory>
@@ -36,6 +40,10 @@ class Backend : public ConvOps,
   // Any thread may call these.
   virtual std::shared_ptr<Storage> new_storage() = 0;
   virtual MemoryStats memory() const = 0;
+  // Gives memory that is kept for reuse back to the system.
+  virtual void release_cached() = 0;
+  // From now on memory().peak is the largest in_use since this call.
+  virtual void reset_peak() = 0;
   virtual std::string description() const = 0;
   // The instruction set that kernels use.
   virtual std::string simd_target() const = 0;

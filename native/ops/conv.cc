@@ -60,14 +60,18 @@ Shape conv2d_shape(const Shape& x, const Shape& w, const ConvParams& p) {
 std::vector<OpSpec> conv_ops() {
   return {
       {"conv2d",
-       {{"x"}, {"w"}},
+       {{"x"}, {.name = "w", .unshared = true}},
        {"stride", "padding"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          return {{{conv2d_shape(c[0].shape, c[1].shape, conv_params(c))}}};
        },
        [](Backend& b, const OpCall& c, auto out) { b.conv2d(c[0], c[1], out[0], conv_params(c)); }},
       {"conv2d_batch_norm",
-       {{"x"}, {"w"}, {"running_mean"}, {"running_var"}, {"residual", DType::kF32, true}},
+       {{"x"},
+        {.name = "w", .unshared = true},
+        {"running_mean"},
+        {"running_var"},
+        {"residual", DType::kF32, true}},
        {"stride", "padding", "eps", "relu", "positive"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          check_pair("conv2d_batch_norm", "x", c[0].shape, c[1].shape);
@@ -83,7 +87,7 @@ std::vector<OpSpec> conv_ops() {
                              norm_params(c.attributes));
        }},
       {"conv2d_input_grad",
-       {{"dy"}, {"w"}, {"addend", DType::kF32, true}},
+       {{"dy"}, {.name = "w", .unshared = true}, {"addend", DType::kF32, true}},
        {"stride", "padding", "shape"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          return {{{input_shape("conv2d_input_grad", c)}}};
@@ -93,7 +97,11 @@ std::vector<OpSpec> conv_ops() {
        }},
       // `sum` asks for d_sum.
       {"conv2d_input_grad_batch_norm",
-       {{"dy"}, {"w"}, {"addend", DType::kF32, true}, {"positive", DType::kU8, true}, {"running_var"}},
+       {{"dy"},
+        {.name = "w", .unshared = true},
+        {"addend", DType::kF32, true},
+        {"positive", DType::kU8, true},
+        {"running_var"}},
        {"stride", "padding", "shape", "eps", "sum"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          constexpr const char* kOp = "conv2d_input_grad_batch_norm";

@@ -86,6 +86,14 @@ std::vector<std::optional<TensorDesc>> check_call(const OpSpec& spec, const OpCa
                      dtype_name(tensor.dtype) + ".");
     }
   }
+  for (size_t i = 0; i < spec.inputs.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (!spec.inputs[i].mutated || !spec.inputs[j].mutated || !call[i].defined()) continue;
+      if (call[i].storage != call[j].storage) continue;
+      throw_argument(op + " expects two tensors for '" + spec.inputs[j].name + "' and '" +
+                     spec.inputs[i].name + "' but received one.");
+    }
+  }
   for (const char* name : spec.attributes) call.attributes.list(name);
   return spec.infer(call);
 }

@@ -50,6 +50,9 @@ struct InputSpec {
   DType dtype = DType::kF32;
   bool optional = false;  // the caller may pass nothing
   bool mutated = false;   // changed in place
+  // Lies in memory in its own way: another input that is the same tensor comes as a copy, as it does beside a
+  // mutated one.
+  bool unshared = false;
 };
 
 struct OpSpec {

@@ -13,9 +13,6 @@ std::vector<OpSpec> optim_ops() {
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          expect_shape("sgd_step", "gradient", c[1], c[0].shape);
          expect_shape("sgd_step", "velocity", c[2], c[0].shape);
-         if (c[0].storage == c[2].storage) {
-           throw_argument("sgd_step expects two tensors for 'parameter' and 'velocity' but received one.");
-         }
          for (const char* name : {"lr", "momentum", "weight_decay"}) finite_attribute(c, name);
          return {};
        },

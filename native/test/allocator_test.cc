@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "native/core/error.h"
 
@@ -113,6 +114,65 @@ TEST_CASE("cached blocks give way to another size under the limit") {
   { const Buffer cached(allocator, 3 * kMebi); }
   const Buffer other(allocator, 2 * kMebi);
   CHECK(allocator.stats().in_use + allocator.stats().cached <= 4 * kMebi);
+}
+
+TEST_CASE("the cache stays within its floor or the most that was in use, and the longest unused goes first") {
+  CachingAllocator allocator;
+  for (int64_t size = 1; size <= 40; ++size) {
+    const Buffer one(allocator, size * kMebi);
+  }
+  CHECK(allocator.stats().peak == 40 * kMebi);
+  CHECK(allocator.stats().cached <= CachingAllocator::kCacheFloor);
+  CHECK(allocator.stats().cached >= 40 * kMebi);
+  const Buffer last(allocator, 40 * kMebi);  // the last released is still there
+  CHECK(allocator.stats().cached <= CachingAllocator::kCacheFloor - 40 * kMebi);
+
+  SUBCASE("a step that repeats finds every block again, however large it is") {
+    allocator.release_cached();
+    const auto step = [&] {
+      std::vector<Buffer> live;
+      for (int64_t size = 10; size < 30; ++size) live.emplace_back(allocator, size * kMebi);
+    };
+    step();
+    const int64_t cached = allocator.stats().cached;
+    CHECK(cached >= 390 * kMebi);
+    step();
+    CHECK(allocator.stats().cached == cached);
+  }
+}
+
+TEST_CASE("releasing the cache empties it, and resetting the peak starts from what is in use") {
+  CachingAllocator allocator;
+  const Buffer kept(allocator, kMebi);
+  { const Buffer a(allocator, 100 * kMebi), b(allocator, 3); }
+  CHECK(allocator.stats().cached > 100 * kMebi);
+  allocator.release_cached();
+  CHECK(allocator.stats().cached == 0);
+  CHECK(allocator.stats().peak > 101 * kMebi);
+  allocator.reset_peak();
+  CHECK(allocator.stats().peak == kMebi);
+  CHECK(allocator.stats().in_use == kMebi);
+  { const Buffer a(allocator, 80 * kMebi), b(allocator, 20 * kMebi); }
+  CHECK(allocator.stats().peak == 101 * kMebi);
+  { const Buffer c(allocator, 70 * kMebi), d(allocator, 30 * kMebi); }
+  // The bound follows what was in use since the release.
+  CHECK(allocator.stats().cached <= allocator.stats().peak);
+}
+
+TEST_CASE("a watcher sees each block, and what it throws leaves the allocator as it was") {
+  CachingAllocator allocator;
+  int seen = 0;
+  allocator.watch([&](CachingAllocator::Block& block) {
+    if (++seen == 2) throw Error(ErrorCode::kOutOfMemory, "no");
+    std::memset(block.data, 7, static_cast<size_t>(block.size));
+  });
+  const Buffer first(allocator, 100);
+  CHECK(*first.as<char>() == 7);
+  CHECK_THROWS_AS(Buffer(allocator, 100), Error);
+  CHECK(allocator.stats().in_use == 512);
+  allocator.watch(nullptr);
+  const Buffer third(allocator, 100);
+  CHECK(seen == 2);
 }
 
 TEST_CASE("a moved-from buffer owns nothing") {

@@ -41,12 +41,6 @@ HostTensor download_as(Device& device, const Tensor& tensor) {
   return {tensor.shape, {elements.begin(), elements.end() - 1}};
 }
 
-HostTensor download(Device& device, const Tensor& tensor) {
-  return tensor.dtype == DType::kF32   ? download_as<float>(device, tensor)
-         : tensor.dtype == DType::kI32 ? download_as<int32_t>(device, tensor)
-                                       : download_as<uint8_t>(device, tensor);
-}
-
 Tensor constant(Device& device, const Shape& shape, double value) {
   OpCall call;
   call.attributes.set("shape", dims_of(shape));
@@ -102,12 +96,6 @@ bool close(double actual, double expected, double slack) {
   return std::abs(actual - expected) <= slack;
 }
 
-bool same_bits(const HostTensor& a, const HostTensor& b) {
-  return a.shape == b.shape && a.values.size() == b.values.size() &&
-         (a.values.empty() ||
-          std::memcmp(a.values.data(), b.values.data(), a.values.size() * sizeof(double)) == 0);
-}
-
 double dot(const HostTensor& a, const HostTensor& b) {
   double sum = 0;
   for (size_t i = 0; i < a.values.size(); ++i) sum += a.values[i] * b.values[i];
@@ -115,6 +103,23 @@ double dot(const HostTensor& a, const HostTensor& b) {
 }
 
 }  // namespace
+
+Tensor place(Device& device, const HostTensor& values, DType dtype, InputLayout layout) {
+  const Tensor tensor = upload(device, values, dtype);
+  return layout == InputLayout::kUploaded ? tensor : as_activation(device, tensor, layout);
+}
+
+HostTensor read(Device& device, const Tensor& tensor) {
+  return tensor.dtype == DType::kF32   ? download_as<float>(device, tensor)
+         : tensor.dtype == DType::kI32 ? download_as<int32_t>(device, tensor)
+                                       : download_as<uint8_t>(device, tensor);
+}
+
+bool same_bits(const HostTensor& a, const HostTensor& b) {
+  return a.shape == b.shape && a.values.size() == b.values.size() &&
+         (a.values.empty() ||
+          std::memcmp(a.values.data(), b.values.data(), a.values.size() * sizeof(double)) == 0);
+}
 
 HostTensor filled(const Shape& shape, double value) {
   return {shape, std::vector<double>(static_cast<size_t>(shape.elements()), value)};
@@ -153,27 +158,35 @@ Device& cpu_device(int threads) {
   return threads == 1 ? single : pair;
 }
 
-std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
-                               const AttributeList& attributes, InputLayout layout) {
+OpCall place_call(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
+                  const AttributeList& attributes, InputLayout layout) {
   const OpSpec& spec = find_op(op);
   REQUIRE_MESSAGE(inputs.size() == spec.inputs.size(), op << " takes " << spec.inputs.size() << " inputs");
   OpCall call;
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    call.inputs.push_back(inputs[i].defined() ? upload(device, inputs[i], spec.inputs[i].dtype) : Tensor{});
-    if (layout != InputLayout::kUploaded && inputs[i].defined() && spec.inputs[i].dtype == DType::kF32)
-      call.inputs.back() = as_activation(device, call.inputs.back(), layout);
+    call.inputs.push_back(inputs[i].defined() ? place(device, inputs[i], spec.inputs[i].dtype, layout)
+                                              : Tensor{});
   }
-  const std::vector<Tensor> outputs = device.run(op, call);
+  return call;
+}
 
+std::vector<HostTensor> run_call(Device& device, std::string_view op, const OpCall& call) {
+  const OpSpec& spec = find_op(op);
+  const std::vector<Tensor> outputs = device.run(op, call);
   std::vector<HostTensor> results;
   for (const Tensor& output : outputs) {
-    results.push_back(output.defined() ? download(device, output) : HostTensor{});
+    results.push_back(output.defined() ? read(device, output) : HostTensor{});
   }
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (spec.inputs[i].mutated && inputs[i].defined()) results.push_back(download(device, call.inputs[i]));
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    if (spec.inputs[i].mutated && call[i].defined()) results.push_back(read(device, call[i]));
   }
   return results;
+}
+
+std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
+                               const AttributeList& attributes, InputLayout layout) {
+  return run_call(device, op, place_call(device, op, inputs, attributes, layout));
 }
 
 std::vector<HostTensor> run_op(std::string_view op, const std::vector<HostTensor>& inputs,

@@ -40,6 +40,18 @@ enum class InputLayout {
 // The layouts that the inputs can lie in.
 std::vector<InputLayout> layouts_of(const std::vector<HostTensor>& inputs);
 
+// The values on a device, in that layout where the dtype has layouts; and back. Reading throws the tensor's
+// Error.
+Tensor place(Device& device, const HostTensor& values, DType dtype, InputLayout layout);
+HostTensor read(Device& device, const Tensor& tensor);
+
+bool same_bits(const HostTensor& a, const HostTensor& b);
+
+// A call of the op whose inputs lie on the device, and what it gives (see run_op).
+OpCall place_call(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
+                  const AttributeList& attributes, InputLayout layout);
+std::vector<HostTensor> run_call(Device& device, std::string_view op, const OpCall& call);
+
 // Values are converted to the dtypes that the op's row names. Returns the outputs (an absent one is
 // undefined), then the new values of the inputs that the op changes. Throws the op's Error.
 std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,

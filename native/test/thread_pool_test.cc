@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <stdexcept>
+#include <string>
+#include <system_error>
 
 namespace rst {
 namespace {
@@ -44,6 +46,32 @@ TEST_CASE("an exception reaches the caller, and the pool works on") {
       pool.parallel_for(100, [&](int64_t i) { sum += i; });
       CHECK(sum == 4950);
     }
+  }
+}
+
+TEST_CASE("where the k-th thread cannot be started, those before it are joined and a device error says so") {
+  for (int k = 2; k <= 8; ++k) {
+    CAPTURE(k);
+    std::atomic<int> running{0};
+    int started = 1;
+    const auto start = [&](std::function<void()> body) {
+      if (++started == k) {
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+      }
+      ++running;
+      return std::thread([&running, body = std::move(body)] {
+        body();
+        --running;
+      });
+    };
+    try {
+      ThreadPool pool(8, start);
+      FAIL("no error");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::kDevice);
+      CHECK(std::string(error.what()).find("Could not start thread " + std::to_string(k) + " of 8") == 0);
+    }
+    CHECK(running == 0);
   }
 }
 

@@ -110,6 +110,12 @@ export function fab(options: FabOptions): Attack {
     untilFooled = false,
   } = options
   const threat = threatModel({ eps, norm, anyDistance: true })
+  if (!targeted && targets !== undefined) {
+    throw new ConfigError(
+      'Targets are of FAB-T, one after the other; with targeted false the nearest of all classes is approached: leave targets out.',
+      'targets',
+    )
+  }
   if (untilFooled && eps === Number.POSITIVE_INFINITY) {
     throw new ConfigError(
       'Expected a finite eps with untilFooled: where any distance counts, leave untilFooled out.',

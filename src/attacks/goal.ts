@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.ts'
 import { checkLabels } from '../inputs/images.ts'
 import type { Targets } from './attack.ts'
 import type { GivenBatch, HostBatch } from './host-batch.ts'
-import { descending, topClass } from './losses.ts'
+import { topClass } from './losses.ts'
 import { row } from './oracle.ts'
 import { drawsOf } from './streams.ts'
 
@@ -55,9 +55,13 @@ export function aimed(batch: GivenBatch, natural: Float32Array, classes: number)
   const { targets, ...rest } = batch
   if (targets === undefined) return rest
   if (targets !== 'least-likely') return { ...rest, targets }
-  const least = Int32Array.from(
-    batch.labels,
-    (label, n) => descending(row(natural, n, classes)).findLast(c => c !== label)!,
-  )
+  const least = Int32Array.from(batch.labels, (label, n) => leastLikely(row(natural, n, classes), label))
   return { ...rest, targets: least }
+}
+
+/** The class of the smallest logit but that of the label; ties go to the lower index. */
+function leastLikely(logits: Float32Array, label: number): number {
+  let least = label === 0 ? 1 : 0
+  for (let c = least + 1; c < logits.length; c++) if (c !== label && logits[c] < logits[least]) least = c
+  return least
 }

@@ -1,5 +1,6 @@
 // Projected gradient descent: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks"
 // (ICLR 2018). The paper trains with PGD-7 and evaluates with PGD-20.
+import { ConfigError } from '../errors.ts'
 import { count, flag, number, oneOf } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
@@ -22,7 +23,7 @@ export interface PgdOptions {
   steps?: number
   /** Default eps/4 for L∞ (2/255 at 8/255), 2.5·eps/steps for L2 (Madry's robustness library). */
   stepSize?: number
-  /** Random starts; the best result of each image counts. Default 1. */
+  /** Random starts; the best result of each image counts. Default 1, the only one without random starts. */
   restarts?: number
   /** Default true; false starts at the image itself. */
   randomStart?: boolean
@@ -57,6 +58,12 @@ export function pgd(options: PgdOptions): GradientAttack {
     randomStart = true,
     onlyCorrect = false,
   } = options
+  if (!randomStart && restarts > 1) {
+    throw new ConfigError(
+      `Expected 1 restart without a random start but received ${restarts}: each would repeat the first; leave randomStart out.`,
+      'restarts',
+    )
+  }
   const threat = threatModel({ eps, norm })
   const stream: StreamName = loss === 'ce' ? 'pgd' : `pgd-${loss}`
   const settings = { loss, threat, stepSize, steps, randomStart: randomStart ? stream : null, onlyCorrect }

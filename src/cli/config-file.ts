@@ -1,10 +1,14 @@
 // --config: options from a YAML or JSON file.
-import { readFile } from 'node:fs/promises'
 import type { Command, Option } from 'commander'
-import { parse } from 'yaml'
 import { ConfigError } from '../errors.ts'
+import { readRegularFile } from '../files/read-file.ts'
+import { describeValue } from '../inputs/options.ts'
 import { didYouMean } from '../nearest-name.ts'
-import { optionName } from './values.ts'
+import { flagOf, optionName } from './values.ts'
+import { parseYaml } from './yaml.ts'
+
+/** Bytes that a file of options may have. */
+const largestConfig = 1 << 18
 
 /**
  * Sets the options of `command` that the command line left open to the values of `file`, as if they had been
@@ -21,9 +25,9 @@ export async function applyConfigFile(command: Command, file: string): Promise<v
   for (const [key, value] of Object.entries(values)) {
     const option = known.get(optionName(key))
     if (option === undefined) {
-      const names = [...known.keys()].map(toKebabCase)
+      const names = [...known.keys()].map(kebabCase)
       throw new ConfigError(
-        `${file}: unknown option ${key}${didYouMean(toKebabCase(key), names) || ` (known: ${names.join(', ')}).`}`,
+        `${file}: unknown option ${key}${didYouMean(kebabCase(key), names) || ` (known: ${names.join(', ')}).`}`,
         optionName(key),
       )
     }
@@ -33,47 +37,47 @@ export async function applyConfigFile(command: Command, file: string): Promise<v
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown>> {
-  const text = await readFile(file, 'utf8').catch(error => {
-    const reason = error.code === 'ENOENT' ? 'there is no such file' : error.message
-    throw new ConfigError(`Cannot read the configuration ${file}: ${reason}.`, 'config', { cause: error })
-  })
+  const bytes = await readRegularFile(
+    file,
+    (reason, cause) =>
+      new ConfigError(`Cannot read the configuration ${file}: ${reason}.`, 'config', { cause }),
+    largestConfig,
+  )
   let values: unknown
   try {
-    values = parse(text)
+    values = parseYaml(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (error) {
     const [reason] = (error as Error).message.split('\n')
-    throw new ConfigError(`${file} is neither YAML nor JSON: ${reason}`, 'config', { cause: error })
+    throw new ConfigError(`${file} cannot be read as YAML or JSON: ${reason}`, 'config', { cause: error })
   }
-  if (values === null) return {}
+  if (values === null || values === undefined) return {}
   if (typeof values === 'object' && !Array.isArray(values)) return values as Record<string, unknown>
   throw new ConfigError(`${file} must hold options as "key: value" lines, or a JSON object.`, 'config')
 }
 
 function valueFor(option: Option, value: unknown, key: string, file: string): unknown {
+  const refuse = (what: string) =>
+    new ConfigError(
+      `${file}: ${key} must be ${what} but is ${typeof value === 'string' ? JSON.stringify(value) : describeValue(value)}.`,
+      optionName(key),
+    )
   const isFlag = !option.required && !option.optional
   if (isFlag) {
     if (typeof value === 'boolean') return value
-    throw new ConfigError(
-      `${file}: ${key} must be true or false but is ${JSON.stringify(value)}.`,
-      optionName(key),
-    )
+    throw refuse('true or false')
   }
-  const items = Array.isArray(value) ? value : [value]
-  if (!items.every(item => typeof item === 'string' || typeof item === 'number')) {
-    throw new ConfigError(
-      `${file}: ${key} must be a text or a number but is ${JSON.stringify(value)}.`,
-      optionName(key),
-    )
+  const items: unknown[] = Array.isArray(value) ? value : [value]
+  if (items.length === 0 || !items.every(item => typeof item === 'string' || typeof item === 'number')) {
+    throw refuse('a text or a number')
   }
   try {
-    return option.parseArg?.(items.join(','), undefined)
+    const parsed = option.parseArg?.(items.join(','), undefined)
+    if (Array.isArray(value) && !Array.isArray(parsed)) throw refuse('one value, not a list,')
+    return parsed
   } catch (error) {
-    if (error instanceof ConfigError)
-      throw new ConfigError(`${file}: ${error.message}`, error.option, { cause: error })
-    throw error
+    if (!(error instanceof ConfigError) || error.message.startsWith(file)) throw error
+    throw new ConfigError(`${file}: ${error.message}`, error.option, { cause: error })
   }
 }
 
-function toKebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-}
+const kebabCase = (name: string) => flagOf(name).slice(2)

@@ -1,54 +1,89 @@
-// Attacks by the names and options of the command line.
+// Attacks by the names and options of the command line: one row an attack, by which it is made and other options refused.
 import type { Attack } from '../attacks/attack.ts'
 import type { Norm } from '../attacks/threat-model.ts'
 import { ConfigError } from '../errors.ts'
-import type { AttackOptions, evaluationAttackNames } from './attack-options.ts'
+import { checkApplicable, type Reader } from './applicable.ts'
+import type { AttackOptions, EvaluationAttackName } from './attack-options.ts'
 import type { Library } from './library.ts'
 
-/**
- * Options that the attack does not have are left out.
- * @throws ConfigError for a norm that the attack is not for, or settings out of range
- */
+/** Options that some attacks read. All read eps and the norm. */
+export type AttackSetting = 'loss' | 'stepSize' | 'steps' | 'restarts' | 'queries' | 'onlyCorrect'
+
+interface AttackRow extends Reader {
+  readonly reads: readonly AttackSetting[]
+  /** The only norm, where there is but one. */
+  readonly norm?: Norm
+  /** @param settings eps, the norm and what the row reads */
+  readonly make: (
+    attacks: Library['attacks'],
+    settings: Pick<AttackOptions, AttackSetting | 'norm'> & { eps: number },
+  ) => Attack
+}
+
+const apgd = (loss: 'ce' | 'dlr'): AttackRow => ({
+  reads: ['steps', 'restarts'],
+  make: (attacks, settings) => attacks.apgd({ ...settings, loss }),
+})
+const fab = (targeted: boolean): AttackRow => ({
+  reads: ['steps', 'restarts'],
+  make: (attacks, settings) => attacks.fab({ ...settings, targeted }),
+})
+
+export const attackRows: Readonly<Record<EvaluationAttackName, AttackRow>> = {
+  pgd: {
+    reads: ['loss', 'stepSize', 'steps', 'restarts', 'onlyCorrect'],
+    make: (attacks, settings) => attacks.pgd(settings),
+  },
+  fgsm: { reads: ['stepSize'], make: (attacks, settings) => attacks.fgsm(settings) },
+  'fgsm-rs': { reads: ['stepSize'], make: (attacks, settings) => attacks.fgsmRs(settings) },
+  fab: fab(false),
+  'fab-t': fab(true),
+  'cw-linf': {
+    reads: ['stepSize', 'steps', 'restarts'],
+    norm: 'linf',
+    make: (attacks, { norm, ...settings }) => attacks.cwLinf(settings),
+  },
+  'cw-l2': {
+    reads: ['steps'],
+    norm: 'l2',
+    make: (attacks, { eps, steps }) => attacks.cwL2({ eps, iterations: steps }),
+  },
+  square: { reads: ['queries', 'restarts'], make: (attacks, settings) => attacks.square(settings) },
+  bandits: { reads: ['queries'], make: (attacks, settings) => attacks.bandits(settings) },
+  'apgd-ce': apgd('ce'),
+  'apgd-dlr': apgd('dlr'),
+  'apgd-t': { reads: ['steps', 'restarts'], make: (attacks, settings) => attacks.apgdT(settings) },
+  autoattack: { reads: [], make: (attacks, settings) => attacks.autoAttack(settings) },
+  'autoattack-plus': {
+    reads: [],
+    make: (attacks, settings) => attacks.autoAttack({ ...settings, version: 'plus' }),
+  },
+}
+
+/** @throws ConfigError for a norm that the attack is not for, or settings out of range */
 export function makeAttack(
-  name: (typeof evaluationAttackNames)[number],
+  name: EvaluationAttackName,
   options: AttackOptions,
   eps: number,
   { attacks }: Library,
 ): Attack {
-  const { stepSize, steps, restarts, queries, norm, loss, onlyCorrect } = options
-  switch (name) {
-    case 'pgd':
-      return attacks.pgd({ eps, norm, loss, stepSize, steps, restarts, onlyCorrect })
-    case 'fgsm':
-      return attacks.fgsm({ eps, stepSize, norm })
-    case 'fgsm-rs':
-      return attacks.fgsmRs({ eps, stepSize, norm })
-    case 'square':
-      return attacks.square({ eps, norm, queries, restarts })
-    case 'bandits':
-      return attacks.bandits({ eps, norm, queries })
-    case 'fab':
-    case 'fab-t':
-      return attacks.fab({ eps, norm, steps, restarts, targeted: name === 'fab-t' })
-    case 'cw-linf':
-      checkNorm(name, 'linf', norm)
-      return attacks.cwLinf({ eps, stepSize, steps, restarts })
-    case 'cw-l2':
-      checkNorm(name, 'l2', norm)
-      return attacks.cwL2({ eps, iterations: steps })
-    case 'apgd-ce':
-      return attacks.apgd({ eps, norm, loss: 'ce', steps, restarts })
-    case 'apgd-dlr':
-      return attacks.apgd({ eps, norm, loss: 'dlr', steps, restarts })
-    case 'apgd-t':
-      return attacks.apgdT({ eps, norm, steps, restarts })
-    case 'autoattack':
-      return attacks.autoAttack({ eps, norm })
-    case 'autoattack-plus':
-      return attacks.autoAttack({ eps, norm, version: 'plus' })
+  const { norm: only, reads, make } = attackRows[name]
+  const { norm } = options
+  if (only !== undefined && norm !== only) {
+    throw new ConfigError(`--attack ${name} is for --norm ${only} only.`, 'norm')
   }
+  const read = Object.fromEntries(reads.map(setting => [setting, options[setting]]))
+  return make(attacks, { eps, norm, ...read } as Parameters<typeof make>[1])
 }
 
-function checkNorm(name: string, only: Norm, norm: Norm): void {
-  if (norm !== only) throw new ConfigError(`--attack ${name} is for --norm ${only} only.`, 'norm')
+/**
+ * With several attacks an option must be read by one of them.
+ * @param given as of `checkApplicable`
+ * @throws ConfigError for an option that no attack reads
+ */
+export function checkAttackFlags(
+  { attack }: { attack: EvaluationAttackName | readonly EvaluationAttackName[] },
+  given: ReadonlySet<string>,
+): void {
+  checkApplicable(given, '--attack', typeof attack === 'string' ? [attack] : attack, attackRows)
 }

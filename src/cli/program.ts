@@ -34,7 +34,7 @@ export async function run(
   }
   try {
     await buildProgram(context).parseAsync(args, { from: 'user' })
-    return exitCodes.done
+    return context.failed ? exitCodes.failed : exitCodes.done
   } catch (error) {
     return report(error, context)
   }

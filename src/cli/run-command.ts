@@ -21,6 +21,8 @@ export interface Context {
   loadLibrary: () => Promise<Library>
   /** Set once a command runs; errors are printed on it. */
   terminal: Terminal
+  /** Whether a command ended without what it was for, and said so itself. */
+  failed?: boolean
 }
 
 /** What a command runs with. */
@@ -29,14 +31,21 @@ export interface Session {
   loadLibrary: () => Promise<Library>
   /** Fires on Ctrl-C, and on the signals by which systems end processes. */
   signal: AbortSignal
+  /** Ends the command, once it is through, as failed, where its result tells why. */
+  fail: () => void
   /** Seconds since the command began. */
   seconds: () => number
 }
 
-/** A commander action that reads --config, then runs `body` until it ends or Ctrl-C stops it. */
+/**
+ * A commander action that reads --config, then runs `body` until it ends or Ctrl-C stops it.
+ * @param check refuses options that do not go together, before anything is read; `given` names those that the command
+ * line or --config sets
+ */
 export function runCommand<Options extends OutputOptions>(
   context: Context,
   body: (options: Options, session: Session, argument: string | undefined) => Promise<void>,
+  check?: (options: Options, given: ReadonlySet<string>) => void,
 ) {
   return async (...args: unknown[]): Promise<void> => {
     const command = args.at(-1) as Command
@@ -48,6 +57,7 @@ export function runCommand<Options extends OutputOptions>(
     const options = command.opts<Options>()
     const terminal = new Terminal(io, options)
     context.terminal = terminal
+    check?.(options, givenOptions(command))
 
     const controller = new AbortController()
     let stopped = 0
@@ -69,11 +79,31 @@ export function runCommand<Options extends OutputOptions>(
       const seconds = () => (io.now() - started) / 1000
       await body(
         options,
-        { terminal, loadLibrary: context.loadLibrary, signal: controller.signal, seconds },
+        {
+          terminal,
+          loadLibrary: context.loadLibrary,
+          signal: controller.signal,
+          fail: () => {
+            context.failed = true
+          },
+          seconds,
+        },
         argument,
       )
     } finally {
       stopListening()
     }
   }
+}
+
+function givenOptions(command: Command): Set<string> {
+  const names = command.options.map(option => option.attributeName())
+  return new Set(
+    names.filter(
+      name =>
+        ['cli', 'config'].includes(command.getOptionValueSource(name) ?? '') &&
+        // As a flag is that was not given.
+        command.getOptionValue(name) !== false,
+    ),
+  )
 }

@@ -1,13 +1,14 @@
 // What the training commands share: their options as the library takes them, and the run folder.
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { InnerAttack } from '../attacks/inner-attack.ts'
-import type { Dataset } from '../data/dataset.ts'
+import { type Dataset, usualEps } from '../data/dataset.ts'
+import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
 import { makeFolder, makeNumberedFolder } from '../files/folders.ts'
 import { laterWriteError } from '../files/write-error.ts'
 import type { TrainingOptions } from '../search/options.ts'
+import { innerAttack } from './inner-attack.ts'
 import type { Library, Ticket } from './library.ts'
 import { measurementsOf } from './measurements.ts'
 import type { RunOptions } from './options.ts'
@@ -16,7 +17,7 @@ import type { Session } from './run-command.ts'
 
 /** The usual L∞ radius of attacks on a data set. */
 export function defaultEps(dataset: string): number {
-  return dataset.endsWith('mnist') ? 0.1 : 8 / 255
+  return usualEps(datasets.info(dataset))
 }
 
 /**
@@ -31,25 +32,6 @@ export async function openRunFolder({ out, resume }: RunOptions, name: string): 
   if (out === undefined) return makeNumberedFolder('runs', name)
   if (!resume) await makeFolder(out)
   return out
-}
-
-export function innerAttack(
-  { attack, stepSize, steps }: RunOptions,
-  eps: number,
-  { attacks }: Library,
-): InnerAttack | null {
-  switch (attack) {
-    case 'pgd':
-      return attacks.pgd({ eps, stepSize, steps: steps ?? 7 })
-    case 'fgsm':
-      return attacks.fgsm({ eps, stepSize })
-    case 'fgsm-rs':
-      return attacks.fgsmRs({ eps, stepSize })
-    case 'free':
-      return attacks.free({ eps, stepSize, replays: steps })
-    case 'none':
-      return null
-  }
 }
 
 /** The options of `TrainingOptions` that all training commands have. */

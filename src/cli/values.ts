@@ -10,6 +10,11 @@ export function optionName(flag: string): string {
   return flag.replace(/^--/, '').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
+/** The other way: '--step-size' of stepSize. */
+export function flagOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}
+
 /** A perturbation size or step in pixel units (pixels in [0, 1]): a fraction such as 8/255, or a decimal from 0 to 1. */
 export const parseEps: Parser<number> = (text, flag) => {
   const fraction = /^\s*(\d+(?:\.\d+)?)\s*\/\s*(\d+(?:\.\d+)?)\s*$/.exec(text)

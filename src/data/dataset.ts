@@ -29,7 +29,7 @@ export interface SplitPart {
 }
 
 export interface DatasetInfo {
-  /** 'cifar10', 'cifar100', 'mnist' or 'fashion-mnist'. */
+  /** 'cifar10', 'cifar100', 'mnist', 'fashion-mnist', or what the user called it. */
   readonly name: string
   readonly classes: number
   readonly classNames: readonly string[]
@@ -41,6 +41,13 @@ export interface DatasetInfo {
   readonly std: readonly number[]
   /** Whether mirroring an image keeps its class (true for photographs and clothes, false for digits). */
   readonly flip: boolean
+  /** L∞ radius that attacks on these images usually have, in pixels of [0, 1]. Default 8/255. */
+  readonly usualEps?: number
+}
+
+/** The usual L∞ radius of attacks on a data set: what every default eps is. */
+export function usualEps({ usualEps = 8 / 255 }: Pick<DatasetInfo, 'usualEps'>): number {
+  return usualEps
 }
 
 export interface Dataset {

@@ -1,28 +1,23 @@
 // The IDX files of MNIST and Fashion-MNIST, plain or gzipped (https://yann.lecun.com/exdb/mnist):
 // a big-endian magic number and sizes, then one byte a pixel or a label.
-import { createReadStream } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { DatasetError } from '../errors.ts'
+import { contentOf, type DataFile, openDataFile } from './data-file.ts'
 import type { Split } from './dataset.ts'
-import { readError } from './read-error.ts'
+import { foreignContent } from './foreign-content.ts'
 
 const imageMagic = 0x00000803
 const labelMagic = 0x00000801
 const side = 28
 const maxImages = 1_000_000
+/** Bytes that one byte of a gzip file can unpack to. */
+const mostPacked = 1032
 
 /**
- * Reads the images `<prefix>-images-idx3-ubyte` and labels `<prefix>-labels-idx1-ubyte`, each plain or with
- * `.gz`, of 28×28 pixels and 10 classes.
- * @throws DatasetError for a file that is missing, has a wrong magic number or size, or a label out of range,
+ * Reads a file of images and one of labels, each plain or gzipped, of 28×28 pixels and 10 classes.
+ * @throws DatasetError for a file that cannot be read, has a wrong magic number or size, or a label out of range,
  *   and for counts that differ. Offsets count the unpacked bytes.
  */
-export async function readIdx(dir: string, prefix: 'train' | 't10k'): Promise<Split> {
-  const imagesPath = await findFile(dir, `${prefix}-images-idx3-ubyte`)
-  const labelsPath = await findFile(dir, `${prefix}-labels-idx1-ubyte`)
+export async function readIdx(imagesPath: string, labelsPath: string): Promise<Split> {
   const { data: images, count: size } = await readArray(imagesPath, imageMagic, [side, side])
   const { data: labels, count: labelCount } = await readArray(labelsPath, labelMagic, [])
   if (labelCount !== size) {
@@ -41,18 +36,6 @@ export async function readIdx(dir: string, prefix: 'train' | 't10k'): Promise<Sp
   return { images, labels: Int32Array.from(labels), size }
 }
 
-async function findFile(dir: string, name: string): Promise<string> {
-  for (const path of [join(dir, name), join(dir, `${name}.gz`)]) {
-    const found = await access(path).then(
-      () => true,
-      () => false,
-    )
-    if (found) return path
-  }
-  const file = join(dir, name)
-  throw new DatasetError(`Cannot read ${file}: there is no such file, nor ${name}.gz beside it.`, { file })
-}
-
 /** Streams one file: a header of `4 + 4 · (1 + sizes)` bytes, then count · product(sizes) bytes. */
 async function readArray(
   path: string,
@@ -64,14 +47,15 @@ async function readArray(
   let offset = 0
   const fail = (message: string, at: number) =>
     new DatasetError(`${path} ${message}`, { file: path, offset: at })
+  const file = await openDataFile(path)
   try {
-    for await (const chunk of open(path) as AsyncIterable<Buffer>) {
+    for await (const chunk of contentOf(file)) {
       let rest = chunk
       if (offset < header.length) {
         const copied = rest.copy(header, offset)
         offset += copied
         rest = rest.subarray(copied)
-        if (offset === header.length) data = allocate(header, magic, sizes, fail)
+        if (offset === header.length) data = allocate(header, magic, sizes, fail, chunk, file)
       }
       if (data === undefined || rest.length === 0) continue
       if (offset - header.length + rest.length > data.length) {
@@ -81,30 +65,18 @@ async function readArray(
       data.set(rest, offset - header.length)
       offset += rest.length
     }
-  } catch (error) {
-    if (isZlibError(error)) {
-      throw new DatasetError(
-        `${path} is not a whole gzip file (${error.message}); fetch it again.`,
-        { file: path, offset },
-        { cause: error },
-      )
-    }
-    throw readError(error, path)
+  } finally {
+    await file.handle.close()
   }
   if (data === undefined)
-    throw fail(`is cut short: expected a header of ${header.length} bytes but it has ${offset}.`, offset)
+    throw fail(
+      `is cut short: expected a header of ${header.length} bytes but it has ${offset}; fetch it again.`,
+      offset,
+    )
   const end = header.length + data.length
   if (offset < end)
     throw fail(`is cut short: its header promises ${end} bytes but it has ${offset}; fetch it again.`, offset)
   return { data, count: header.readUInt32BE(4) }
-}
-
-function open(path: string): Readable {
-  const file = createReadStream(path, { highWaterMark: 1 << 18 })
-  if (!path.endsWith('.gz')) return file
-  const unpacked = createGunzip({ chunkSize: 1 << 18 })
-  file.on('error', error => unpacked.destroy(error))
-  return file.pipe(unpacked)
 }
 
 function allocate(
@@ -112,9 +84,13 @@ function allocate(
   magic: number,
   sizes: readonly number[],
   fail: (message: string, at: number) => DatasetError,
+  beginning: Uint8Array,
+  { bytes, gzipped }: DataFile,
 ): Uint8Array {
   const found = header.readUInt32BE(0)
   if (found !== magic) {
+    const foreign = foreignContent(beginning)
+    if (foreign !== undefined) throw fail(`is ${foreign}.`, 0)
     const kind = magic === imageMagic ? 'images' : 'labels'
     throw fail(`starts with ${hex(found)}: expected ${hex(magic)}, the magic number of IDX ${kind}.`, 0)
   }
@@ -124,11 +100,12 @@ function allocate(
     const came = header.readUInt32BE(8 + 4 * i)
     if (came !== size) throw fail(`has images with a side of ${came} pixels: expected ${size}.`, 8 + 4 * i)
   })
-  return new Uint8Array(sizes.reduce((product, size) => product * size, count))
-}
-
-function isZlibError(error: unknown): error is Error {
-  return /^Z_/.test((error as NodeJS.ErrnoException)?.code ?? '')
+  const length = sizes.reduce((product, size) => product * size, count)
+  const most = gzipped ? bytes * mostPacked : bytes
+  const end = header.length + length
+  if (most < end)
+    throw fail(`is cut short: its header promises ${end} bytes but it has ${bytes}; fetch it again.`, bytes)
+  return new Uint8Array(length)
 }
 
 function hex(word: number): string {

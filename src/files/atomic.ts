@@ -72,7 +72,8 @@ async function endOfLinks(path: string): Promise<string> {
 
 function chunksOf(content: FileContent): Iterable<Uint8Array> {
   if (typeof content === 'string') return [Buffer.from(content)]
-  return content instanceof Uint8Array ? [content] : content
+  // By shape and not by instanceof: bytes may come from another realm, such as a test runner's.
+  return ArrayBuffer.isView(content) ? [content] : content
 }
 
 async function writeAndSync(path: string, chunks: Iterable<Uint8Array>, former?: Stats): Promise<void> {

@@ -14,6 +14,28 @@ export async function readRegularFile(
   failure: (reason: string, cause?: unknown) => Error,
   largest: number = largestFile,
 ): Promise<Buffer<ArrayBuffer>> {
+  const { file, size } = await openRegularFile(path, failure)
+  try {
+    if (size > largest) {
+      throw failure(`it has ${size} bytes, more than the ${largest} that such a file may have`)
+    }
+    return (await file.readFile()) as Buffer<ArrayBuffer>
+  } catch (error) {
+    throw readFailure(error, failure)
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Opens the regular file at `path`, for the caller to close. Pipes and devices are refused, which would block or never
+ * end.
+ * @param failure as of `readRegularFile`
+ */
+export async function openRegularFile(
+  path: string,
+  failure: (reason: string, cause?: unknown) => Error,
+): Promise<{ file: FileHandle; size: number }> {
   let file: FileHandle | undefined
   try {
     // Without blocking until somebody writes into a pipe.
@@ -21,17 +43,18 @@ export async function readRegularFile(
     const info = await file.stat()
     if (info.isDirectory()) throw failure('it is a folder')
     if (!info.isFile()) throw failure('it is no regular file but a pipe, socket or device')
-    if (info.size > largest) {
-      throw failure(`it has ${info.size} bytes, more than the ${largest} that such a file may have`)
-    }
-    return (await file.readFile()) as Buffer<ArrayBuffer>
+    return { file, size: info.size }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === undefined || code.startsWith('ERR_RST')) throw error
-    throw failure(readReason(code) ?? message, error)
-  } finally {
     await file?.close()
+    throw readFailure(error, failure)
   }
+}
+
+/** What to throw for an `error` of the system; errors of this package pass unchanged. */
+export function readFailure(error: unknown, failure: (reason: string, cause?: unknown) => Error): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === undefined || code.startsWith('ERR_RST')) return error
+  return failure(readReason(code) ?? message, error)
 }
 
 /** Why a read failed, in words; undefined for what has no better words than the system's. */

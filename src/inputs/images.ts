@@ -170,7 +170,10 @@ export function checkDataset(data: unknown, option = 'data'): asserts data is Da
     const hint = 'images' in data ? ': this is one split; give the whole data set' : ''
     throw wrong(`Expected a data set with info for ${option} but its info is ${describeValue(info)}${hint}.`)
   }
-  const { name, classes, channels, height, width, mean, std, flip } = info as Record<string, unknown>
+  const { name, classes, channels, height, width, mean, std, flip, usualEps } = info as Record<
+    string,
+    unknown
+  >
   const sizes: [string, unknown, number][] = [
     ['classes', classes, 2],
     ['channels', channels, 1],
@@ -201,6 +204,11 @@ export function checkDataset(data: unknown, option = 'data'): asserts data is Da
   }
   if (typeof flip !== 'boolean') {
     throw wrong(`Expected true or false for ${option}.info.flip but received ${describeValue(flip)}.`)
+  }
+  if (usualEps !== undefined && !(Number.isFinite(usualEps) && (usualEps as number) > 0)) {
+    throw wrong(
+      `Expected a number above 0 for ${option}.info.usualEps but received ${describeValue(usualEps)}.`,
+    )
   }
   const images = { shape: [channels, height, width] as unknown as ImageShape, classes: classes as number }
   checkSplit(train, images, `${option}.train`)

@@ -60,7 +60,7 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'symbol') return 'a symbol'
   const length = (value as { length?: unknown }).length
   const name = Array.isArray(value) ? 'array' : (value.constructor?.name ?? 'object')
-  const article = /^[aeiouAEIOU]/.test(name) ? 'an' : 'a'
+  const article = /^[aeioAEIO]/.test(name) ? 'an' : 'a'
   return name === 'Object'
     ? 'an object'
     : `${article} ${name}${typeof length === 'number' ? ` of ${length}` : ''}`

@@ -1,9 +1,6 @@
 // Loads the native addon, on first use, and turns its errors into the package's own. Nothing else touches it.
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { ConfigError, DeviceError, OutOfMemoryError, RstError, ShapeError } from '../errors.ts'
+import { ConfigError, DeviceError, OutOfMemoryError, ShapeError } from '../errors.ts'
+import { loadAddon } from './load.ts'
 
 declare const brand: unique symbol
 /** A device of the core. */
@@ -13,6 +10,10 @@ export interface DeviceHandle {
 /** One reference to a native tensor. */
 export interface TensorHandle {
   readonly [brand]: 'tensor'
+}
+/** Memory that is filled in parts before it becomes a tensor. */
+export interface StagingHandle {
+  readonly [brand]: 'staging'
 }
 
 export type DType = 'f32' | 'i32' | 'u8'
@@ -28,7 +29,7 @@ export interface MemoryStats {
   readonly inUse: number
   /** Bytes kept for reuse. */
   readonly cached: number
-  /** Largest `inUse` since the device was made. */
+  /** Largest `inUse` since the device was made, or since `resetPeak`. */
   readonly peak: number
   /** Bytes that `inUse` may reach; 0 = the machine's. */
   readonly limit: number
@@ -54,6 +55,7 @@ export type Attributes = Record<string, number | boolean | readonly number[]>
 
 interface Addon {
   createCpuDevice(options: { threads: number; memoryLimit: number; sparse: boolean }): DeviceHandle
+  disposeDevice(device: DeviceHandle): void
   describe(device: DeviceHandle): string
   simdTarget(device: DeviceHandle): string
   convCostModel(device: DeviceHandle): SparseBelow
@@ -66,7 +68,10 @@ interface Addon {
   ): ConvKernels
   weightCompileSeconds(device: DeviceHandle): number
   memory(device: DeviceHandle): MemoryStats
+  clearCache(device: DeviceHandle): void
+  resetPeak(device: DeviceHandle): void
   pending(device: DeviceHandle): number
+  ops(): OpRow[]
   run(
     device: DeviceHandle,
     op: string,
@@ -74,57 +79,51 @@ interface Addon {
     attributes: Attributes,
   ): (NativeTensor | null)[]
   upload(device: DeviceHandle, shape: readonly number[], dtype: DType, bytes: Uint8Array): NativeTensor
+  stage(shape: readonly number[], dtype: DType): StagingHandle
+  append(staging: StagingHandle, bytes: Uint8Array): void
+  uploadStaged(device: DeviceHandle, staging: StagingHandle): NativeTensor
   release(tensor: TensorHandle): void
   read(device: DeviceHandle, tensor: TensorHandle): Promise<ArrayBuffer>
   synchronize(device: DeviceHandle): Promise<void>
 }
 
-/** The folder that holds this package's package.json. */
-export const packageRoot = findUp(dirname(fileURLToPath(import.meta.url)))
-
-function findUp(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : findUp(dirname(folder))
+/** Every op of the core, as its table has them. */
+export interface OpRow {
+  readonly name: string
+  readonly inputs: readonly {
+    readonly name: string
+    readonly dtype: DType
+    /** Null may stand in its place. */
+    readonly optional: boolean
+    /** Changed in place. */
+    readonly mutated: boolean
+  }[]
+  readonly attributes: readonly string[]
 }
-
-type NodeGypBuild = ((folder: string) => Addon) & { path(folder: string): string }
-const nodeGypBuild = createRequire(import.meta.url)('node-gyp-build') as NodeGypBuild
 
 let loaded: Addon | undefined
 
-/** The file that the addon is loaded from. @throws where there is none */
-export function addonPath(): string {
-  return nodeGypBuild.path(packageRoot)
-}
-
-/** @throws DeviceError that names the command that builds the addon. */
+/** @throws DeviceError that says what to do where it cannot be loaded */
 export function addon(): Addon {
-  if (loaded) return loaded
-  try {
-    loaded = translated(nodeGypBuild(packageRoot))
-    return loaded
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
-    throw new DeviceError(
-      `The native addon of rst-native could not be loaded on ${process.platform}-${process.arch} with Node ${process.versions.node} (${reason}). ` +
-        `Build it with: cd ${packageRoot} && npx cmake-js compile (needs a C++20 compiler, CMake and libhwy-dev; sh setup.sh installs them on Debian and Ubuntu).`,
-      { cause },
-    )
-  }
+  loaded ??= translated(loadAddon() as Addon)
+  return loaded
 }
 
+// By what they carry and not by instanceof: in a context of node:vm the addon's errors and promises are of another realm.
 function typed(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof RstError) return error
+  if (typeof error !== 'object' || error === null) return error
+  const { kind, message } = error as { kind?: string; message: string }
   const options = { cause: error }
-  switch ((error as { kind?: string }).kind) {
+  switch (kind) {
     case 'shape':
-      return new ShapeError(error.message, options)
+      return new ShapeError(message, options)
     case 'memory':
-      return new OutOfMemoryError(error.message, options)
+      return new OutOfMemoryError(message, options)
     case 'argument':
-      return new ConfigError(error.message, 'argument', options)
+      return new ConfigError(message, 'argument', options)
     case 'device':
     case 'internal':
-      return new DeviceError(error.message, options)
+      return new DeviceError(message, options)
     default:
       return error
   }
@@ -133,31 +132,19 @@ function typed(error: unknown): unknown {
 /** Every function of the addon, throwing and rejecting with typed errors. */
 function translated(native: Addon): Addon {
   const wrap =
-    <A extends unknown[], R>(call: (...args: A) => R) =>
-    (...args: A): R => {
+    (call: (...args: unknown[]) => unknown) =>
+    (...args: unknown[]): unknown => {
       try {
-        const result = call(...args)
-        if (!(result instanceof Promise)) return result
-        return result.catch(error => {
+        const result = call(...args) as Partial<Promise<unknown>> | null | undefined
+        if (typeof result?.then !== 'function') return result
+        return result.then(undefined, error => {
           throw typed(error)
-        }) as R
+        })
       } catch (error) {
         throw typed(error)
       }
     }
-  return {
-    createCpuDevice: wrap(native.createCpuDevice),
-    describe: wrap(native.describe),
-    simdTarget: wrap(native.simdTarget),
-    convCostModel: wrap(native.convCostModel),
-    convKernels: wrap(native.convKernels),
-    weightCompileSeconds: wrap(native.weightCompileSeconds),
-    memory: wrap(native.memory),
-    pending: wrap(native.pending),
-    run: wrap(native.run),
-    upload: wrap(native.upload),
-    release: wrap(native.release),
-    read: wrap(native.read),
-    synchronize: wrap(native.synchronize),
-  }
+  return Object.fromEntries(
+    Object.entries(native).map(([name, call]) => [name, wrap(call)]),
+  ) as unknown as Addon
 }

@@ -141,7 +141,8 @@ export async function evaluateR2S(
     throw new ConfigError(`Expected a switch { tickets } but received ${describeValue(r2s)}.`, 'tickets')
   }
   checkOptions('evaluateR2S', options, switchEvaluationRows)
-  if (options.simulate !== undefined) checkSimulation(options.adversary, options.singles ?? false)
+  const { simulate, singles = false } = options
+  if (simulate !== undefined) checkSimulation(options.adversary, singles)
   return alone(options, () => evaluateAlone(r2s.tickets, split, options))
 }
 
@@ -150,7 +151,7 @@ async function evaluateAlone(
   split: Split,
   options: SwitchEvaluationOptions,
 ): Promise<SwitchExpectation | SwitchSimulation> {
-  const { adversary, simulate, singles } = options
+  const { adversary, simulate, singles = false } = options
   const scorer = await Scorer.open('r2s', tickets, split, adversary, options, {
     singles,
     settings: { simulate: simulate ?? null },

@@ -2,6 +2,7 @@
 import type { InnerAttackBatch } from '../attacks/inner-attack.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { upload } from '../tensor/upload.ts'
 import type { ResolvedTraining } from './resolve.ts'
 
 /** Pixels of padding around an image before the random crop (paper, Sec. 4.1). */
@@ -16,11 +17,17 @@ export class ImageSource {
   readonly #training: ResolvedTraining
   readonly #images: Tensor<'u8'>
 
-  constructor(training: ResolvedTraining) {
+  private constructor(training: ResolvedTraining, images: Tensor<'u8'>) {
+    this.#training = training
+    this.#images = images
+  }
+
+  /** Brings the training images to the device. */
+  static async open(training: ResolvedTraining): Promise<ImageSource> {
     const { images, data, device } = training
     const { channels, height, width } = data.info
-    this.#training = training
-    this.#images = tensor(images.images, [images.size, channels, height, width], { dtype: 'u8', device })
+    const shape = [images.size, channels, height, width]
+    return new ImageSource(training, await upload(images.images, shape, { dtype: 'u8', device }))
   }
 
   /** The images of the given rows, augmented for the epoch. Their numbers in the data set key all draws. */

@@ -14,7 +14,7 @@ export interface TrainingOptions {
   data: Dataset
   /** Multiplier of every layer's channels, > 0. Default 1. */
   width?: number
-  /** The inner attack that makes the training adversarial; null = natural training. Default PGD-7 at 8/255. */
+  /** The inner attack that makes the training adversarial; null = natural training. Default: PGD-7 at `data.info.usualEps`. */
   inner?: InnerAttack | null
   /** Passes over the training images. Default 160. */
   epochs?: number

@@ -2,7 +2,7 @@
 import type { Attack } from '../attacks/attack.ts'
 import type { InnerAttack } from '../attacks/inner-attack.ts'
 import { pgd } from '../attacks/pgd.ts'
-import type { Dataset, Split } from '../data/dataset.ts'
+import { type Dataset, type Split, usualEps } from '../data/dataset.ts'
 import { holdOut, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
 import { checkDataset } from '../inputs/images.ts'
@@ -52,8 +52,8 @@ export interface ResolvedTraining {
  */
 export async function resolveTraining(options: TrainingOptions): Promise<ResolvedTraining> {
   const { data, epochs = 160, seed = 0, dataSeed = seed, schedule = defaultSchedule, limit } = options
-  const { inner = pgd({ eps: 8 / 255, stepSize: 2 / 255, steps: 7 }), runDir, resume = false } = options
   checkDataset(data)
+  const { inner = pgd({ eps: usualEps(data.info), steps: 7 }), runDir, resume = false } = options
   checkSchedule(schedule, epochs)
   if (inner === null && options.attackBatchNorm !== undefined) {
     throw new ConfigError(

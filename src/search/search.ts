@@ -91,7 +91,7 @@ async function calibrate(
   training: ResolvedTraining,
   remainingRatio: number,
 ): Promise<void> {
-  const source = new ImageSource(training)
+  const source = await ImageSource.open(training)
   try {
     network.updateMasks(remainingRatio)
     network.mode = 'train'

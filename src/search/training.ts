@@ -37,7 +37,7 @@ export async function train(
   const run = runOf(checkpointing.identity, training)
   let loop: TrainingLoop | undefined
   try {
-    loop = new TrainingLoop(trainee, training, run)
+    loop = new TrainingLoop(trainee, training, run, await ImageSource.open(training))
     await checkpointing.restore(loop.state, run)
     await runToEnd(loop, training, run, checkpointing)
     if (training.selection) {
@@ -96,7 +96,8 @@ class TrainingLoop {
   #order: { epoch: number; images: Uint32Array } | undefined
   #unread: Promise<StepResult> | null = null
 
-  constructor(trainee: Trainee, training: ResolvedTraining, run: Run) {
+  /** Takes ownership of `source`. */
+  constructor(trainee: Trainee, training: ResolvedTraining, run: Run, source: ImageSource) {
     const { device } = trainee.network
     this.state = {
       trainee,
@@ -106,7 +107,7 @@ class TrainingLoop {
     }
     this.#training = training
     this.#run = run
-    this.#source = new ImageSource(training)
+    this.#source = source
   }
 
   /** To be called once the state is where the run begins or goes on. */

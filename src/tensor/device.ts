@@ -1,6 +1,6 @@
 // Where tensors live and ops run.
 import { availableParallelism } from 'node:os'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, DeviceError } from '../errors.ts'
 import {
   addon,
   type ConvKernels,
@@ -29,8 +29,7 @@ export class Device {
   readonly kind = 'cpu'
   readonly threads: number
   readonly sparse: 'auto' | 'never'
-  /** @internal */
-  readonly handle: DeviceHandle
+  #handle: DeviceHandle | null
 
   constructor({ threads = availableParallelism(), memoryLimit = 0, sparse = 'auto' }: DeviceOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
@@ -50,11 +49,40 @@ export class Device {
     }
     this.threads = threads
     this.sparse = sparse
-    this.handle = addon().createCpuDevice({
+    this.#handle = addon().createCpuDevice({
       threads,
       memoryLimit: Math.floor(memoryLimit),
       sparse: sparse === 'auto',
     })
+  }
+
+  /** @internal @throws DeviceError once disposed. */
+  get handle(): DeviceHandle {
+    if (this.#handle === null) {
+      throw new DeviceError(
+        'Expected a live device but received one that was disposed; make another one with new Device().',
+      )
+    }
+    return this.#handle
+  }
+
+  get disposed(): boolean {
+    return this.#handle === null
+  }
+
+  /**
+   * Waits for the op that runs, drops those that wait, ends the device's threads and frees the memory of its tensors,
+   * which cannot be used any more. What is still awaited of it is rejected with a DeviceError. Disposing twice is
+   * allowed.
+   */
+  dispose(): void {
+    if (this.#handle === null) return
+    addon().disposeDevice(this.#handle)
+    this.#handle = null
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
   }
 
   /** What it runs on, such as 'CPU, AVX2, 2 threads'. */
@@ -97,31 +125,51 @@ export class Device {
     return addon().memory(this.handle)
   }
 
+  /** Gives memory that is kept for reuse back to the system. */
+  clearCache(): void {
+    addon().clearCache(this.handle)
+  }
+
+  /** From here on `memory().peak` is the largest amount since now. */
+  resetPeak(): void {
+    addon().resetPeak(this.handle)
+  }
+
   /** Ops enqueued and not yet finished. */
   get pending(): number {
     return addon().pending(this.handle)
   }
 
   /** Resolves once everything enqueued so far has run. */
-  synchronize(): Promise<void> {
-    return addon().synchronize(this.handle)
+  async synchronize(): Promise<void> {
+    await addon().synchronize(this.handle)
   }
 
-  static #default: Device | undefined
   /** The device used when none is named. */
   static get default(): Device {
-    Device.#default ??= new Device()
-    return Device.#default
+    return sharedDevice()
   }
 }
 
-/** The device that options name: 'auto' and 'cpu' mean the CPU, with `threads` threads if given. */
+const shared = new Map<number, Device>()
+
+/** One device for each number of threads; a disposed one is replaced. */
+function sharedDevice(threads = availableParallelism()): Device {
+  const known = shared.get(threads)
+  if (known && !known.disposed) return known
+  const device = new Device({ threads })
+  shared.set(threads, device)
+  return device
+}
+
+/**
+ * The device that options name: 'auto' and 'cpu' mean the CPU, with `threads` threads if given. Who names the same gets
+ * the same one.
+ */
 export function resolveDevice(device: 'auto' | 'cpu' | Device = 'auto', threads?: number): Device {
   if (device instanceof Device) return device
   if (device !== 'auto' && device !== 'cpu') {
     throw new ConfigError(`Expected 'auto', 'cpu' or a Device for device but received '${device}'.`, 'device')
   }
-  return threads === undefined || threads === Device.default.threads
-    ? Device.default
-    : new Device({ threads })
+  return sharedDevice(threads)
 }

@@ -1,4 +1,5 @@
 // Who frees the tensors made along the way.
+import { checkSynchronous } from './synchronous.ts'
 import type { Tensor } from './tensor.ts'
 
 let scopes: Set<Tensor>[] = []
@@ -15,8 +16,9 @@ export function ownedByScope(tensor: Tensor): boolean {
 
 /**
  * Runs `body` and disposes every tensor it made except those it returns (a tensor, or tensors one or more
- * levels inside an array or plain object), which pass to the enclosing scope. `body` must not be async.
+ * levels inside an array or plain object), which pass to the enclosing scope.
  *
+ * @throws ConfigError where `body` is async
  * @example const loss = scope(() => ops.crossEntropy(model.logits(x), labels))
  */
 export function scope<T>(body: () => T): T {
@@ -25,6 +27,7 @@ export function scope<T>(body: () => T): T {
   let result: T
   try {
     result = body()
+    checkSynchronous('scope()', result)
   } catch (error) {
     scopes.pop()
     for (const tensor of made) tensor.dispose()
@@ -42,11 +45,13 @@ export function scope<T>(body: () => T): T {
 export class HeldScope {
   readonly #made = new Set<Tensor>()
 
-  /** Runs `body` inside; a throw disposes everything. `body` must not be async. */
+  /** Runs `body` inside; a throw disposes everything. @throws ConfigError where `body` is async */
   run<T>(body: () => T): T {
     scopes.push(this.#made)
     try {
-      return body()
+      const result = body()
+      checkSynchronous('HeldScope.run()', result)
+      return result
     } catch (error) {
       this.dispose()
       throw error
@@ -66,12 +71,17 @@ export class HeldScope {
   }
 }
 
-/** Runs `body` so that no scope owns what it makes: the caller keeps and disposes it. */
+/**
+ * Runs `body` so that no scope owns what it makes: the caller keeps and disposes it.
+ * @throws ConfigError where `body` is async
+ */
 export function outsideScopes<T>(body: () => T): T {
   const saved = scopes
   scopes = []
   try {
-    return body()
+    const result = body()
+    checkSynchronous('outsideScopes()', result)
+    return result
   } finally {
     scopes = saved
   }

@@ -1,8 +1,10 @@
 // Reverse-mode differentiation: ops record themselves on the current tape, gradients are asked for explicitly.
 import { ShapeError } from '../errors.ts'
+import { describeValue } from '../inputs/options.ts'
 import type { ConvInputGradient } from './conv-gradient.ts'
 import { runOp } from './run.ts'
 import { HeldScope, ownedByScope, scope } from './scope.ts'
+import { checkSynchronous } from './synchronous.ts'
 import { Tensor } from './tensor.ts'
 
 /** A gradient, or the convolution that will give it. */
@@ -89,8 +91,9 @@ export function release(tensor: Tensor): void {
  * that is not a scalar counts as the sum of its elements. Only the gradients to `wrt` are computed.
  *
  * Everything made along the way is freed, as early as the backward pass allows, except what is returned. A tensor that
- * the loss does not depend on gets a gradient of zeros. `forward` must not be async.
+ * the loss does not depend on gets a gradient of zeros.
  *
+ * @throws ConfigError where `forward` is async, ShapeError where it returns no loss
  * @example const { value, gradients: [dx] } = grad(() => ops.crossEntropy(model.logits(x), labels), [x])
  */
 export function grad<T extends Tensor | { loss: Tensor }>(
@@ -99,9 +102,14 @@ export function grad<T extends Tensor | { loss: Tensor }>(
 ): { value: T; gradients: Tensor[] } {
   return scope(() => {
     const tape = newTape(wrt)
-    const value = recorded(tape, forward)
+    const value = recorded('grad()', tape, forward)
     const returned: Record<string, Tensor> = value instanceof Tensor ? { loss: value } : { ...value }
-    const loss = returned.loss!
+    const { loss } = returned
+    if (!(loss instanceof Tensor)) {
+      throw new ShapeError(
+        `grad() expects a body that returns a tensor or { loss: a tensor } but received ${describeValue(loss ?? value)}.`,
+      )
+    }
     if (loss.dtype !== 'f32') throw new ShapeError(`Expected a loss of f32 but received ${loss.dtype}.`)
     const kept = new Set<Tensor>([...wrt, ...Object.values(returned)])
     return { value, gradients: backpropagate(tape, loss, filled(loss, 1), wrt, kept) }
@@ -131,7 +139,7 @@ export interface Pullback {
 export function vjp(forward: () => Tensor, wrt: readonly Tensor[]): Pullback {
   const held = new HeldScope()
   const tape = newTape(wrt)
-  const value = held.run(() => recorded(tape, forward))
+  const value = held.run(() => recorded('vjp()', tape, forward))
   return {
     value,
     pull(cotangent) {
@@ -147,11 +155,13 @@ export function vjp(forward: () => Tensor, wrt: readonly Tensor[]): Pullback {
 const newTape = (wrt: readonly Tensor[]): Tape => ({ nodes: [], tracked: new Set(wrt), saved: new Set() })
 
 /** Runs `forward`, recording on the tape. */
-function recorded<T>(tape: Tape, forward: () => T): T {
+function recorded<T>(owner: string, tape: Tape, forward: () => T): T {
   const outer = current
   current = tape
   try {
-    return forward()
+    const value = forward()
+    checkSynchronous(owner, value)
+    return value
   } finally {
     current = outer
   }

@@ -1,18 +1,11 @@
 // A handle on native memory with a logical shape.
-import { ShapeError } from '../errors.ts'
+import { DeviceError, ShapeError } from '../errors.ts'
 import { addon, type DType, type NativeTensor, type TensorHandle } from '../native/addon.ts'
 import { Device } from './device.ts'
+import { bytesOf, type Elements, elementsOver, type TypedArrayOf } from './elements.ts'
 import { register } from './scope.ts'
 
-export type { DType }
-
-export type TypedArrayOf<D extends DType> = D extends 'f32'
-  ? Float32Array<ArrayBuffer>
-  : D extends 'i32'
-    ? Int32Array<ArrayBuffer>
-    : Uint8Array<ArrayBuffer>
-
-const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const
+export type { DType, TypedArrayOf }
 
 /**
  * An immutable array of rank 0 to 4 on a device (only the parameters of an optimiser change in place).
@@ -38,12 +31,18 @@ export class Tensor<D extends DType = 'f32'> {
     return this.shape.reduce((product, d) => product * d, 1)
   }
 
+  /** Whether it, or its device, was disposed. */
   get disposed(): boolean {
-    return this.#handle === null
+    return this.#handle === null || this.device.disposed
   }
 
-  /** @internal @throws ShapeError once disposed. */
+  /** @internal @throws ShapeError once disposed, DeviceError once its device is. */
   get handle(): TensorHandle {
+    if (this.device.disposed) {
+      throw new DeviceError(
+        `Expected a tensor of a live device but the device of this one, of shape [${this.shape.join(', ')}], was disposed.`,
+      )
+    }
     if (this.#handle === null) {
       throw new ShapeError(
         `Expected a live tensor but received one of shape [${this.shape.join(', ')}] that was disposed; return it from scope() or grad() to keep it.`,
@@ -52,10 +51,14 @@ export class Tensor<D extends DType = 'f32'> {
     return this.#handle
   }
 
-  /** The elements in row-major (NCHW) order, once every op before it has run. */
+  /**
+   * The elements in row-major (NCHW) order, once every op before it has run.
+   * @throws the error of the op that failed on the way to it; OutOfMemoryError where JavaScript cannot hold so many
+   */
   async data(): Promise<TypedArrayOf<D>> {
-    const buffer = await addon().read(this.device.handle, this.handle)
-    return new arrays[this.dtype](buffer) as TypedArrayOf<D>
+    const { handle } = this
+    const buffer = await addon().read(this.device.handle, handle)
+    return elementsOver(buffer, this.dtype)
   }
 
   /** Gives the memory back as soon as the ops that use it have run. Disposing twice is allowed. */
@@ -70,25 +73,16 @@ export class Tensor<D extends DType = 'f32'> {
   }
 }
 
-type Elements<D extends DType> = TypedArrayOf<D> | Float32Array | Int32Array | Uint8Array | readonly number[]
-
 /**
- * A tensor of the given elements, row-major; the shape defaults to one dimension.
+ * A tensor of the given elements, row-major; the shape defaults to one dimension. The elements are copied at once: for
+ * more than some megabytes see `upload`, which does not hold up the event loop.
  * @throws ShapeError when the elements do not fill the shape.
  */
 export function tensor<D extends DType = 'f32'>(
   elements: Elements<D>,
-  shape: readonly number[] = [elements.length],
+  shape: readonly number[] = [elements?.length],
   { dtype = 'f32' as D, device = Device.default }: { dtype?: D; device?: Device } = {},
 ): Tensor<D> {
-  const size = shape.reduce((product, d) => product * d, 1)
-  if (size !== elements.length) {
-    throw new ShapeError(
-      `Expected ${size} elements for the shape [${shape.join(', ')}] but received ${elements.length}.`,
-    )
-  }
-  const ArrayType = arrays[dtype]
-  const typed = elements instanceof ArrayType ? elements : ArrayType.from(elements as ArrayLike<number>)
-  const bytes = new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
+  const bytes = bytesOf(elements, shape, dtype)
   return new Tensor<D>(device, addon().upload(device.handle, shape, dtype, bytes))
 }

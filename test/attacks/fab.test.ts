@@ -115,6 +115,23 @@ describe('a linear model of several classes', () => {
     }
   })
 
+  it('has the distance of the nearest of all targets, also where a farther one is within eps', async () => {
+    // The likelier class 1 is 0.5 away, class 2 is 0.125 away.
+    const linear = {
+      weights: [
+        [1, 1],
+        [0.5, 1],
+        [-7, 1],
+      ],
+      biases: [0, 0, 3],
+    }
+    const image = new Float32Array([0.5, 0.5])
+    for (const eps of [0, 0.2, 0.6, 1, Infinity]) {
+      const { distances } = await fab({ eps, steps: 10 }).run(multiclassLinear(linear), image, [0])
+      expect(distances![0] / 0.125).toBeCloseTo(thenNear, 5)
+    }
+  })
+
   it('is searched towards as many targets as asked, the largest logits first', async () => {
     // Class 1 is likelier than class 2, but farther away: only the way to black meets it.
     const linear = {
@@ -195,6 +212,38 @@ describe('a trained network', () => {
         const weaker = await run(fab({ ...full, ...fewer }))
         for (const [n, flag] of robust.entries()) expect(weaker.robust[n]).toBeGreaterThanOrEqual(flag)
       }
+    }
+  })
+
+  it.each(attacks)(
+    'has distances that do not depend on eps, each that of the nearest image: %s',
+    async (_, { norm, name }) => {
+      const at = (eps: number) => run(fab({ eps, norm, targeted: name === 'fab-t', steps: 6, restarts: 3 }))
+      const any = await at(Number.POSITIVE_INFINITY)
+      for (const eps of [0, 0.03, 0.1, 1]) {
+        const { distances, robust, adversarial } = await at(eps)
+        expect(distances).toEqual(any.distances)
+        for (const [n, d] of distances!.entries()) {
+          expect(robust[n]).toBe(d <= eps ? 0 : 1)
+          const nearest = imageOf(d <= eps ? any.adversarial : set.images, n)
+          expect(imageOf(adversarial, n)).toEqual(nearest)
+        }
+      }
+      for (const [n, d] of any.distances!.entries()) {
+        expect(any.robust[n]).toBe(0)
+        expect(distance(imageOf(set.images, n), imageOf(any.adversarial, n), norm)).toBe(d)
+      }
+    },
+  )
+
+  it('until it is fooled, the same images are fooled by fewer passes, and no distances are given', async () => {
+    for (const norm of norms) {
+      const options = { eps: norm === 'linf' ? 0.1 : 0.7, norm, steps: 6 }
+      const [whole, stopped] = [await run(fab(options)), await run(fab({ ...options, untilFooled: true }))]
+      expect(stopped.robust).toEqual(whole.robust)
+      expect(stopped.distances).toBeUndefined()
+      expect(stopped.forwards).toBeLessThan(whole.forwards)
+      for (const [n, loss] of stopped.bestLoss.entries()) expect(loss).toBeLessThanOrEqual(whole.bestLoss[n])
     }
   })
 

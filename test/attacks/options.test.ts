@@ -136,6 +136,8 @@ it('values that only some attacks take are refused by the others', () => {
   expect(refusedOption(() => attacks.fab({ eps: Number.POSITIVE_INFINITY, untilFooled: true }))).toBe(
     'untilFooled',
   )
+  expect(refusedOption(() => attacks.fab({ eps: 0.1, targeted: false, targets: 2 }))).toBe('targets')
+  expect(refusedOption(() => attacks.pgd({ eps: 0.1, randomStart: false, restarts: 2 }))).toBe('restarts')
   expect(refusedOption(() => attacks.apgd({ eps: 0.1, start: 'clean', restarts: 2 }))).toBe('restarts')
 })
 

@@ -27,12 +27,12 @@ describe('bad input', () => {
     [['search', '--lr'], 2, 'argument missing'],
     [['serach'], 2, 'Did you mean search?'],
     [['data', 'verify'], 2, "missing required argument 'dir'"],
-    [['data', 'fetch', 'imagenet'], 2, 'There is no data set imagenet'],
+    [['data', 'where', 'imagenet'], 2, 'There is no data set imagenet'],
     [['data', 'verify', '/no/such/folder'], 1, 'There is no folder /no/such/folder.'],
     [
       ['search', '--data', '/no/such/folder'],
       1,
-      'cifar10 was not found in /no/such/folder. To get it, download',
+      'cifar10 was not found. There is no folder /no/such/folder. To get it, download',
     ],
     [[], 2, 'Usage: rst'],
   ])('%j gives exit code %d', async (args, code, message) => {

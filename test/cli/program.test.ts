@@ -1,4 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { jsonOf, rst } from './run-rst.ts'
@@ -59,15 +61,81 @@ describe('--config', () => {
     ['eps: 8', 'did you mean 8/255?'],
     ['ratio: [0.1, {}]', 'must be a text or a number'],
     ['ratio: true', 'must be a text or a number'],
+    ['ratio:', 'must be a text or a number but is null'],
+    ['ratio: []', 'must be a text or a number but is an array of 0'],
+    ['out: [a, b]', 'out must be one value, not a list, but is'],
     ['augment: maybe', 'augment must be true or false but is "maybe"'],
     ['- a list', 'must hold options'],
-    ['a: b: c', 'neither YAML nor JSON'],
-    ['lr: 1\nlr: 2', 'neither YAML nor JSON'],
+    ['a: b: c', 'cannot be read as YAML or JSON'],
+    ['lr: 1\nlr: 2', 'cannot be read as YAML or JSON'],
   ])('refuses %j', async (text, message) => {
     const ran = await withConfig(text)
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain(join(folder, 'config.yaml'))
     expect(ran.stderr).toContain(message)
+  })
+
+  it.each<[string, string, string]>([
+    ['a cycle', 'lr: &x [*x]', 'an alias stands within what it stands for'],
+    ['a cycle at the top', '&x {lr: *x}', 'an alias stands within what it stands for'],
+    ['an alias of nothing', 'lr: *x', 'Unresolved alias'],
+    [
+      'aliases that grow without end',
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefghi'].map((c, i) => `${c}: &${c} [${`*${'abcdefgh'[i]},`.repeat(9)}]`).join('\n')}`,
+      'Excessive alias count',
+    ],
+    ['deep brackets', '['.repeat(20_000), 'deeper than 64 levels'],
+    ['deep JSON', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'deeper than 64 levels'],
+    ['depth behind an odd quote', `# "\n${'['.repeat(20_000)}`, 'deeper than 64 levels'],
+    ['deep dashes', '- '.repeat(20_000), 'deeper than 64 levels'],
+    ['deep question marks', '? '.repeat(20_000), 'deeper than 64 levels'],
+    [
+      'deep indentation',
+      Array.from({ length: 400 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
+      'deeper than 64 levels',
+    ],
+    ['colons in a row', 'a: '.repeat(20_000), 'Nested mappings are not allowed'],
+    ['a tag', 'lr: !!js/function "x"', 'Unresolved tag'],
+    ['two documents', 'lr: 1\n---\nlr: 2', 'multiple documents'],
+    ['a key twice, deep', 'lr: {a: {b: 1, b: 2}}', 'the key b is given twice, again at line 1, column 16'],
+    ['a list as a key', '? [lr]\n: 1', 'a key is a list or a mapping'],
+    ['a special key', '__proto__: 1', 'unknown option __proto__'],
+    ['an inherited key', 'constructor: 1', 'unknown option constructor'],
+    ['a text', 'hello', 'must hold options'],
+    ['a number', '5', 'must hold options'],
+    ['binary content', '\0\x01\x02', 'config.yaml'],
+    ['too much', `# ${'x'.repeat(1 << 20)}`, 'more than the 262144 that such a file may have'],
+  ])('refuses %s', async (_, text, message) => {
+    const ran = await withConfig(text)
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(join(folder, 'config.yaml'))
+    expect(ran.stderr).toContain(message)
+    expect(ran.stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  it.each<[string, (file: string) => unknown, string]>([
+    ['a folder', file => mkdir(file), 'it is a folder'],
+    ['a pipe', file => execFileSync('mkfifo', [file]), 'no regular file but a pipe'],
+    ['a device', file => symlink('/dev/zero', file), 'no regular file but a pipe, socket or device'],
+    [
+      'what is not UTF-8',
+      file => writeFile(file, Buffer.of(0x61, 0xff, 0xfe)),
+      'not valid for encoding utf-8',
+    ],
+  ])('refuses %s', async (_, make, message) => {
+    const file = join(folder, 'config.yaml')
+    await make(file)
+    const ran = await rst(['search', '--config', file])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(message)
+  })
+
+  it('may be empty', async () => {
+    for (const text of ['', '# nothing', 'null', '{}']) {
+      const file = join(folder, 'config.yaml')
+      await writeFile(file, text)
+      expect((await rst(['data', 'list', '--config', file])).code).toBe(0)
+    }
   })
 
   it('refuses a file that is missing', async () => {
@@ -99,23 +167,50 @@ describe('rst data', () => {
     ])
   })
 
-  it('verifies a folder and tells what it holds', async () => {
+  it('verifies a folder, naming the file at fault', async () => {
     const ran = await rst(['data', 'verify', join(data, 'cifar'), '--json'])
-    expect(jsonOf(ran)).toMatchObject({ dataset: 'cifar10', train: { images: 20 }, test: { images: 4 } })
-    expect(jsonOf(await rst(['data', 'verify', join(data, 'idx'), '--json'])).dataset).toBe('mnist')
-    const named = await rst(['data', 'verify', join(data, 'idx'), '--dataset', 'fashion-mnist'])
-    expect(named.stdout).toContain('holds fashion-mnist; every file is sound')
+    expect(ran.code).toBe(1)
+    expect(jsonOf(ran).error.message).toContain('data_batch_1.bin is cut short: it has 4 images')
+    expect((await rst(['data', 'verify', join(data, 'idx')])).stderr).toContain('of the official 60000')
     await mkdir(join(folder, 'empty'))
+    expect((await rst(['data', 'verify', join(folder, 'empty')])).stderr).toContain('empty is empty.')
+    await writeFile(join(folder, 'empty', 'notes'), '')
     expect((await rst(['data', 'verify', join(folder, 'empty')])).stderr).toContain(
       'holds no data set that rst reads',
     )
+  })
+
+  it('asks which of several data sets to verify', async () => {
+    const ran = await rst(['data', 'verify', data])
+    expect(ran).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds cifar10 and mnist and fashion-mnist: choose one of them'),
+    })
+  })
+
+  const debian = '/usr/share/datasets/fashion-mnist'
+  if (!existsSync(debian)) console.warn(`skipped: ${debian} is not there`)
+  it.skipIf(!existsSync(debian))('tells what a sound folder holds, and what was compared', async () => {
+    const { code, stdout } = await rst(['data', 'verify', debian])
+    expect(code).toBe(0)
+    expect(stdout).toContain('holds fashion-mnist; every file is sound.')
+    expect(stdout).toContain('train: 60,000 images, 6000 to 6000 a class')
+    expect(stdout).toContain('training pixels: mean 0.2860, standard deviation 0.3530')
+    expect(jsonOf(await rst(['data', 'verify', debian, '--json']))).toMatchObject({
+      dataset: 'fashion-mnist',
+      test: { images: 10_000 },
+    })
+  })
+
+  it('has no fetch, since it downloads nothing', async () => {
+    expect((await rst(['data', 'fetch', 'cifar10'])).code).toBe(2)
   })
 
   it.each([
     ['cifar10', 'https://www.cs.toronto.edu/~kriz/cifar.html'],
     ['fashion-mnist', 'apt-get install dataset-fashion-mnist'],
   ])('tells how to get %s', async (name, source) => {
-    const ran = await rst(['data', 'fetch', name])
+    const ran = await rst(['data', 'where', name])
     expect(ran.code).toBe(0)
     expect(ran.stdout).toContain(source)
     expect(ran.stdout).toContain('rst downloads nothing by itself')
@@ -126,7 +221,7 @@ describe('rst doctor', () => {
   it('shows what rst runs on', async () => {
     const ran = await rst(['doctor'])
     expect(ran.stdout).toMatch(/memory +8\.0 GiB/)
-    expect(ran.stdout).toContain('not found; see rst data fetch mnist')
+    expect(ran.stdout).toContain('not found; see rst data where mnist')
     expect(jsonOf(await rst(['doctor', '--json']))).toMatchObject({
       device: 'CPU, AVX2, 2 threads',
       datasets: [{ name: 'mnist', dir: null }, {}],

@@ -130,13 +130,14 @@ describe('rst search', () => {
     expect(onFashion.calls.searchRST[0].inner.settings.eps).toBe(0.1)
   })
 
+  const step = ['--step-size', '0.05']
   it.each([
-    ['fgsm', { name: 'fgsm', settings: { eps: 0.1, stepSize: 0.05 } }],
-    ['fgsm-rs', { name: 'fgsm-rs', settings: { eps: 0.1, stepSize: 0.05 } }],
-    ['free', { name: 'free', settings: { eps: 0.1, stepSize: 0.05, replays: 3 } }],
-    ['none', null],
-  ])('trains against %s', async (name, inner) => {
-    const ran = await search('--attack', name, '--step-size', '0.05', '--steps', '3')
+    ['fgsm', step, { name: 'fgsm', settings: { eps: 0.1, stepSize: 0.05 } }],
+    ['fgsm-rs', step, { name: 'fgsm-rs', settings: { eps: 0.1, stepSize: 0.05 } }],
+    ['free', [...step, '--steps', '3'], { name: 'free', settings: { eps: 0.1, stepSize: 0.05, replays: 3 } }],
+    ['none', [], null],
+  ])('trains against %s', async (name, options, inner) => {
+    const ran = await search('--attack', name, ...options)
     expect(ran.code).toBe(0)
     if (inner === null) expect(ran.calls.searchRST[0].inner).toBeNull()
     else expect(ran.calls.searchRST[0].inner).toMatchObject(inner)

@@ -59,7 +59,9 @@ describe('CIFAR-10', () => {
     await writeCifar10(dir)
     await unlink(join(dir, 'data_batch_3.bin'))
     const error = await datasetError(datasets.cifar10({ dir }))
-    expect(error.message).toBe(`Cannot read ${join(dir, 'data_batch_3.bin')}: there is no such file.`)
+    expect(error.message).toBe(
+      `Cannot read ${join(dir, 'data_batch_3.bin')}: there is no such file, nor data_batch_3.bin.gz beside it.`,
+    )
   })
 
   it('cut short names file and offset', async () => {
@@ -95,6 +97,8 @@ describe('CIFAR-10', () => {
   })
 
   it('with a folder in place of a file is refused', async () => {
+    await writeCifar10(dir)
+    await rm(join(dir, cifar10Names[0]))
     await mkdir(join(dir, cifar10Names[0]))
     expect((await datasetError(datasets.cifar10({ dir }))).file).toBe(join(dir, cifar10Names[0]))
   })
@@ -201,7 +205,9 @@ describe('MNIST', () => {
     const file = join(dir, `${images}.gz`)
     await writeFile(file, gzipSync(idxImages(30)).subarray(0, 60))
     expect((await datasetError(datasets.mnist({ dir }))).message).toContain('not a whole gzip file')
-    await writeFile(file, idxImages(30))
+    const bytes = gzipSync(idxImages(30))
+    bytes[bytes.length - 6] ^= 1
+    await writeFile(file, bytes)
     expect((await datasetError(datasets.mnist({ dir }))).message).toContain('not a whole gzip file')
   })
 

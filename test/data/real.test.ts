@@ -1,5 +1,9 @@
 // The real data sets, where they are installed.
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { mkdtemp, open, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { describe, expect, it } from 'vitest'
 import type { Dataset } from '../../src/data/dataset.ts'
@@ -52,4 +56,39 @@ describe('the real', () => {
   it.skipIf(!installed('/usr/share/datasets/fashion-mnist'))('Fashion-MNIST', () =>
     readAndCheck(() => datasets.fashionMnist({ dir: '/usr/share/datasets/fashion-mnist' }), 60_000, 10_000),
   )
+
+  it.skipIf(!installed('/usr/share/datasets/fashion-mnist'))('Fashion-MNIST is verified', async () => {
+    const verified = await datasets.verify('fashion-mnist', '/usr/share/datasets/fashion-mnist')
+    expect(verified).toMatchObject({
+      dataset: 'fashion-mnist',
+      train: { images: 60_000 },
+      mean: [expect.closeTo(0.286, 3)],
+    })
+    expect(verified.files.map(({ images }) => images)).toEqual([60_000, 60_000, 10_000, 10_000])
+  })
+
+  const mosaics = '../shared/data/unpack.py'
+  it.skipIf(!installed(mosaics))('CIFAR is verified, and refused once it is damaged', async context => {
+    const dir = await mkdtemp(join(tmpdir(), 'rst-real-'))
+    try {
+      const { status, stderr } = spawnSync('python3', [mosaics, dir], { encoding: 'utf8' })
+      if (status !== 0) context.skip(`unpack.py failed: ${stderr}`)
+      expect(await datasets.verify('cifar10', dir)).toMatchObject({ train: { images: 50_000 } })
+      expect((await datasets.cifar100({ dir })).test.size).toBe(10_000)
+      await expect(datasets.verify('cifar100', dir)).rejects.toThrow('of the official 50000')
+      const batch = join(dir, 'cifar-10-batches-bin', 'data_batch_3.bin')
+      const file = await open(batch, 'r+')
+      const label = Buffer.alloc(1)
+      await file.read(label, 0, 1, 3073)
+      await file.write(Buffer.of((label[0] + 1) % 10), 0, 1, 3073)
+      await file.close()
+      await expect(datasets.verify('cifar10', dir)).rejects.toThrow('The labels in')
+      await truncate(batch, 9_000 * 3073)
+      for (const read of [datasets.verify, datasets.open]) {
+        await expect(read('cifar10', dir)).rejects.toThrow(`${batch} is cut short`)
+      }
+    } finally {
+      await rm(dir, { recursive: true })
+    }
+  })
 })

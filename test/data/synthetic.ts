@@ -51,3 +51,16 @@ export async function writeIdx(dir: string, gz = false): Promise<void> {
   await writeFile(join(dir, 't10k-images-idx3-ubyte'), idxImages(20))
   await writeFile(join(dir, 't10k-labels-idx1-ubyte'), idxLabels(20))
 }
+
+/** 7 training and 3 test images. */
+export async function writeCifar100(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true })
+  await writeFile(
+    join(dir, 'train.bin'),
+    cifarRecords(7, i => [i, 90 + i]),
+  )
+  await writeFile(
+    join(dir, 'test.bin'),
+    cifarRecords(3, i => [19, i]),
+  )
+}

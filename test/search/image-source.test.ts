@@ -20,7 +20,7 @@ network.mode = 'eval'
 /** What the given rows of the split are trained on: augmented, and under attack. */
 async function trainedOn(images: Split, rows: number[]) {
   const training = await resolveTraining({ arch: 'conv2', data, inner, epochs: 1, seed: 5, device })
-  const source = new ImageSource({ ...training, images })
+  const source = await ImageSource.open({ ...training, images })
   const batch = source.batch(rows, 3)
   using attacked = await inner.session().adversarial(network, batch)
   const found = {

@@ -16,7 +16,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 const data = stripes({ train: 32, test: 8 })
-const options = { arch: 'conv2', width: 0.25, data, inner: fgsmRs({ eps: 0.1 }), epochs: 1, batchSize: 16 }
+const recipe = { data, inner: fgsmRs({ eps: 0.1 }), epochs: 1, batchSize: 16 }
+const options = { arch: 'conv2', width: 0.25, ...recipe }
 const path = (name: string) => join(folder, `${name}.safetensors`)
 
 it('counts masks by the bit, batch norms by the float, and the file as it lies on disk', async () => {
@@ -42,7 +43,6 @@ it('counts masks by the bit, batch norms by the float, and the file as it lies o
 
 it('counts the kept weights of a fine-tuned ticket, which shares nothing', async () => {
   const ticket = await randomTicket({ ...options, remainingRatio: 0.1 })
-  const { arch: _arch, width: _width, ...recipe } = options
   const tuned = (await finetune({ ...recipe, ticket })).ticket
   await tuned.save(path('tuned'))
   const { tickets, sharedNetwork } = await ticketAccounts([path('tuned')])

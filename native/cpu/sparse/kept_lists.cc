@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace rst::cpu {
@@ -12,13 +13,6 @@ namespace {
 // caches.
 constexpr double kListLength = 10;
 constexpr int64_t kLeastBlock = 16, kLargestBlock = 128;
-
-int64_t channels_of_block(int64_t taps, double density) {
-  const double wanted = kListLength / std::max(1e-6, static_cast<double>(taps) * density);
-  // 1×1 kernels have a small window for each channel, so they take more of them.
-  const int64_t largest = taps == 1 ? 4 * kLargestBlock : kLargestBlock;
-  return std::clamp(static_cast<int64_t>(std::min(wanted, 1e6)), kLeastBlock, largest);
-}
 
 // Calls visit(value, input channel in the block, tap) for each non-zero weight from the channels of a block
 // to output channel o; the tap counts those of the plan.
@@ -39,11 +33,31 @@ void for_each_kept(const WeightView& weight, const ConvPlan& plan, int64_t o, in
 
 }  // namespace
 
+int64_t kept_block_channels(int64_t taps, double density) {
+  const double wanted = kListLength / std::max(1e-6, static_cast<double>(taps) * density);
+  // 1×1 kernels have a small window for each channel, so they take more of them.
+  const int64_t largest = taps == 1 ? 4 * kLargestBlock : kLargestBlock;
+  return std::clamp(static_cast<int64_t>(std::min(wanted, 1e6)), kLeastBlock, largest);
+}
+
+bool kept_offsets_fit(int64_t channels, int64_t channel_floats, const std::vector<int64_t>& tap_floats) {
+  int64_t low = 0, high = 0;
+  for (int64_t floats : tap_floats) {
+    low = std::min(low, floats);
+    high = std::max(high, floats);
+  }
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  // Compared without products that could themselves overflow.
+  return low >= -kMost && high <= kMost &&
+         (channels <= 1 || channel_floats <= (kMost - high) / (channels - 1));
+}
+
 KeptLists::KeptLists(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan, double density,
                      int64_t channel_floats, const std::vector<int64_t>& tap_floats)
     : out(weight.out),
-      block_channels(channels_of_block(plan.taps(), density)),
-      blocks(ceil_div(weight.in, block_channels)),
+      block_channels(kept_block_channels(plan.taps(), density)),
+      // Without input channels there is one block of nothing, which writes zeros.
+      blocks(std::max<int64_t>(1, ceil_div(weight.in, block_channels))),
       starts(static_cast<size_t>(2 * blocks * out + 1)) {
   const auto for_each = [&](int64_t o, int64_t block, const auto& visit) {
     const int64_t first = block * block_channels;

@@ -10,11 +10,18 @@
 
 namespace rst::cpu {
 
+// Input channels of a block for a plan of so many taps.
+int64_t kept_block_channels(int64_t taps, double density);
+
+// Whether every offset from a window in the first of `channels` input channels, each channel_floats long, to
+// the taps in these channels fits 32 bits.
+bool kept_offsets_fit(int64_t channels, int64_t channel_floats, const std::vector<int64_t>& tap_floats);
+
 // Input channels go block by block; in each, an output channel has a list of its positive weights and then
 // one of its negative weights, both by input channel, tap row and tap column.
 struct KeptLists {
   // A weight finds its input at channel_floats for each input channel before its own in the block, plus the
-  // floats of its tap, given for the plan's taps row by row.
+  // floats of its tap, given for the plan's taps row by row. Within a block these must fit 32 bits.
   KeptLists(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan, double density,
             int64_t channel_floats, const std::vector<int64_t>& tap_floats);
 

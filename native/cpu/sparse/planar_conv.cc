@@ -44,19 +44,30 @@ PlanarConv::Source PlanarConv::source_of(const ConvPlan& plan, const ConvParams&
   return s;
 }
 
+std::vector<int64_t> PlanarConv::tap_floats(const ConvPlan& plan, const ConvParams& params,
+                                            const Source& source) {
+  std::vector<int64_t> floats;
+  const int64_t stride = params.stride;
+  for (int64_t r : plan.y.taps) {
+    for (int64_t s : plan.x.taps) {
+      const int64_t phase = r % stride * source.phases_x + s % stride;
+      floats.push_back(phase * source.plane() + r / stride * source.row + s / stride);
+    }
+  }
+  return floats;
+}
+
+bool PlanarConv::fits(const WeightView& weight, const ConvPlan& plan, const ConvParams& params,
+                      const PlanarShape& in, const PlanarShape& out) {
+  const Source source = source_of(plan, params, in, out);
+  return kept_offsets_fit(weight.in, source.channel(), tap_floats(plan, params, source));
+}
+
 PlanarConv::PlanarConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan,
                        const ConvParams& params, const PlanarShape& in, const PlanarShape& out,
                        double density)
     : params_(params), source_(source_of(plan, params, in, out)), in_(weight.in), out_(weight.out) {
-  std::vector<int64_t> tap_floats;
-  const int64_t stride = params.stride;
-  for (int64_t r : plan.y.taps) {
-    for (int64_t s : plan.x.taps) {
-      const int64_t phase = r % stride * source_.phases_x + s % stride;
-      tap_floats.push_back(phase * source_.plane() + r / stride * source_.row + s / stride);
-    }
-  }
-  const KeptLists lists(pool, weight, plan, density, source_.channel(), tap_floats);
+  const KeptLists lists(pool, weight, plan, density, source_.channel(), tap_floats(plan, params, source_));
   scale_ = lists.constant;
   // One list an output channel: its partial sums stay in registers from block to block.
   offsets_.reserve(lists.offsets.size());
@@ -97,7 +108,8 @@ void PlanarConv::copy_phases(ThreadPool& pool, const PlanarView& in, float* to) 
       }
     }
   };
-  pool.parallel_ranges(is.planes(), std::max<int64_t>(1, kCopyFloats / source_.channel()),
+  pool.parallel_ranges(is.planes(),
+                       std::max<int64_t>(1, kCopyFloats / std::max<int64_t>(1, source_.channel())),
                        [&](int64_t begin, int64_t end) {
                          for (int64_t p = begin; p < end; ++p)
                            copy_plane(in.at(p / is.c, p % is.c, 0, 0), to + p * source_.channel());

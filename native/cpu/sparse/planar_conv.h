@@ -13,6 +13,11 @@ namespace rst::cpu {
 // and so each bit of the result, is that of the blocked kernels.
 class PlanarConv {
  public:
+  // Whether the offsets of kept weights into inputs of that geometry fit their 32 bits.
+  static bool fits(const WeightView& weight, const ConvPlan& plan, const ConvParams& params,
+                   const PlanarShape& in, const PlanarShape& out);
+
+  // For what fits.
   PlanarConv(ThreadPool& pool, const WeightView& weight, const ConvPlan& plan, const ConvParams& params,
              const PlanarShape& in, const PlanarShape& out, double density);
 
@@ -33,6 +38,9 @@ class PlanarConv {
   };
   static Source source_of(const ConvPlan& plan, const ConvParams& params, const PlanarShape& in,
                           const PlanarShape& out);
+  // Floats from a pixel's window to each tap.
+  static std::vector<int64_t> tap_floats(const ConvPlan& plan, const ConvParams& params,
+                                         const Source& source);
   void copy_phases(ThreadPool& pool, const PlanarView& in, float* to) const;
 
   ConvParams params_;

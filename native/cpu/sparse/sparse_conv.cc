@@ -109,15 +109,26 @@ void SparseConv::run(ThreadPool& pool, const BlockedView& in, const BlockedView&
 
 }  // namespace
 
-double weight_density(ThreadPool& pool, const float* weight, int64_t count) {
-  constexpr int64_t kGrain = 1 << 16;
-  std::vector<int64_t> kept(static_cast<size_t>(ceil_div(count, kGrain)));
-  pool.parallel_ranges(count, kGrain, [&](int64_t begin, int64_t end) {
-    kept[static_cast<size_t>(begin / kGrain)] =
-        std::count_if(weight + begin, weight + end, [](float value) { return value != 0; });
+double weight_density(ThreadPool& pool, const WeightData& weight, int64_t count) {
+  const int64_t group = std::max<int64_t>(1, weight.group), entries = count / group;
+  const int64_t grain = std::max<int64_t>(1, (1 << 16) / group);
+  std::vector<int64_t> kept(static_cast<size_t>(ceil_div(entries, grain)));
+  pool.parallel_ranges(entries, grain, [&](int64_t begin, int64_t end) {
+    int64_t found = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      if (weight.mask && weight.mask[i] == 0) continue;
+      const float* values = weight.values + i * group;
+      for (int64_t k = 0; k < group; ++k) found += values[k] != 0;
+    }
+    kept[static_cast<size_t>(begin / grain)] = found;
   });
   return static_cast<double>(std::accumulate(kept.begin(), kept.end(), int64_t{0})) /
          static_cast<double>(std::max<int64_t>(1, count));
+}
+
+bool sparse_fits(const WeightView& weight, const ConvPlan& plan, const BlockedShape& in, double density) {
+  const int64_t channels = std::min(weight.in, kept_block_channels(plan.taps(), density));
+  return kept_offsets_fit(channels, in.plane(), tap_floats(plan, in));
 }
 
 std::unique_ptr<CompiledConv> compile_sparse(CachingAllocator& allocator, ThreadPool& pool,

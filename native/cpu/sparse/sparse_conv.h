@@ -7,10 +7,14 @@
 
 namespace rst::cpu {
 
-// Share of weights that are not zero.
-double weight_density(ThreadPool& pool, const float* weight, int64_t count);
+// Share of `count` weights that are not zero.
+double weight_density(ThreadPool& pool, const WeightData& weight, int64_t count);
 
-// The weight compiled for inputs of the geometry of `in`. Weights that are all ±c take additions only.
+// Whether the offsets of kept weights into inputs of the geometry of `in` fit their 32 bits.
+bool sparse_fits(const WeightView& weight, const ConvPlan& plan, const BlockedShape& in, double density);
+
+// The weight compiled for inputs of the geometry of `in`, which must fit. Weights that are all ±c take
+// additions only.
 std::unique_ptr<CompiledConv> compile_sparse(CachingAllocator& allocator, ThreadPool& pool,
                                              const WeightView& weight, const ConvPlan& plan,
                                              const BlockedShape& in, double density);

@@ -1,11 +1,9 @@
 // rst data
-import { access } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { Split } from '../../data/dataset.ts'
 import { datasets } from '../../data/datasets.ts'
-import { ConfigError, DatasetError } from '../../errors.ts'
+import { ConfigError } from '../../errors.ts'
 import { didYouMean } from '../../nearest-name.ts'
-import { formatCount, formatPercent } from '../format.ts'
+import { formatCount } from '../format.ts'
 import { addDatasetOption, addOutputOptions, type OutputOptions } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 
@@ -14,20 +12,22 @@ export function dataCommand(context: Context): Command {
     .description('List the data sets and where they were found.')
     .action(runCommand<OutputOptions>(context, listDatasets))
   const verify = new Command('verify')
-    .description('Read a data set whole and check its files: sizes, magic numbers, labels.')
+    .description(
+      'Read a data set whole and compare it with the official one: sizes, images of each file and class, labels, and mean and deviation of the pixels.',
+    )
     .argument('<dir>', 'folder of the data files')
     .addHelpText('after', '\nExample:\n  $ rst data verify /usr/share/datasets/fashion-mnist')
     .action(runCommand<VerifyOptions>(context, verifyFolder))
   addDatasetOption(verify)
-  const fetch = new Command('fetch')
-    .description('Tell how to get a data set. Nothing is downloaded.')
+  const where = new Command('where')
+    .description('Tell where to get a data set. Nothing is downloaded.')
     .argument('<name>', 'name of a data set, see rst data list')
-    .addHelpText('after', '\nExample:\n  $ rst data fetch cifar10')
-    .action(runCommand<OutputOptions>(context, explainFetch))
+    .addHelpText('after', '\nExample:\n  $ rst data where cifar10')
+    .action(runCommand<OutputOptions>(context, explainWhere))
   const command = new Command('data')
     .summary('list and check data sets')
-    .description('List, check and get data sets.')
-  for (const child of [list, verify, fetch]) command.addCommand(addOutputOptions(child))
+    .description('List and check data sets, and tell where to get them.')
+  for (const child of [list, verify, where]) command.addCommand(addOutputOptions(child))
   return command.addHelpText('after', '\nExample:\n  $ rst data list')
 }
 
@@ -39,7 +39,7 @@ async function listDatasets(_: OutputOptions, { terminal }: Session): Promise<vo
   )
   const lines = found.flatMap(({ name, title, dir }) => [
     `${name}: ${title}`,
-    `  ${dir === null ? `not found; see rst data fetch ${name}` : `found in ${dir}`}`,
+    `  ${dir === null ? `not found; see rst data where ${name}` : `found in ${dir}`}`,
   ])
   terminal.result(lines, { datasets: found })
 }
@@ -47,46 +47,42 @@ async function listDatasets(_: OutputOptions, { terminal }: Session): Promise<vo
 type VerifyOptions = OutputOptions & { dataset?: string }
 
 async function verifyFolder({ dataset }: VerifyOptions, { terminal }: Session, dir = ''): Promise<void> {
-  const data = await datasets.open(dataset ?? (await recognise(dir)), dir)
-  const { name, classes } = data.info
-  const splits = { train: summarise(data.train, classes), test: summarise(data.test, classes) }
-  const lines = Object.entries(splits).map(
-    ([split, { images, meanPixel, imagesPerClass }]) =>
-      `${split}: ${formatCount(images)} images, mean pixel ${formatPercent(meanPixel)}, ${Math.min(...imagesPerClass)} to ${Math.max(...imagesPerClass)} images a class`,
+  const verified = await datasets.verify(dataset ?? (await recognise(dir)), dir)
+  const { files, mean, std } = verified
+  const splits = (['train', 'test'] as const).map(split => {
+    const { images, imagesPerClass } = verified[split]
+    return `${split}: ${formatCount(images)} images, ${Math.min(...imagesPerClass)} to ${Math.max(...imagesPerClass)} a class`
+  })
+  const decimals = (values: readonly number[]) => values.map(value => value.toFixed(4)).join(', ')
+  terminal.result(
+    [
+      `${verified.dir} holds ${verified.dataset}; every file is sound.`,
+      ...files.map(
+        ({ file, bytes, images }) => `  ${file}: ${formatCount(bytes)} bytes, ${formatCount(images)} entries`,
+      ),
+      ...splits,
+      `training pixels: mean ${decimals(mean)}, standard deviation ${decimals(std)}`,
+      'Compared with the official files: number of entries, every label, images of each class, mean and deviation of the pixels. A few wrong pixels would not show.',
+    ],
+    verified,
   )
-  terminal.result([`${dir} holds ${name}; every file is sound.`, ...lines], { dataset: name, dir, ...splits })
 }
 
-/** The data set whose files are in `dir`. MNIST and Fashion-MNIST have the same files: their pixels tell them apart. */
+/** MNIST and Fashion-MNIST have the same files: their pixels tell them apart. */
 async function recognise(dir: string): Promise<string> {
-  const found: string[] = []
-  for (const { name } of datasets.list()) {
-    if ((await datasets.locate(name, dir)) !== undefined) found.push(name)
+  const found = await datasets.recognise(dir)
+  if (found.length === 1) return found[0]
+  const folders = new Set(await Promise.all(found.map(name => datasets.locate(name, dir))))
+  if (folders.size > 1) {
+    throw new ConfigError(`${dir} holds ${found.join(' and ')}: choose one of them by --dataset.`, 'dataset')
   }
-  if (found.length === 0) {
-    const exists = await access(dir).then(
-      () => true,
-      () => false,
-    )
-    throw new DatasetError(
-      exists ? `${dir} holds no data set that rst reads; see rst data list.` : `There is no folder ${dir}.`,
-      { file: dir },
-    )
-  }
-  if (!found.includes('mnist')) return found[0]
-  const { train } = await datasets.open('mnist', dir)
-  return summarise(train, 10).meanPixel < 0.2 ? 'mnist' : 'fashion-mnist'
-}
-
-function summarise({ images, labels, size }: Split, classes: number) {
-  const imagesPerClass: number[] = new Array(classes).fill(0)
-  for (const label of labels) imagesPerClass[label]++
+  const { images } = (await datasets.open(found[0], dir)).train
   let sum = 0
   for (const pixel of images) sum += pixel
-  return { images: size, meanPixel: sum / images.length / 255, imagesPerClass }
+  return sum / images.length / 255 < 0.2 ? 'mnist' : 'fashion-mnist'
 }
 
-async function explainFetch(_: OutputOptions, { terminal }: Session, name = ''): Promise<void> {
+async function explainWhere(_: OutputOptions, { terminal }: Session, name = ''): Promise<void> {
   const entry = datasets.list().find(dataset => dataset.name === name)
   if (entry === undefined) {
     const names = datasets.list().map(dataset => dataset.name)

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import type { MaskedArchitecture } from '../../doctor.ts'
 import { ConfigError } from '../../errors.ts'
+import type { SparseBelow } from '../../native/addon.ts'
 import type { LayerKernels } from '../../nn/layer-kernels.ts'
 import { formatPercent, formatTable } from '../format.ts'
 import type { Library } from '../library.ts'
@@ -22,32 +23,34 @@ export function doctorCommand(context: Context): Command {
   return command.action(runCommand<LayersOptions>(context, doctor))
 }
 
-async function doctor(options: LayersOptions, { terminal, loadLibrary }: Session): Promise<void> {
+async function doctor(options: LayersOptions, { terminal, loadLibrary, fail }: Session): Promise<void> {
   const library = await loadLibrary()
   const report = await library.doctor({ layersOf: layersOf(options, library) })
-  const { winograd, direct } = report.sparseBelow
   const rows = [
     ['rst-native', report.version],
     ['Node.js', report.node],
     ['platform', report.platform],
-    ['device', report.device],
-    ['SIMD target', report.simdTarget],
+    ['device', report.device ?? 'none: the native addon does not work, see below'],
+    ...(report.simdTarget === null ? [] : [['SIMD target', report.simdTarget]]),
     ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
-    ['addon', report.addon],
-    [
-      'sparse kernels',
-      `below ${formatPercent(winograd)} non-zero weights where Winograd applies, else below ${formatPercent(direct)}; the same on every machine, so that all give the same bits`,
-    ],
-    ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data fetch ${name}`]),
+    ['addon', report.addon ?? 'not built'],
+    ...(report.sparseBelow === null ? [] : [['sparse kernels', sparseLine(report.sparseBelow)]]),
+    ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data where ${name}`]),
   ]
   const width = Math.max(...rows.map(([label]) => label.length))
   terminal.result(
     [
       ...rows.map(([label, value]) => `${label.padEnd(width)}   ${value}`),
       ...(report.layers ? ['', ...layerTable(report.layers)] : []),
+      ...(report.error ? ['', report.error.message] : []),
     ],
     report,
   )
+  if (report.error) fail()
+}
+
+function sparseLine({ winograd, direct }: SparseBelow): string {
+  return `below ${formatPercent(winograd)} non-zero weights where Winograd applies, else below ${formatPercent(direct)}; the same on every machine, so that all give the same bits`
 }
 
 /** @throws ConfigError for options that do not go together */

@@ -15,7 +15,7 @@ import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.
 import { printWarnings } from '../closing-evaluation.ts'
 import { formatAccuracy, formatCount, formatDuration, formatPercent, formatTable } from '../format.ts'
 import type { Library } from '../library.ts'
-import { makeAttack } from '../make-attack.ts'
+import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { ProgressDisplay, showEvaluation } from '../progress.ts'
 import { attackName, dated, imagesLine, originLine } from '../provenance-lines.ts'
@@ -38,7 +38,7 @@ export function evalCommand(context: Context): Command {
       '\nExamples:\n  $ rst eval --ticket rst-5.safetensors --attack fgsm,pgd --eps 8/255 --limit 1000\n  $ rst eval --ticket rst-5.safetensors --attack autoattack --out aa --save aa/images   # and --resume after Ctrl-C',
     )
   for (const add of [addEvaluationOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<EvaluationOptions>(context, evaluateModel))
+  return command.action(runCommand<EvaluationOptions>(context, evaluateModel, checkAttackFlags))
 }
 
 async function evaluateModel(options: EvaluationOptions, session: Session): Promise<void> {

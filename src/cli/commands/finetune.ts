@@ -4,6 +4,7 @@ import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
@@ -41,7 +42,7 @@ export function finetuneCommand(context: Context): Command {
     addOutputOptions,
   ])
     add(command)
-  return command.action(runCommand<Options>(context, finetune))
+  return command.action(runCommand<Options>(context, finetune, checkTrainingFlags))
 }
 
 async function finetune(options: Options, session: Session): Promise<void> {

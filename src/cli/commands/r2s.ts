@@ -1,12 +1,9 @@
 // rst r2s
 import { Command } from 'commander'
-import { ConfigError } from '../../errors.ts'
 import type { SwitchExpectation, SwitchSimulation } from '../../r2s/evaluate.ts'
-import type { SwitchAttack } from '../../r2s/switch-attack.ts'
 import { addR2SOptions, type R2SOptions } from '../attack-options.ts'
 import { formatAccuracy, formatCount, formatDifference, formatPercent, formatTable } from '../format.ts'
-import type { Library } from '../library.ts'
-import { makeAttack } from '../make-attack.ts'
+import { checkAdversaryFlags, makeAdversary } from '../make-adversary.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
@@ -23,12 +20,11 @@ export function r2sCommand(context: Context): Command {
       '\nExample:\n  $ rst r2s --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --adversary eot --eps 8/255   # with --out DIR, --resume goes on after Ctrl-C',
     )
   for (const add of [addR2SOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<R2SOptions>(context, evaluateSwitch))
+  return command.action(runCommand<R2SOptions>(context, evaluateSwitch, checkAdversaryFlags))
 }
 
 async function evaluateSwitch(options: R2SOptions, session: Session): Promise<void> {
   const { terminal } = session
-  checkAdversaryOptions(options)
   const run = await openSwitchRun(options, session)
   const { library, r2s, test, eps, names } = run
   const adversary = makeAdversary(options, eps, library)
@@ -111,47 +107,4 @@ function simulationLines(report: SwitchSimulation): string[] {
     '',
     `a simulation of ${formatCount(draws)} draws; its interval is about draws on these images only, not about other images; without --simulate the expectation is computed`,
   ]
-}
-
-/** @throws ConfigError for an option that the adversary would not read */
-function checkAdversaryOptions(options: R2SOptions): void {
-  const { adversary, attack, restarts, onlyCorrect, simulate } = options
-  const ofRandom: [string, string, unknown][] = [
-    ['onlyCorrect', '--only-correct', onlyCorrect],
-    ['simulate', '--simulate', simulate],
-    ['attack', '--attack', attack !== 'pgd'],
-  ]
-  for (const [option, flag, value] of ofRandom) {
-    if (value === undefined || value === false || adversary === 'random') continue
-    throw new ConfigError(`${flag} is for --adversary random, not ${adversary}: leave it out.`, option)
-  }
-  if (adversary === 'random' && options.singles) {
-    throw new ConfigError(
-      '--singles is for adversaries that know all tickets; random attacks each ticket alone anyway: leave it out.',
-      'singles',
-    )
-  }
-  if (adversary === 'arc' && restarts > 1) {
-    throw new ConfigError('arc draws nothing, so --restarts would repeat it: leave it out.', 'restarts')
-  }
-}
-
-function makeAdversary(options: R2SOptions, eps: number, library: Library): SwitchAttack {
-  const { adversaries } = library
-  const { adversary, norm, steps, stepSize, restarts } = options
-  const settings = { eps, norm, steps, stepSize, restarts }
-  switch (adversary) {
-    case 'random':
-      return adversaries.random(makeAttack(options.attack, options, eps, library))
-    case 'eot':
-      return adversaries.eot(settings)
-    case 'eot-apgd':
-      return adversaries.eotApgd({ eps, norm, steps, restarts })
-    case 'ensemble-logits':
-      return adversaries.ensembleLogits(settings)
-    case 'ensemble-probs':
-      return adversaries.ensembleProbs(settings)
-    case 'arc':
-      return adversaries.arc({ eps, norm, steps, stepSize })
-  }
 }

@@ -4,6 +4,7 @@ import { datasets } from '../../data/datasets.ts'
 import type { SearchOptions } from '../../search/options.ts'
 import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
 import { formatCount, formatDuration, formatPercent } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
@@ -45,7 +46,7 @@ export function searchCommand(context: Context): Command {
     addOutputOptions,
   ])
     add(command)
-  return command.action(runCommand<Options>(context, search))
+  return command.action(runCommand<Options>(context, search, checkTrainingFlags))
 }
 
 async function search(options: Options, session: Session): Promise<void> {

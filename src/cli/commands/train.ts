@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
+import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
 import {
   addDeviceOptions,
@@ -27,7 +28,7 @@ export function trainCommand(context: Context): Command {
       '\nExample:\n  $ rst train --arch resnet18-cifar --width 0.25 --attack none --epochs 10',
     )
   for (const add of [addNetworkOptions, addTrainingOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<Options>(context, train))
+  return command.action(runCommand<Options>(context, train, checkTrainingFlags))
 }
 
 async function train(options: Options, session: Session): Promise<void> {

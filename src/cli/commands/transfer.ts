@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import type { TransferMatrix } from '../../r2s/transfer.ts'
 import { addTransferOptions, type TransferOptions } from '../attack-options.ts'
 import { formatAccuracy, formatPercent, formatTable } from '../format.ts'
-import { makeAttack } from '../make-attack.ts'
+import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
@@ -20,7 +20,7 @@ export function transferCommand(context: Context): Command {
       '\nExample:\n  $ rst transfer --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --eps 8/255 --limit 1000   # with --out DIR, --resume goes on after Ctrl-C',
     )
   for (const add of [addTransferOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<TransferOptions>(context, transfer))
+  return command.action(runCommand<TransferOptions>(context, transfer, checkAttackFlags))
 }
 
 async function transfer(options: TransferOptions, session: Session): Promise<void> {

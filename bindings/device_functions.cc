@@ -1,0 +1,108 @@
+#include "bindings/device_functions.h"
+
+#include <memory>
+
+#include "bindings/environment.h"
+#include "native/cpu/cpu_backend.h"
+
+namespace rst::bindings {
+namespace {
+
+const char* kernel_name(ConvKernel kernel) {
+  switch (kernel) {
+    case ConvKernel::kSparse:
+      return "sparse";
+    case ConvKernel::kWinograd:
+      return "winograd";
+    case ConvKernel::kDirect:
+      break;
+  }
+  return "direct";
+}
+
+double ranged(const Napi::Object& options, const char* name, double low, double high) {
+  const double value = field<double>(options, name);
+  if (!(value >= low && value <= high)) {
+    throw_argument("Expected a number from " + std::to_string(low) + " to " + std::to_string(high) + " for " +
+                   name + " but received " + std::to_string(value) + ".");
+  }
+  return value;
+}
+
+}  // namespace
+
+Napi::Value create_cpu_device(Napi::Env env, Napi::Object options) {
+  cpu::CpuOptions cpu;
+  cpu.threads = static_cast<int>(ranged(options, "threads", 1, 1024));
+  cpu.memory_limit = static_cast<int64_t>(ranged(options, "memoryLimit", 0, 0x1p53));
+  cpu.sparse = field<bool>(options, "sparse");
+  auto device = std::make_unique<Device>(std::make_unique<cpu::CpuBackend>(cpu));
+  return wrap_device(env, Environment::of(env).open(std::move(device)));
+}
+
+Napi::Value dispose_device(Napi::Env env, std::shared_ptr<OpenDevice> device) {
+  Environment::of(env).close(env, device);
+  return env.Undefined();
+}
+
+Napi::Value describe_device(Napi::Env env, LiveDevice device) {
+  return Napi::String::New(env, device->backend().description());
+}
+
+Napi::Value simd_target(Napi::Env env, LiveDevice device) {
+  return Napi::String::New(env, device->backend().simd_target());
+}
+
+Napi::Value conv_cost_model(Napi::Env env, LiveDevice device) {
+  const ConvCostModel model = device->backend().conv_cost_model();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("winograd", model.sparse_below_winograd);
+  result.Set("direct", model.sparse_below_direct);
+  return result;
+}
+
+Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Napi::Object options,
+                         double density) {
+  Attributes attributes;
+  for (const char* name : {"stride", "padding"}) attributes.set(name, field<Numbers>(options, name));
+  const ConvParams params{attributes.integer("stride", 1), attributes.integer("padding")};
+  const ConvKernels kernels = device->backend().conv_kernels(x, w, params, density);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("forward", kernel_name(kernels.forward));
+  result.Set("inputGradient", kernel_name(kernels.input_grad));
+  return result;
+}
+
+Napi::Value weight_compile_seconds(Napi::Env env, LiveDevice device) {
+  return Napi::Number::New(env, device->backend().weight_compile_seconds());
+}
+
+Napi::Value memory(Napi::Env env, LiveDevice device) {
+  const MemoryStats stats = device->backend().memory();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("inUse", static_cast<double>(stats.in_use));
+  result.Set("cached", static_cast<double>(stats.cached));
+  result.Set("peak", static_cast<double>(stats.peak));
+  result.Set("limit", static_cast<double>(stats.limit));
+  return result;
+}
+
+Napi::Value clear_cache(Napi::Env env, LiveDevice device) {
+  device->backend().release_cached();
+  return env.Undefined();
+}
+
+Napi::Value reset_peak(Napi::Env env, LiveDevice device) {
+  device->backend().reset_peak();
+  return env.Undefined();
+}
+
+Napi::Value pending(Napi::Env env, LiveDevice device) {
+  return Napi::Number::New(env, static_cast<double>(device->stream().pending()));
+}
+
+Napi::Value synchronize(Napi::Env env, LiveDevice device) {
+  return Environment::of(env).synchronize(env, device.shared);
+}
+
+}  // namespace rst::bindings

@@ -1,0 +1,89 @@
+// Elements as users have them, and as the core takes and gives them.
+import { ConfigError, OutOfMemoryError, ShapeError } from '../errors.ts'
+import { oneOf } from '../inputs/kinds.ts'
+import { checkOption, describeValue } from '../inputs/options.ts'
+import type { DType } from '../native/addon.ts'
+
+export type TypedArrayOf<D extends DType> = D extends 'f32'
+  ? Float32Array<ArrayBuffer>
+  : D extends 'i32'
+    ? Int32Array<ArrayBuffer>
+    : Uint8Array<ArrayBuffer>
+
+export type Elements<D extends DType> =
+  | TypedArrayOf<D>
+  | Float32Array
+  | Int32Array
+  | Uint8Array
+  | readonly number[]
+
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const
+const dtypeRow = oneOf(Object.keys(arrays))
+
+/** One typed array over all bytes. @throws OutOfMemoryError where JavaScript has none so long */
+export function elementsOver<D extends DType>(bytes: ArrayBuffer, dtype: D): TypedArrayOf<D> {
+  try {
+    return new arrays[dtype](bytes) as TypedArrayOf<D>
+  } catch (cause) {
+    throw new OutOfMemoryError(
+      `A tensor of ${bytes.byteLength} bytes is longer than a typed array of JavaScript can be; read it in parts.`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * The bytes of elements that fill the shape, in the dtype: the elements' own memory where they have that type.
+ * @throws ShapeError, ConfigError, OutOfMemoryError
+ */
+export function bytesOf(elements: unknown, shape: unknown, dtype: DType): Uint8Array {
+  checkOption('dtype', dtype, dtypeRow)
+  // By tag and not by instanceof: arrays may come from another realm, such as a test runner's.
+  const tag = ArrayBuffer.isView(elements)
+    ? (elements as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]!
+    : Array.isArray(elements)
+      ? 'Array'
+      : 'none'
+  if (!/^(?:Array|(?:Float|Int|Uint)\d+(?:Clamped)?Array)$/.test(tag)) {
+    throw new ConfigError(
+      `Expected an array of numbers for elements but received ${describeValue(elements)}.`,
+      'elements',
+    )
+  }
+  const given = elements as ArrayLike<number>
+  if (!Array.isArray(shape)) {
+    throw new ConfigError(
+      `Expected an array of dimensions for shape but received ${describeValue(shape)}.`,
+      'shape',
+    )
+  }
+  const size = shape.reduce((product, d) => product * d, 1)
+  if (size !== given.length) {
+    throw new ShapeError(
+      `Expected ${size} elements for the shape [${shape.join(', ')}] but received ${given.length}.`,
+    )
+  }
+  const typed = tag === arrays[dtype].name ? (given as TypedArrayOf<DType>) : converted(given, dtype)
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
+}
+
+function converted(elements: ArrayLike<number>, dtype: DType): TypedArrayOf<DType> {
+  try {
+    return new arrays[dtype](elements)
+  } catch (cause) {
+    const reason = (cause as Error).message
+    if (/allocation|length|memory/i.test(reason)) {
+      throw new OutOfMemoryError(
+        `JavaScript has no memory for ${elements.length} elements of ${dtype} (${reason}).`,
+        { cause },
+      )
+    }
+    throw new ConfigError(
+      `Expected numbers for elements but received other values (${reason}).`,
+      'elements',
+      {
+        cause,
+      },
+    )
+  }
+}

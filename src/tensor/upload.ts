@@ -1,0 +1,30 @@
+// Brings much data to a device without holding up the event loop.
+import { setImmediate } from 'node:timers/promises'
+import { addon, type DType } from '../native/addon.ts'
+import { Device } from './device.ts'
+import { bytesOf, type Elements } from './elements.ts'
+import { Tensor } from './tensor.ts'
+
+/** Copied in one go: about a millisecond, memory that the system still has to clear included. */
+const sliceBytes = 2 << 20
+
+/**
+ * As `tensor`, but copies the elements in slices and lets the event loop run between them. They must not change until
+ * the promise resolves.
+ *
+ * @throws ShapeError when the elements do not fill the shape
+ * @example const images = await upload(pixels, [50_000, 3, 32, 32], { dtype: 'u8' })
+ */
+export async function upload<D extends DType = 'f32'>(
+  elements: Elements<D>,
+  shape: readonly number[] = [elements?.length],
+  { dtype = 'f32' as D, device = Device.default }: { dtype?: D; device?: Device } = {},
+): Promise<Tensor<D>> {
+  const bytes = bytesOf(elements, shape, dtype)
+  const staging = addon().stage(shape, dtype)
+  for (let from = 0; from < bytes.length; from += sliceBytes) {
+    if (from > 0) await setImmediate()
+    addon().append(staging, bytes.subarray(from, from + sliceBytes))
+  }
+  return new Tensor<D>(device, addon().uploadStaged(device.handle, staging))
+}

@@ -1,0 +1,154 @@
+// Every option with every attack, adversary and way of selection: it is read, or refused by name.
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { adversaryNames, evaluationAttackNames } from '../../src/cli/attack-options.ts'
+import { innerAttackRows } from '../../src/cli/inner-attack.ts'
+import { adversaryReaders } from '../../src/cli/make-adversary.ts'
+import { attackRows } from '../../src/cli/make-attack.ts'
+import { innerAttackNames } from '../../src/cli/options.ts'
+import { flagOf } from '../../src/cli/values.ts'
+import { jsonOf, rst } from './run-rst.ts'
+import { data, folder, search, ticket, useWorkspace } from './workspace.ts'
+
+useWorkspace()
+
+const images = () => ['--data', join(data, 'idx')]
+/** A value of each option, and the key and value by which the library is given it. */
+const settings: Record<string, { flags: string[]; key: string; value: unknown }> = {
+  loss: { flags: ['--loss', 'dlr'], key: 'loss', value: 'dlr' },
+  stepSize: { flags: ['--step-size', '0.03'], key: 'stepSize', value: 0.03 },
+  steps: { flags: ['--steps', '50'], key: 'steps', value: 50 },
+  restarts: { flags: ['--restarts', '2'], key: 'restarts', value: 2 },
+  queries: { flags: ['--queries', '7'], key: 'queries', value: 7 },
+  onlyCorrect: { flags: ['--only-correct'], key: 'onlyCorrect', value: true },
+}
+const l2 = (name: string) => (name === 'cw-l2' ? ['--norm', 'l2', '--eps', '1'] : [])
+const keyOf = (name: string, setting: string) =>
+  name === 'cw-l2' && setting === 'steps' ? 'iterations' : settings[setting].key
+
+const everyAttack = evaluationAttackNames.flatMap(attack =>
+  Object.keys(settings).map(setting => ({
+    attack,
+    setting,
+    read: (attackRows[attack].reads as readonly string[]).includes(setting),
+  })),
+)
+
+describe.each(everyAttack)('--attack $attack with $setting (read: $read)', ({ attack, setting, read }) => {
+  const commands = () => [
+    ['transfer', '--tickets', ticket],
+    ['r2s', '--tickets', ticket],
+    ...(setting === 'onlyCorrect' ? [] : [['eval', '--ticket', ticket]]),
+  ]
+  const attackOf = ({ calls }: Awaited<ReturnType<typeof rst>>) =>
+    calls.evaluate?.[0].attacks[0] ?? calls.transferMatrix?.[0].attack ?? calls.evaluateR2S?.[0].adversary
+
+  it('is passed on or refused', async () => {
+    for (const command of commands()) {
+      const ran = await rst([
+        ...[...command, ...images(), '--attack', attack],
+        ...[...l2(attack), ...settings[setting].flags],
+      ])
+      if (read) {
+        expect(ran.stderr).not.toContain('error')
+        expect(attackOf(ran)[keyOf(attack, setting)]).toBe(settings[setting].value)
+        continue
+      }
+      expect(ran.code).toBe(2)
+      expect(ran.stderr).toMatch(new RegExp(`^error: ${flagOf(setting)} is for --attack .*, not ${attack}: `))
+      expect(attackOf(ran)).toBeUndefined()
+    }
+  })
+})
+
+describe.each(adversaryNames.filter(name => name !== 'random'))('--adversary %s', adversary => {
+  const all = {
+    ...settings,
+    simulate: { flags: ['--simulate', '3'] },
+    attack: { flags: ['--attack', 'pgd'] },
+  }
+  it.each(Object.keys(all))('reads or refuses %s', async setting => {
+    const flags = all[setting as 'attack'].flags
+    const ran = await rst(['r2s', '--tickets', ticket, ...images(), '--adversary', adversary, ...flags])
+    if (adversaryReaders[adversary].reads.includes(setting)) {
+      const { key, value } = settings[setting]
+      expect(ran.calls.evaluateR2S[0].adversary[key]).toBe(value)
+      return
+    }
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toMatch(
+      new RegExp(`^error: ${flagOf(setting)} is for --adversary random.*, not ${adversary}: `),
+    )
+  })
+})
+
+describe.each(innerAttackNames)('training against %s', attack => {
+  it.each([
+    ['eps', ['--eps', '0.05'], 0.05],
+    ['stepSize', ['--step-size', '0.05'], 0.05],
+    ['steps', ['--steps', '3'], 3],
+  ])('reads or refuses %s', async (setting, flags, value) => {
+    const ran = await search('--attack', attack, ...flags)
+    if ((innerAttackRows[attack].reads as readonly string[]).includes(setting)) {
+      const key = attack === 'free' && setting === 'steps' ? 'replays' : setting
+      expect(ran.calls.searchRST[0].inner.settings[key]).toBe(value)
+      return
+    }
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toMatch(new RegExp(`^error: ${flagOf(setting)} is for --attack .*, not ${attack}: `))
+    expect(ran.calls.searchRST).toBeUndefined()
+  })
+})
+
+describe('options that go together', () => {
+  it.each([
+    [
+      ['--select-on', 'last', '--select-every', '2'],
+      '--select-every is for --select-on validation, test, not',
+    ],
+    [['--select-on', 'last', '--validation-images', '5'], '--validation-images is for --select-on'],
+    [['--reinit-classifier'], '--reinit-classifier is for --from only'],
+    [['--from', 'dense.safetensors', '--init', 'kaiming-normal'], "with --from they are the model's"],
+    [['--from', 'dense.safetensors', '--weight-seed', '3'], '--weight-seed draws weights'],
+    [['--attack', 'none', '--eps', '0.1'], '--eval-eps'],
+  ])('refuses %j', async (flags, message) => {
+    const ran = await search(...flags, '--json')
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(message)
+    expect(jsonOf(ran).error.code).toBe('ERR_RST_CONFIG')
+    expect(ran.calls.searchRST).toBeUndefined()
+  })
+
+  it.each([
+    [['--select-on', 'test', '--select-every', '2', '--validation-images', '5']],
+    [['--from', 'dense.safetensors', '--reinit-classifier', '--weight-seed', '3']],
+    [['--attack', 'none', '--eval-eps', '0.1']],
+  ])('takes %j', async flags => {
+    expect((await search(...flags)).code).toBe(0)
+  })
+
+  const evaluate = (...flags: string[]) => rst(['eval', '--ticket', ticket, ...images(), ...flags])
+
+  it('of several attacks one has to read an option', async () => {
+    const { calls } = await evaluate('--attack', 'fgsm,square', '--queries', '7')
+    expect(calls.evaluate[0].attacks[0]).not.toHaveProperty('queries')
+    expect(calls.evaluate[0].attacks[1].queries).toBe(7)
+    const ran = await evaluate('--attack', 'fgsm,autoattack', '--queries', '7')
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain('--queries is for --attack square, bandits, not fgsm, autoattack')
+  })
+
+  it('keys of --config are refused as flags are, and false is as not given', async () => {
+    const file = join(folder, 'eval.yaml')
+    await writeFile(file, 'attack: fgsm\nsteps: 50\n')
+    expect(await evaluate('--config', file)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--steps is for --attack'),
+    })
+    expect((await evaluate('--config', file, '--attack', 'pgd')).code).toBe(0)
+    await writeFile(file, 'attack: fgsm\nonly-correct: false\n')
+    const transfer = ['transfer', '--tickets', ticket, ...images(), '--config', file]
+    expect((await rst(transfer)).code).toBe(0)
+  })
+})
