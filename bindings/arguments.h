@@ -112,7 +112,8 @@ Napi::Value call_checked(const char* name, Napi::Value (*function)(Napi::Env, Pa
                          const Napi::CallbackInfo& info) {
   if (info.Length() != sizeof...(Parameters)) {
     throw_argument(std::string(name) + " expects " + std::to_string(sizeof...(Parameters)) +
-                   " arguments but received " + std::to_string(info.Length()) + ".");
+                   (sizeof...(Parameters) == 1 ? " argument" : " arguments") + " but received " +
+                   std::to_string(info.Length()) + ".");
   }
   size_t position = 0;
   [[maybe_unused]] const auto convert = [&]<class T>(std::type_identity<T>) -> T {

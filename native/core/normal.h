@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "native/core/philox.h"
 
@@ -28,8 +29,12 @@ constexpr double horner(double x, double c, Rest... rest) {
 constexpr double kLn2High = 0x1.62e42fee00000p-1;  // 32 bits, so that its product with an exponent is exact
 constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
 
-// The natural logarithm of a positive normal double, to about one ulp.
+// The natural logarithm, to about one ulp; of 0 −infinity, of negative numbers NaN.
 constexpr double portable_log(double x) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (!(x > 0)) return x == 0 ? -kInfinity : std::numeric_limits<double>::quiet_NaN();
+  if (x == kInfinity) return x;
+  if (x < 0x1p-1022) return portable_log(x * 0x1p54) - 54 * kLn2High - 54 * kLn2Low;
   constexpr uint64_t kMantissa = (uint64_t{1} << 52) - 1;
   const uint64_t bits = std::bit_cast<uint64_t>(x);
   int exponent = static_cast<int>(bits >> 52) - 1023;
@@ -45,8 +50,11 @@ constexpr double portable_log(double x) {
   return exponent * kLn2High + (2 * s + (2 * s * s2 * series + exponent * kLn2Low));
 }
 
-// e^x for x in [−700, 700], to about one ulp.
+// e^x, to about one ulp; from 709 up infinity, from −708 down 0.
 constexpr double portable_exp(double x) {
+  if (x != x) return x;
+  if (x >= 709) return std::numeric_limits<double>::infinity();
+  if (x <= -708) return 0;
   const double scaled = x * 0x1.71547652b82fep+0;  // x / ln 2
   const auto exponent = static_cast<int64_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
   const auto k = static_cast<double>(exponent);

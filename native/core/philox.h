@@ -32,6 +32,7 @@ enum class Purpose : uint32_t {
   kNoise = 5,
   kDataOrder = 6,
   kSubset = 7,
+  // Taken by src/random/philox.ts, which alone draws from them: 8, 9 and 16.
 };
 
 // One stream of random blocks. `index` is the layer or the sample, `step` the epoch, restart or attack step.

@@ -32,14 +32,17 @@ class Shape {
       throw_shape("Expected at most 4 dimensions but received " + std::to_string(dims.size()) +
                   "; merge some with reshape.");
     }
+    int64_t extent = 1;  // product of the dimensions that are not 0
     for (int64_t d : dims) {
-      // 2^40 elements is far above any memory and keeps every product below 2^63.
-      if (d < 0 || d > (int64_t{1} << 31) || (d > 0 && elements_ > (int64_t{1} << 40) / d)) {
+      // 2^40 elements is far above any memory and keeps every product below 2^63, those that leave out a
+      // dimension of 0 too.
+      if (d < 0 || d > (int64_t{1} << 31) || (d > 0 && extent > (int64_t{1} << 40) / d)) {
         throw_shape("Expected every dimension in 0…2^31 with fewer than 2^40 elements but received " +
                     std::to_string(d) + ".");
       }
       dims_[rank_++] = d;
       elements_ *= d;
+      extent *= d > 0 ? d : 1;
     }
   }
 

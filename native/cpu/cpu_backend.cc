@@ -48,10 +48,10 @@ void CpuBackend::reset_peak() {
 }
 
 std::string CpuBackend::simd_target() const {
-  // The lowest set bit of the supported targets is the best one.
-  const auto supported = hwy::SupportedTargets();
+  // The lowest set bit of the supported targets, of those that are compiled in, is the best one.
+  const int64_t supported = hwy::SupportedTargets() & HWY_TARGETS;
   const auto best = supported & -supported;
-  return hwy::TargetName(static_cast<uint32_t>(best));
+  return hwy::TargetName(best);
 }
 
 std::string CpuBackend::description() const {

@@ -1,7 +1,8 @@
-// Losses and predictions. The work is small beside a network's, so it is done in double precision with the
-// standard functions: their results, rounded to float, are the same with every instruction set.
+// Losses and predictions. The work is small beside a network's, so it is done in double precision, with
+// functions whose bits are the same on every machine.
 #include <cmath>
 
+#include "native/core/normal.h"
 #include "native/cpu/cpu_backend.h"
 
 namespace rst::cpu {
@@ -38,9 +39,9 @@ struct SoftmaxTerms {
   SoftmaxTerms(SampleRow<const float> row, int64_t classes) : largest(row[0]), sum(0) {
     for (int64_t k = 1; k < classes; ++k) largest = std::max<double>(largest, row[k]);
     // A NaN among the logits makes the sum NaN, whatever the maximum.
-    for (int64_t k = 0; k < classes; ++k) sum += std::exp(row[k] - largest);
+    for (int64_t k = 0; k < classes; ++k) sum += portable_exp(row[k] - largest);
   }
-  double probability(float logit) const { return std::exp(logit - largest) / sum; }
+  double probability(float logit) const { return portable_exp(logit - largest) / sum; }
 };
 
 // Index of the largest logit, the first of equals. A NaN counts as larger than all numbers.
@@ -70,7 +71,7 @@ void CpuBackend::cross_entropy(const Tensor& logits, const Tensor& labels, const
   for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
     const SampleRow<const float> row{in.data + offset};
     const SoftmaxTerms terms(row, classes);
-    double loss = std::log(terms.sum) - (1.0 - smoothing) * (row[label[n]] - terms.largest);
+    double loss = portable_log(terms.sum) - (1.0 - smoothing) * (row[label[n]] - terms.largest);
     if (smoothing > 0) {
       double below = 0;
       for (int64_t k = 0; k < classes; ++k) below += row[k] - terms.largest;

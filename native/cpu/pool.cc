@@ -125,7 +125,9 @@ HWY_INLINE void for_each_planar_row(const PlanarShape& in, const PlanarShape& ou
   for (int64_t oy = 0; oy < out.h; ++oy) {
     const int64_t top = oy * p.stride - p.padding;
     for (int64_t iy = std::max<int64_t>(0, top); iy < std::min(in.h, top + p.kernel); ++iy) {
-      for (int64_t kx = 0; kx < p.kernel; ++kx) {
+      // Taps that meet a column of the image from some output pixel.
+      const int64_t first = std::max<int64_t>(0, p.padding - (out.w - 1) * p.stride);
+      for (int64_t kx = first; kx < std::min(p.kernel, in.w + p.padding); ++kx) {
         // Output pixels whose tap kx falls on columns 0 … in.w − 1.
         const int64_t left = kx - p.padding;
         const int64_t begin = left < 0 ? (-left + p.stride - 1) / p.stride : 0;

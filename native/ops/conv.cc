@@ -1,12 +1,17 @@
 #include "native/ops/conv.h"
 
+#include <algorithm>
+
 #include "native/ops/op_table.h"
 
 namespace rst {
 namespace {
 
-ConvParams conv_params(const OpCall& call) {
-  return {call.attributes.integer("stride", 1), call.attributes.integer("padding")};
+// Of a convolution of x. A stride beyond the padded image means what one of its size does.
+ConvParams conv_params(const OpCall& call, const Shape& x) {
+  const ConvParams p{call.attributes.integer("stride", 1), call.attributes.integer("padding")};
+  if (x.rank() < 4) return p;
+  return {std::min(p.stride, std::max<int64_t>(1, std::max(x[2], x[3]) + 2 * p.padding)), p.padding};
 }
 
 // [N, C, H, W] with w [K, C, R, S], or [N, C] with w [K, C].
@@ -18,10 +23,10 @@ void check_pair(const char* op, const char* input, const Shape& t, const Shape& 
   }
 }
 
-int64_t output_size(const char* op, int64_t size, int64_t kernel, const ConvParams& p) {
-  const int64_t span = size + 2 * p.padding - kernel;
+int64_t output_size(const char* op, int64_t padded, int64_t kernel, const ConvParams& p) {
+  const int64_t span = padded - kernel;
   if (span < 0 || kernel < 1) {
-    throw_shape(std::string(op) + " expects a kernel of 1 to " + std::to_string(size + 2 * p.padding) +
+    throw_shape(std::string(op) + " expects a kernel of 1 to " + std::to_string(padded) +
                 " pixels (image plus padding) but received " + std::to_string(kernel) + ".");
   }
   return span / p.stride + 1;
@@ -37,7 +42,8 @@ Shape conv_output(const char* op, const Shape& x, const Shape& w, const ConvPara
       throw_shape(std::string(op) + " of rank 2 takes stride 1 and padding 0.");
     return {x[0], w[0]};
   }
-  return {x[0], w[0], output_size(op, x[2], w[2], p), output_size(op, x[3], w[3], p)};
+  const Shape padded{x[0], x[1], x[2] + 2 * p.padding, x[3] + 2 * p.padding};  // throws where it is too large
+  return {x[0], w[0], output_size(op, padded[2], w[2], p), output_size(op, padded[3], w[3], p)};
 }
 
 // Of an input gradient: the attribute `shape`, against dy, w and an addend.
@@ -45,7 +51,7 @@ Shape input_shape(const char* op, const OpCall& c) {
   check_pair(op, "dy", c[0].shape, c[1].shape);
   const Shape x = c.attributes.shape("shape");
   if (x.rank() != c[1].shape.rank()) throw_shape(std::string(op) + " expects 'shape' of the rank of 'w'.");
-  expect_shape(op, "dy", c[0], conv_output(op, x, c[1].shape, conv_params(c)));
+  expect_shape(op, "dy", c[0], conv_output(op, x, c[1].shape, conv_params(c, x)));
   if (c[2].defined()) expect_shape(op, "addend", c[2], x);
   return x;
 }
@@ -63,9 +69,11 @@ std::vector<OpSpec> conv_ops() {
        {{"x"}, {.name = "w", .unshared = true}},
        {"stride", "padding"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         return {{{conv2d_shape(c[0].shape, c[1].shape, conv_params(c))}}};
+         return {{{conv2d_shape(c[0].shape, c[1].shape, conv_params(c, c[0].shape))}}};
        },
-       [](Backend& b, const OpCall& c, auto out) { b.conv2d(c[0], c[1], out[0], conv_params(c)); }},
+       [](Backend& b, const OpCall& c, auto out) {
+         b.conv2d(c[0], c[1], out[0], conv_params(c, c[0].shape));
+       }},
       {"conv2d_batch_norm",
        {{"x"},
         {.name = "w", .unshared = true},
@@ -75,7 +83,7 @@ std::vector<OpSpec> conv_ops() {
        {"stride", "padding", "eps", "relu", "positive"},
        [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
          check_pair("conv2d_batch_norm", "x", c[0].shape, c[1].shape);
-         const Shape y = conv_output("conv2d_batch_norm", c[0].shape, c[1].shape, conv_params(c));
+         const Shape y = conv_output("conv2d_batch_norm", c[0].shape, c[1].shape, conv_params(c, c[0].shape));
          expect_shape("conv2d_batch_norm", "running_mean", c[2], {y[1]});
          expect_shape("conv2d_batch_norm", "running_var", c[3], {y[1]});
          if (c[4].defined()) expect_shape("conv2d_batch_norm", "residual", c[4], y);
@@ -83,7 +91,7 @@ std::vector<OpSpec> conv_ops() {
          return {{{y}}, positive_output(c.attributes, y)};
        },
        [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1], conv_params(c),
+         b.conv2d_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1], conv_params(c, c[0].shape),
                              norm_params(c.attributes));
        }},
       {"conv2d_input_grad",
@@ -93,7 +101,7 @@ std::vector<OpSpec> conv_ops() {
          return {{{input_shape("conv2d_input_grad", c)}}};
        },
        [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_input_grad(c[0], c[1], c[2], out[0], conv_params(c));
+         b.conv2d_input_grad(c[0], c[1], c[2], out[0], conv_params(c, out[0].shape));
        }},
       // `sum` asks for d_sum.
       {"conv2d_input_grad_batch_norm",
@@ -112,8 +120,8 @@ std::vector<OpSpec> conv_ops() {
          return {{{x}}, c.attributes.flag("sum") ? std::optional(TensorDesc{x}) : std::nullopt};
        },
        [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_input_grad_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1], conv_params(c),
-                                        norm_params(c.attributes));
+         b.conv2d_input_grad_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1],
+                                        conv_params(c, out[0].shape), norm_params(c.attributes));
        }},
       // `shape` is w's.
       {"conv2d_weight_grad",
@@ -125,11 +133,11 @@ std::vector<OpSpec> conv_ops() {
            throw_shape("conv2d_weight_grad expects 'x' and 'shape' both of rank 4 or both of rank 2.");
          }
          expect_shape("conv2d_weight_grad", "dy", c[1],
-                      conv_output("conv2d_weight_grad", c[0].shape, w, conv_params(c)));
+                      conv_output("conv2d_weight_grad", c[0].shape, w, conv_params(c, c[0].shape)));
          return {{{w}}};
        },
        [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_weight_grad(c[0], c[1], out[0], conv_params(c));
+         b.conv2d_weight_grad(c[0], c[1], out[0], conv_params(c, c[0].shape));
        }},
   };
 }

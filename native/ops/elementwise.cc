@@ -1,5 +1,7 @@
 #include "native/ops/elementwise.h"
 
+#include <cmath>
+
 #include "native/ops/op_table.h"
 
 namespace rst {
@@ -34,6 +36,10 @@ std::vector<float> channel_numbers(const char* op, const char* name, const OpCal
   if (static_cast<int64_t>(numbers.size()) != c[0].shape[1]) {
     throw_argument(std::string(op) + " expects one number a channel in '" + name + "', so " +
                    std::to_string(c[0].shape[1]) + ", but received " + std::to_string(numbers.size()) + ".");
+  }
+  for (float number : numbers) {
+    if (!std::isfinite(number))
+      throw_argument(std::string(op) + " expects finite numbers in '" + name + "'.");
   }
   return numbers;
 }
@@ -80,7 +86,10 @@ std::vector<OpSpec> elementwise_ops() {
       {"fill",
        {},
        {"shape", "value"},
-       [](const OpCall& c) -> Outputs { return {{{c.attributes.shape("shape")}}}; },
+       [](const OpCall& c) -> Outputs {
+         c.attributes.number("value");
+         return {{{c.attributes.shape("shape")}}};
+       },
        [](Backend& b, const OpCall& c, auto out) {
          b.fill(out[0], static_cast<float>(c.attributes.number("value")));
        }},

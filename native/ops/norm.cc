@@ -1,5 +1,7 @@
 #include "native/ops/norm.h"
 
+#include <cmath>
+
 #include "native/ops/op_table.h"
 
 namespace rst {
@@ -9,8 +11,13 @@ BatchNormParams norm_params(const Attributes& a) {
   if (a.has("eps")) p.eps = static_cast<float>(a.number("eps"));
   if (a.has("momentum")) p.momentum = static_cast<float>(a.number("momentum"));
   if (a.has("relu")) p.relu = a.flag("relu");
-  if (!(p.eps >= 0)) {
-    throw_argument("Batch norm expects an eps of at least 0 but received " + std::to_string(p.eps) + ".");
+  if (!(p.eps >= 0 && std::isfinite(p.eps))) {
+    throw_argument("Batch norm expects a finite eps of at least 0 but received " + std::to_string(p.eps) +
+                   ".");
+  }
+  if (!(p.momentum >= 0 && p.momentum <= 1)) {
+    throw_argument("Batch norm expects a momentum from 0 to 1 but received " + std::to_string(p.momentum) +
+                   ".");
   }
   return p;
 }

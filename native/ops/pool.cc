@@ -1,5 +1,7 @@
 #include "native/ops/pool.h"
 
+#include <limits>
+
 #include "native/ops/op_table.h"
 
 namespace rst {
@@ -19,6 +21,11 @@ void expect_images(const char* op, const Shape& s) {
 
 Shape pool_output(const char* op, const Shape& x, const PoolParams& p) {
   expect_images(op, x);
+  // Pixels are counted in 32 bits, with a border of one.
+  if ((x[2] + 2) * (x[3] + 2) > std::numeric_limits<int32_t>::max()) {
+    throw_shape(std::string(op) + " expects images of fewer than 2^31 pixels but received " + x.to_string() +
+                ".");
+  }
   // So every window holds a pixel of the image.
   if (2 * p.padding > p.kernel) {
     throw_argument(std::string(op) + " expects a padding of at most half the kernel " +

@@ -110,6 +110,10 @@ Tensor place(Device& device, const HostTensor& values, DType dtype, InputLayout 
 }
 
 HostTensor read(Device& device, const Tensor& tensor) {
+  if (tensor.bytes() > int64_t{1} << 30) {  // what did not fit there would not fit here
+    device.stream().synchronize();
+    if (tensor.storage->failure) throw Error(*tensor.storage->failure);
+  }
   return tensor.dtype == DType::kF32   ? download_as<float>(device, tensor)
          : tensor.dtype == DType::kI32 ? download_as<int32_t>(device, tensor)
                                        : download_as<uint8_t>(device, tensor);

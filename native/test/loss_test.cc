@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "native/test/reference.h"
 #include "native/test/shapes.h"
@@ -47,6 +48,20 @@ TEST_CASE("losses stay finite for large logits") {
   check_op("cross_entropy", {logits, labels}, smoothing_of(0), {{{2}, {0, 2e4}}}, 1e-6);
   check_op("cross_entropy_grad", {logits, labels, filled({2}, 1)}, smoothing_of(0),
            {{{2, 3}, {0, 0, 0, -1, 0, 1}}}, 1e-6);
+}
+
+TEST_CASE("softmax and the loss take logits that lie as far apart as floats can, and infinite ones") {
+  const double far = 3e38, infinity = std::numeric_limits<double>::infinity();
+  const HostTensor logits{{4, 3}, {far, -far, far, 0, -infinity, -800, -infinity, 0, 0, 1, infinity, 1}};
+  const HostTensor labels{{4}, {0, 0, 1, 0}};
+  const auto p = run_op("softmax", {logits})[0].values;
+  CHECK(std::vector<double>(p.begin(), p.begin() + 9) ==
+        std::vector<double>{0.5, 0, 0.5, 1, 0, 0, 0, 0.5, 0.5});
+  CHECK(std::isnan(p[10]));
+  const auto losses = run_op("cross_entropy", {logits, labels}, smoothing_of(0))[0].values;
+  CHECK(losses[0] == doctest::Approx(std::log(2.0)));
+  CHECK(losses[1] == 0);
+  CHECK(losses[2] == doctest::Approx(std::log(2.0)));
 }
 
 TEST_CASE("equal logits: argmax takes the first; NaN logits: the loss is NaN") {

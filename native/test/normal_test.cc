@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace rst {
 namespace {
@@ -23,6 +24,30 @@ TEST_CASE("log and exp from exact operations agree with the platform's to a few 
     CHECK(std::abs(portable_exp(x) / std::exp(x) - 1) < 1e-15);
   }
   CHECK(portable_exp(0.0) == 1.0);
+}
+
+TEST_CASE("log and exp have the limits of the functions, and bits that no platform decides") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNan = std::nan("");
+  for (double x = -707.9; x < 709; x += 3.7) {
+    CHECK(std::abs(portable_exp(x) / std::exp(x) - 1) < 1e-15);
+    CHECK(portable_log(portable_exp(x)) == doctest::Approx(x).epsilon(1e-14));
+  }
+  CHECK(portable_exp(-kInfinity) == 0);
+  CHECK(portable_exp(-1e300) == 0);
+  CHECK(portable_exp(1e300) == kInfinity);
+  CHECK(portable_exp(kInfinity) == kInfinity);
+  CHECK(std::isnan(portable_exp(kNan)));
+  CHECK(portable_log(0.0) == -kInfinity);
+  CHECK(portable_log(-0.0) == -kInfinity);
+  CHECK(std::isnan(portable_log(-1.0)));
+  CHECK(std::isnan(portable_log(kNan)));
+  CHECK(portable_log(kInfinity) == kInfinity);
+  for (double x : {5e-324, 3e-310, 1.7e308}) {
+    CHECK(portable_log(x) == doctest::Approx(std::log(x)).epsilon(1e-15));
+  }
+  // Known at compile time, so by no library.
+  static_assert(portable_exp(-1.25) > 0.286504 && portable_exp(-1.25) < 0.286505);
+  static_assert(portable_log(10.0) > 2.302585 && portable_log(10.0) < 2.302586);
 }
 
 TEST_CASE("normal_quantile inverts the normal distribution function") {

@@ -147,6 +147,21 @@ void check_activation_targets(int64_t images) {
   for (double norm : {0.0, 1.0}) check_all_targets("sample_norm", {x}, {{"norm", {norm}}});
 }
 
+TEST_CASE("a device names the best of the instruction sets that are compiled in") {
+  const auto targets = hwy::SupportedAndGeneratedTargets();
+  REQUIRE(!targets.empty());
+  const std::string name = cpu_device(1).backend().simd_target();
+  CHECK(name == hwy::TargetName(targets.front()));
+  CHECK(cpu_device(1).backend().description().find(name) != std::string::npos);
+#if HWY_ARCH_X86 && defined(__GNUC__)
+  // The compiler's own detection agrees.
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  CHECK(((hwy::SupportedTargets() & HWY_AVX2) != 0) == avx2);
+  CHECK(((hwy::SupportedTargets() & HWY_AVX3) != 0) == avx512);
+#endif
+}
+
 TEST_CASE("all instruction sets give the same bits on activations") {
   check_activation_targets(17);
   check_activation_targets(2);

@@ -83,6 +83,7 @@ const autoAttackNote = 'autoattack is the standard version and takes thousands o
 
 export function addEvaluationOptions(command: Command): Command {
   command
+    .argument('[ticket]', 'ticket file, as --ticket')
     .addOption(option('--ticket <file>', 'ticket file', parseText))
     .addOption(
       option('--model <file>', 'in place of --ticket: a dense model that rst train saved', parseText),
@@ -141,7 +142,9 @@ export function addR2SOptions(command: Command): Command {
 }
 
 function addSwitchOptions(command: Command, attack: string): Command {
-  command.addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
+  command
+    .argument('[tickets...]', 'ticket files, as --tickets')
+    .addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
   addTestImagesOptions(command).addOption(
     option(
       '--attack <name>',

@@ -1,8 +1,10 @@
 // The evaluation that closes every training: natural and PGD accuracy on test images.
+import { join } from 'node:path'
 import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
 import { pairedDifference } from '../evaluation/statistics.ts'
+import { writeFileAtomic } from '../files/atomic.ts'
 import { formatAccuracy, formatDifference, formatTable } from './format.ts'
 import type { Library } from './library.ts'
 import type { RunOptions } from './options.ts'
@@ -43,6 +45,16 @@ export function closingEvaluation(
       }
     },
   }
+}
+
+/** Writes the evaluations, by the names of what was evaluated, without what is said image by image. */
+export async function writeEvaluations(
+  runDir: string,
+  evaluations: Readonly<Record<string, Evaluation>>,
+): Promise<void> {
+  const summary = (name: string, value: unknown) =>
+    name === 'brokenBy' || ArrayBuffer.isView(value) ? undefined : value
+  await writeFileAtomic(join(runDir, 'evaluation.json'), `${JSON.stringify(evaluations, summary, 2)}\n`)
 }
 
 /**

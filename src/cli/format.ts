@@ -40,13 +40,5 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** Rows of cells as lines: the first column flush left, the others flush right. */
-export function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)))
-  return rows.map(row =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
-      .join('   ')
-      .trimEnd(),
-  )
-}
+/** Rows of a table, which the terminal lays out when it prints them. */
+export { formatTable } from './layout.ts'

@@ -1,12 +1,13 @@
 // The options of the commands, each defined once.
 import { type Command, Option } from 'commander'
-import { DeviceError } from '../errors.ts'
+import { ConfigError, DeviceError } from '../errors.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import {
   integerFrom,
   numberFrom,
   oneOf,
+  optionName,
   type Parser,
   parseEps,
   parseLimit,
@@ -82,11 +83,20 @@ export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
     NetworkOptions & Pick<MaskOptions, 'ratio' | 'pattern'>
   >
 
+/** Those of this build. */
+const devices = ['auto', 'cpu'] as const
+
 const parseDevice: Parser<'auto' | 'cpu'> = (text, flag) => {
   if (/^cuda(:\d+)?$/.test(text)) {
     throw new DeviceError(`This build of rst-native has no CUDA backend: use ${flag} cpu or ${flag} auto.`)
   }
-  return oneOf(['auto', 'cpu'] as const)(text, flag)
+  if (/^(gpu|mps|metal|rocm|hip|vulkan|opencl)\b/i.test(text)) {
+    throw new ConfigError(
+      `Expected one of ${devices.join(', ')} for ${flag} but received '${text}': this build of rst-native has no GPU backend.`,
+      optionName(flag),
+    )
+  }
+  return oneOf(devices)(text, flag)
 }
 
 export function option<T>(flags: string, description: string, parse: Parser<T>, defaultValue?: T): Option {
@@ -105,7 +115,9 @@ export function addOutputOptions(command: Command): Command {
 
 export function addDeviceOptions(command: Command): Command {
   return command
-    .addOption(option('--device <device>', 'auto, cpu or cuda[:n]', parseDevice, 'auto'))
+    .addOption(
+      option('--device <device>', `${devices.join(', ')}; auto takes the best there is`, parseDevice, 'auto'),
+    )
     .addOption(
       option(
         '--threads <n>',
@@ -245,12 +257,16 @@ export function addTrainingOptions(command: Command): Command {
 }
 
 export function addTicketOption(command: Command): Command {
-  return command.addOption(option('--ticket <file>', 'ticket file (required)', parseText))
+  return command
+    .argument('[ticket]', 'ticket file, as --ticket')
+    .addOption(option('--ticket <file>', 'ticket file (required)', parseText))
 }
 
 /** Whose layers doctor shows: those of --ticket, or of --arch and the others. */
 export function addLayersOptions(command: Command): Command {
-  command.addOption(option('--ticket <file>', 'show how the layers of this ticket are computed', parseText))
+  command
+    .argument('[ticket]', 'ticket file, as --ticket')
+    .addOption(option('--ticket <file>', 'show how the layers of this ticket are computed', parseText))
   for (const made of [archOption(), widthOption(), datasetOption(), ratioOption(), patternOption()])
     command.addOption(made)
   return command

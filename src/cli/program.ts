@@ -30,7 +30,7 @@ export async function run(
   const context: Context = {
     io,
     loadLibrary,
-    terminal: new Terminal(io, { color: !args.includes('--no-color') }),
+    terminal: new Terminal(io, { json: isFlagOf(args, '--json'), color: !isFlagOf(args, '--no-color') }),
   }
   try {
     await buildProgram(context).parseAsync(args, { from: 'user' })
@@ -46,14 +46,14 @@ function buildProgram(context: Context): Command {
     .description(
       'Search, attack and evaluate robust scratch tickets: adversarially robust subnetworks of networks that were never trained.',
     )
-    .version(packageVersion(), '--version', 'print the version')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
-    .showHelpAfterError('(see --help)')
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted. RST_DEBUG=1 prints stack traces.',
     )
+  program.showHelpAfterError('(see rst --help)')
   const commands = [
     searchCommand(context),
     trainCommand(context),
@@ -68,6 +68,7 @@ function buildProgram(context: Context): Command {
   for (const command of commands) {
     inherit(command, program)
     program.addCommand(command)
+    pointToHelp(command, 'rst')
   }
   return program
 }
@@ -82,8 +83,29 @@ function inherit(command: Command, parent: Command): void {
   for (const child of command.commands) inherit(child, command)
 }
 
+/** Its usage errors name the help of the command itself. */
+function pointToHelp(command: Command, parents: string): void {
+  const name = `${parents} ${command.name()}`
+  command.showHelpAfterError(`(see ${name} --help)`)
+  for (const child of command.commands) pointToHelp(child, name)
+}
+
+/** Whether `flag` is given before a --, told without knowing the command. */
+function isFlagOf(args: readonly string[], flag: string): boolean {
+  const end = args.indexOf('--')
+  return (end < 0 ? args : args.slice(0, end)).includes(flag)
+}
+
 function report(error: unknown, { io, terminal }: Context): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUse
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.done
+    const message =
+      error.code === 'commander.help'
+        ? 'Expected a command: rst --help lists them.'
+        : error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+    terminal.failure('ERR_RST_CONFIG', message)
+    return exitCodes.wrongUse
+  }
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
   if (name === 'AbortError') {
     terminal.error(message)

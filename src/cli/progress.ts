@@ -6,44 +6,76 @@ import { formatCount, formatDuration, formatPercent } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
 const redrawMilliseconds = 100
-const lineMilliseconds = 10_000
+/** Without a terminal: a line so often at least, and for each tenth of the work, but not more often than that. */
+const lineMilliseconds = 30_000
+const leastMilliseconds = 1000
 const barCells = 20
+
+/** A part of the progress line. */
+export interface Detail {
+  readonly text: string
+  /** What is left out first where the line is too long: the largest. */
+  readonly rank: number
+}
 
 export class ProgressDisplay {
   readonly #terminal: Terminal
   readonly #label: string
+  readonly #started: number
   #last: number | undefined
-  #unshown: string | undefined
+  #lastShare = 0
+  #unshown: (() => string) | undefined
   #drawn = false
 
   /** @param label what is going on, such as 'search' */
   constructor(terminal: Terminal, label: string) {
     this.#terminal = terminal
     this.#label = label
+    this.#started = terminal.io.now()
   }
 
   /** @param share of the work done, 0 to 1 */
-  update(share: number, details: readonly string[]): void {
-    const bar = this.#terminal.canRedraw
-    const percent = formatPercent(share).padStart(7)
-    const text = [`${this.#label} ${bar ? `${drawBar(share)} ` : ''}${percent}`, ...details].join('  ')
+  update(share: number, details: readonly Detail[]): void {
     const now = this.#terminal.io.now()
-    const pause = bar ? redrawMilliseconds : lineMilliseconds
-    if (this.#last !== undefined && now - this.#last < pause) {
-      this.#unshown = text
+    const line = () => this.#line(share, details, now)
+    if (!this.#isDue(share, now)) {
+      this.#unshown = line
       return
     }
     this.#last = now
+    this.#lastShare = share
     this.#unshown = undefined
-    this.#show(text)
+    this.#show(line())
   }
 
   /** Shows the last state and ends the line. */
   finish(): void {
-    if (this.#unshown !== undefined) this.#show(this.#unshown)
+    if (this.#unshown !== undefined) this.#show(this.#unshown())
     this.#unshown = undefined
     if (this.#drawn) this.#terminal.log('')
     this.#drawn = false
+  }
+
+  #isDue(share: number, now: number): boolean {
+    if (this.#last === undefined) return true
+    const pause = now - this.#last
+    if (this.#terminal.canRedraw) return pause >= redrawMilliseconds
+    const tenths = Math.floor(share * 10) > Math.floor(this.#lastShare * 10)
+    return pause >= lineMilliseconds || (tenths && pause >= leastMilliseconds)
+  }
+
+  #line(share: number, details: readonly Detail[], now: number): string {
+    const percent = formatPercent(share).padStart(7)
+    if (this.#terminal.canRedraw) {
+      const fit = (head: string) =>
+        fitParts([{ text: head, rank: 0 }, ...details], this.#terminal.columns - 1)
+      const line = fit(`${this.#label} ${drawBar(share)} ${percent}`)
+      // The bar has its rank too.
+      const isWhole = details.every(({ text, rank }) => rank > barRank || line.includes(text))
+      return isWhole ? line : fit(`${this.#label} ${percent}`)
+    }
+    const elapsed = `${formatDuration((now - this.#started) / 1000)} gone`
+    return [`${this.#label} ${percent}`, ...details.map(({ text }) => text), elapsed].join('  ')
   }
 
   #show(text: string): void {
@@ -51,22 +83,24 @@ export class ProgressDisplay {
       this.#terminal.log(text)
       return
     }
-    this.#terminal.redraw(this.#terminal.accent(text.slice(0, this.#terminal.columns - 1)))
+    this.#terminal.redraw(this.#terminal.accent(text))
     this.#drawn = true
   }
 }
+
+const barRank = 5
 
 /** Tells `display` of each step of a training. */
 export function showTraining(display: ProgressDisplay): (progress: TrainingProgress) => void {
   return ({ step, steps, epochs, loss, accuracy, imagesPerSecond, secondsLeft }) => {
     const epoch = Math.min(epochs, Math.floor(((step - 1) / steps) * epochs) + 1)
     display.update(step / steps, [
-      `epoch ${epoch}/${epochs}`,
-      `step ${formatCount(step)}/${formatCount(steps)}`,
-      `loss ${loss.toFixed(3)}`,
-      `accuracy ${formatPercent(accuracy)}`,
-      `${formatCount(imagesPerSecond)} images/s`,
-      `${formatDuration(secondsLeft)} left`,
+      { text: `epoch ${epoch}/${epochs}`, rank: 4 },
+      { text: `step ${formatCount(step)}/${formatCount(steps)}`, rank: 7 },
+      { text: `loss ${loss.toFixed(3)}`, rank: 6 },
+      { text: `accuracy ${formatPercent(accuracy)}`, rank: 2 },
+      { text: `${formatCount(imagesPerSecond)} images/s`, rank: 3 },
+      { text: `${formatDuration(secondsLeft)} left`, rank: 1 },
     ])
   }
 }
@@ -75,10 +109,27 @@ export function showTraining(display: ProgressDisplay): (progress: TrainingProgr
 export function showEvaluation(display: ProgressDisplay): (progress: EvaluationProgress) => void {
   return ({ phase, images, total, share, secondsLeft }) =>
     display.update(share, [
-      phase,
-      `${formatCount(images)}/${formatCount(total)} images`,
-      `${formatDuration(secondsLeft)} left`,
+      { text: phase, rank: 2 },
+      { text: `${formatCount(images)}/${formatCount(total)} images`, rank: 3 },
+      { text: `${formatDuration(secondsLeft)} left`, rank: 1 },
     ])
+}
+
+/** The parts in their order, without those of the largest ranks that do not fit into `width` characters. */
+export function fitParts(parts: readonly Detail[], width: number): string {
+  const kept = new Set<Detail>()
+  const join = () =>
+    parts
+      .filter(part => kept.has(part))
+      .map(({ text }) => text)
+      .join('  ')
+  for (const part of [...parts].sort((a, b) => a.rank - b.rank)) {
+    kept.add(part)
+    if (join().length <= width) continue
+    kept.delete(part)
+    break
+  }
+  return join()
 }
 
 function drawBar(share: number): string {

@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 import { applyConfigFile } from './config-file.ts'
 import type { Library } from './library.ts'
 import type { OutputOptions } from './options.ts'
+import { takePositional } from './positional.ts'
+import { isTraining, takeResumedOptions } from './resumed-options.ts'
 import { type Io, Terminal } from './terminal.ts'
 
 /**
@@ -54,6 +56,9 @@ export function runCommand<Options extends OutputOptions>(
     context.terminal = new Terminal(io, command.opts<Options>())
     const file = command.opts<Options>().config
     if (file !== undefined) await applyConfigFile(command, file)
+    takePositional(command, args[0])
+    const { resume, out } = command.opts<{ resume?: boolean; out?: string }>()
+    if (resume && out !== undefined && isTraining(command)) await takeResumedOptions(command, out)
     const options = command.opts<Options>()
     const terminal = new Terminal(io, options)
     context.terminal = terminal

@@ -1,8 +1,10 @@
 // What a command prints, and where: results on standard output, everything else on standard error.
 
+import { layOut } from './layout.ts'
+
 /** The process as the commands see it; tests pass their own. */
 export interface Io {
-  stdout: { write(text: string): unknown; isTTY?: boolean }
+  stdout: { write(text: string): unknown; isTTY?: boolean; columns?: number }
   stderr: { write(text: string): unknown; isTTY?: boolean; columns?: number }
   env: Readonly<Record<string, string | undefined>>
   /** Milliseconds that only grow. */
@@ -69,11 +71,14 @@ export class Terminal {
    * Nothing may be printed after it.
    */
   result(lines: readonly string[], json: object): void {
+    const target = this.#json ? this.io.stderr : this.io.stdout
+    const width = target.isTTY ? (target.columns ?? 80) : Number.POSITIVE_INFINITY
+    const laidOut = layOut(lines, width)
     if (this.#json) {
-      for (const line of lines) this.log(line)
+      for (const line of laidOut) this.log(line)
       this.io.stdout.write(`${JSON.stringify(json)}\n`)
     } else {
-      for (const line of lines) this.io.stdout.write(`${line}\n`)
+      for (const line of laidOut) this.io.stdout.write(`${line}\n`)
     }
   }
 

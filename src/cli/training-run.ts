@@ -13,6 +13,7 @@ import type { Library, Ticket } from './library.ts'
 import { measurementsOf } from './measurements.ts'
 import type { RunOptions } from './options.ts'
 import { ProgressDisplay, showTraining } from './progress.ts'
+import { keepBesideRecipe } from './resumed-options.ts'
 import type { Session } from './run-command.ts'
 
 /** The usual L∞ radius of attacks on a data set. */
@@ -25,13 +26,15 @@ export function defaultEps(dataset: string): number {
  * training rather than after it.
  * @param name 'search-conv2-cifar10': command, architecture and data set
  */
-export async function openRunFolder({ out, resume }: RunOptions, name: string): Promise<string> {
+export async function openRunFolder(options: RunOptions, name: string): Promise<string> {
+  const { out, resume } = options
   if (resume && out === undefined) {
     throw new ConfigError('--resume needs the folder of the run to continue: give it as --out DIR.', 'out')
   }
-  if (out === undefined) return makeNumberedFolder('runs', name)
-  if (!resume) await makeFolder(out)
-  return out
+  const folder = out ?? (await makeNumberedFolder('runs', name))
+  if (out !== undefined && !resume) await makeFolder(out)
+  if (!resume) await keepBesideRecipe(folder, options)
+  return folder
 }
 
 /** The options of `TrainingOptions` that all training commands have. */
@@ -45,6 +48,11 @@ export function trainingOptions(
   if (options.selectOn === 'test') {
     session.terminal.warn(
       'paper mode: the epoch is chosen on test images, so the accuracies below flatter it.',
+    )
+  }
+  if (options.selectOn !== 'last' && options.epochs <= options.selectEvery) {
+    session.terminal.log(
+      `With ${options.epochs === 1 ? 'one epoch' : `${options.epochs} epochs`} there is no choice of an epoch: the last one is kept, as with --select-on last, and no images are held out.`,
     )
   }
   const { epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, augment, seed, device, threads } =

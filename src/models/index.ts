@@ -1,5 +1,6 @@
 // The architectures by name.
 import { ConfigError } from '../errors.ts'
+import { didYouMean } from '../nearest-name.ts'
 import { type Architecture, type Layer, Network, type NetworkOptions, scaledChannels } from '../nn/network.ts'
 import { preactResnet18, resnet18, resnet18Cifar, resnet50, resnet101, wideResnet34x10 } from './resnet.ts'
 import { conv2, conv4, conv6 } from './small-convs.ts'
@@ -29,7 +30,10 @@ export function isName(arch: unknown): boolean {
 export function canonicalName(arch: string): string {
   const name = Object.hasOwn(aliases, arch) ? aliases[arch]! : arch
   if (!Object.hasOwn(architectures, name)) {
-    throw new ConfigError(`Expected one of ${names.join(', ')} for arch but received '${arch}'.`, 'arch')
+    throw new ConfigError(
+      `Expected one of ${names.join(', ')} for arch but received '${arch}'${didYouMean(String(arch), names) || '.'}`,
+      'arch',
+    )
   }
   return name
 }

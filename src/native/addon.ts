@@ -53,7 +53,8 @@ export interface ConvKernels {
 
 export type Attributes = Record<string, number | boolean | readonly number[]>
 
-interface Addon {
+/** The functions of the addon; every argument is checked there. */
+export interface Addon {
   createCpuDevice(options: { threads: number; memoryLimit: number; sparse: boolean }): DeviceHandle
   disposeDevice(device: DeviceHandle): void
   describe(device: DeviceHandle): string

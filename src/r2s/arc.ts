@@ -6,7 +6,7 @@ import { Oracle, row, rows } from '../attacks/oracle.ts'
 import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../attacks/threat-model.ts'
 import { count, number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 export interface ArcOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -61,8 +61,9 @@ export function arc(options: ArcOptions): SwitchAttack {
       const linearised = Math.min(boundaries, classes - 1) * visits
       return { forwards: tickets + linearised + visits * tickets, backwards: linearised }
     },
-    run: (tickets, images, labels, options = {}) =>
-      attackBatches(
+    async run(tickets, images, labels, options = {}) {
+      checkTickets(tickets)
+      return attackBatches(
         tickets[0],
         images,
         labels,
@@ -81,7 +82,8 @@ export function arc(options: ArcOptions): SwitchAttack {
           }
         },
         { name: 'arc' },
-      ),
+      )
+    },
   }
 }
 

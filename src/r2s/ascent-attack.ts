@@ -11,7 +11,7 @@ import { Device } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 export interface AscentOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -70,7 +70,8 @@ export function ascentAttack(name: string, options: AscentOptions, gradientOf: S
     settings: { eps, norm, steps, stepSize, restarts },
     onlyCorrect: false,
     passes: (_, tickets) => passesOf(tickets),
-    run(tickets, images, labels, options = {}) {
+    async run(tickets, images, labels, options = {}) {
+      checkTickets(tickets)
       const [model] = tickets
       return attackBatches(
         model,

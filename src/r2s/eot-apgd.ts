@@ -9,7 +9,7 @@ import { type Norm, normKind, radius, threatModel } from '../attacks/threat-mode
 import { Tries } from '../attacks/tries.ts'
 import { count } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 export interface EotApgdOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
@@ -49,8 +49,9 @@ export function eotApgd(options: EotApgdOptions): SwitchAttack {
       forwards: tickets * (1 + restarts * (steps + 1)),
       backwards: tickets * restarts * steps,
     }),
-    run: (tickets, images, labels, options = {}) =>
-      attackBatches(
+    async run(tickets, images, labels, options = {}) {
+      checkTickets(tickets)
+      return attackBatches(
         tickets[0],
         images,
         labels,
@@ -78,7 +79,8 @@ export function eotApgd(options: EotApgdOptions): SwitchAttack {
           }
         },
         { name: 'eotApgd' },
-      ),
+      )
+    },
   }
 }
 

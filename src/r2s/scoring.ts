@@ -1,14 +1,12 @@
 // Which ticket is right on the adversarial images made on which.
 import type { Passes } from '../attacks/attack.ts'
-import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
+import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
-import { ConfigError } from '../errors.ts'
 import { EvaluationMeter } from '../evaluation/meter.ts'
 import { type RunnableAttack, Runner, type RunOptions } from '../evaluation/runner.ts'
 import { type Effort, Tally } from '../evaluation/tally.ts'
-import { describeValue } from '../inputs/options.ts'
 import type { SwitchScores } from './expectations.ts'
-import type { SwitchAttack } from './switch-attack.ts'
+import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
 /** Tickets of which each answers images made on one of them or on all. */
 export class Scorer {
@@ -172,24 +170,4 @@ function rowsOf({ against }: SwitchAttack, tickets: readonly Classifier[]): numb
 function passesOf({ passes, against }: SwitchAttack, tickets: readonly Classifier[]): Passes {
   const attacked = against === 'one' ? 1 : tickets.length
   return passes?.(tickets[0].numClasses, attacked) ?? { forwards: 21, backwards: 20 }
-}
-
-/** @throws ConfigError where they are no models, or not for the same images */
-function checkTickets(tickets: readonly Classifier[]): void {
-  if (!Array.isArray(tickets)) {
-    throw new ConfigError(`Expected an array of tickets but received ${describeValue(tickets)}.`, 'tickets')
-  }
-  if (tickets.length === 0) {
-    throw new ConfigError('Expected at least one ticket but received none.', 'tickets')
-  }
-  for (const [k, ticket] of tickets.entries()) checkClassifier(ticket, `tickets[${k}]`)
-  const kind = (c: Classifier) => `images of [${c.inputShape.join(', ')}] and ${c.numClasses} classes`
-  const [first] = tickets
-  for (const [k, ticket] of tickets.entries()) {
-    if (kind(ticket) === kind(first)) continue
-    throw new ConfigError(
-      `Expected tickets for the same images but ticket ${k + 1} is for ${kind(ticket)} and ticket 1 for ${kind(first)}.`,
-      'tickets',
-    )
-  }
 }

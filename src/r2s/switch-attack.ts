@@ -7,11 +7,13 @@ import {
   passesOf,
   type Warning,
 } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
 import type { Norm } from '../attacks/threat-model.ts'
+import { ConfigError } from '../errors.ts'
+
 import { attackKind } from '../evaluation/subjects.ts'
 import { type Kind, required } from '../inputs/kinds.ts'
-import { checkOption } from '../inputs/options.ts'
+import { checkOption, describeValue } from '../inputs/options.ts'
 
 /** The passes are those through all tickets. */
 export interface SwitchAttackResult extends Passes {
@@ -68,7 +70,10 @@ export function random(attack: Attack): SwitchAttack {
     ...(settings && { settings }),
     onlyCorrect,
     passes: classes => passesOf(attack, classes),
-    run: ([ticket], images, labels, options) => attack.run(ticket, images, labels, options),
+    async run(tickets, images, labels, options) {
+      checkTickets(tickets)
+      return attack.run(tickets[0], images, labels, options)
+    },
   }
 }
 
@@ -82,4 +87,24 @@ export const switchAttackKind: Kind = {
     attackKind.accepts(value)
       ? '; an attack on one ticket becomes one by adversaries.random(attack).'
       : '; adversaries.random(attacks.pgd({ eps: 8 / 255 })) makes one.',
+}
+
+/** @throws ConfigError where they are no models, or not for the same images */
+export function checkTickets(tickets: readonly Classifier[]): void {
+  if (!Array.isArray(tickets)) {
+    throw new ConfigError(`Expected an array of tickets but received ${describeValue(tickets)}.`, 'tickets')
+  }
+  if (tickets.length === 0) {
+    throw new ConfigError('Expected at least one ticket but received none.', 'tickets')
+  }
+  for (const [k, ticket] of tickets.entries()) checkClassifier(ticket, `tickets[${k}]`)
+  const kind = (c: Classifier) => `images of [${c.inputShape.join(', ')}] and ${c.numClasses} classes`
+  const [first] = tickets
+  for (const [k, ticket] of tickets.entries()) {
+    if (kind(ticket) === kind(first)) continue
+    throw new ConfigError(
+      `Expected tickets for the same images but ticket ${k + 1} is for ${kind(ticket)} and ticket 1 for ${kind(first)}.`,
+      'tickets',
+    )
+  }
 }

@@ -6,10 +6,13 @@ import { parseJson } from '../files/json.ts'
 import { readRegularFile } from '../files/read-file.ts'
 import { decodeSafetensorsHeader, type StoredTensor } from '../files/safetensors.ts'
 import { checksum, decodeSealed, encodeSealedInTurns } from '../files/sealed.ts'
+import { path as pathKind, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import { NetworkClassifier } from '../nn/network-classifier.ts'
-import { type Device, resolveDevice } from '../tensor/device.ts'
+import { resolveDevice } from '../tensor/device.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 
@@ -88,12 +91,11 @@ const cure = 'train the model again, or fetch the file again'
 
 /**
  * Reads what `DenseModel.save` wrote.
- * @throws TicketError naming the field or tensor at fault
+ * @throws TicketError naming the field or tensor at fault; ConfigError
  */
-export async function loadDense(
-  path: string,
-  { device, threads }: { device?: 'auto' | 'cpu' | Device; threads?: number } = {},
-): Promise<DenseModel> {
+export async function loadDense(path: string, options: Placement = {}): Promise<DenseModel> {
+  checkOption('path', path, required(pathKind), 'loadDense')
+  checkOptions('loadDense', options, placementRows)
   const bytes = await readRegularFile(
     path,
     (reason, cause) =>
@@ -110,19 +112,24 @@ export async function loadDense(
   const network = models.create(metadata.arch, {
     ...metadata,
     ...metadata.normalisation,
-    device: resolveDevice(device, threads),
+    device: resolveDevice(options.device, options.threads),
   })
   const values = (name: string) => Float32Array.from(tensors.get(name)!.data as Float32Array)
-  for (const layer of network.convolutions) {
-    const { name, weightShape } = layer.spec
-    const weight = values(`${name}.weight`)
-    layer.weight = outsideScopes(() => tensor(weight, weightShape, { device: network.device }))
+  try {
+    for (const layer of network.convolutions) {
+      const { name, weightShape } = layer.spec
+      const weight = values(`${name}.weight`)
+      layer.weight = outsideScopes(() => tensor(weight, weightShape, { device: network.device }))
+    }
+    for (const layer of network.batchNorms) {
+      const { name } = layer.spec
+      layer.setRunning(values(`${name}.running_mean`), values(`${name}.running_var`))
+    }
+    return new DenseModel(network, metadata, path)
+  } catch (error) {
+    network.dispose()
+    throw error
   }
-  for (const layer of network.batchNorms) {
-    const { name } = layer.spec
-    layer.setRunning(values(`${name}.running_mean`), values(`${name}.running_var`))
-  }
-  return new DenseModel(network, metadata, path)
 }
 
 /** @throws TicketError where the tensors are not those of the network, or hold what no network holds */

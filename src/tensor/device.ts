@@ -1,6 +1,8 @@
 // Where tensors live and ops run.
 import { availableParallelism } from 'node:os'
 import { ConfigError, DeviceError } from '../errors.ts'
+import { count, number, oneOf } from '../inputs/kinds.ts'
+import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import {
   addon,
   type ConvKernels,
@@ -21,6 +23,12 @@ export interface DeviceOptions {
   sparse?: 'auto' | 'never'
 }
 
+export const deviceRows: OptionRows<DeviceOptions> = {
+  threads: count(1, 1024),
+  memoryLimit: number(0, Number.MAX_SAFE_INTEGER),
+  sparse: oneOf(['auto', 'never']),
+}
+
 /**
  * A queue with one worker: ops are checked and enqueued at once and run in order, off the event loop.
  * Results do not depend on the number of threads.
@@ -31,22 +39,9 @@ export class Device {
   readonly sparse: 'auto' | 'never'
   #handle: DeviceHandle | null
 
-  constructor({ threads = availableParallelism(), memoryLimit = 0, sparse = 'auto' }: DeviceOptions = {}) {
-    if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-      throw new ConfigError(
-        `Expected a whole number from 1 to 1024 for threads but received ${threads}.`,
-        'threads',
-      )
-    }
-    if (!(memoryLimit >= 0 && memoryLimit <= Number.MAX_SAFE_INTEGER)) {
-      throw new ConfigError(
-        `Expected a number of bytes for memoryLimit but received ${memoryLimit}.`,
-        'memoryLimit',
-      )
-    }
-    if (sparse !== 'auto' && sparse !== 'never') {
-      throw new ConfigError(`Expected 'auto' or 'never' for sparse but received '${sparse}'.`, 'sparse')
-    }
+  constructor(options: DeviceOptions = {}) {
+    checkOptions('Device', options, deviceRows)
+    const { threads = availableParallelism(), memoryLimit = 0, sparse = 'auto' } = options
     this.threads = threads
     this.sparse = sparse
     this.#handle = addon().createCpuDevice({
@@ -169,7 +164,10 @@ function sharedDevice(threads = availableParallelism()): Device {
 export function resolveDevice(device: 'auto' | 'cpu' | Device = 'auto', threads?: number): Device {
   if (device instanceof Device) return device
   if (device !== 'auto' && device !== 'cpu') {
-    throw new ConfigError(`Expected 'auto', 'cpu' or a Device for device but received '${device}'.`, 'device')
+    throw new ConfigError(
+      `Expected 'auto', 'cpu' or a Device for device but received ${describeValue(device)}.`,
+      'device',
+    )
   }
   return sharedDevice(threads)
 }

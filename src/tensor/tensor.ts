@@ -1,5 +1,7 @@
 // A handle on native memory with a logical shape.
 import { DeviceError, ShapeError } from '../errors.ts'
+import { kind, oneOf } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { addon, type DType, type NativeTensor, type TensorHandle } from '../native/addon.ts'
 import { Device } from './device.ts'
 import { bytesOf, type Elements, elementsOver, type TypedArrayOf } from './elements.ts'
@@ -73,6 +75,18 @@ export class Tensor<D extends DType = 'f32'> {
   }
 }
 
+export interface TensorOptions<D extends DType> {
+  /** Default 'f32'. */
+  dtype?: D
+  /** Default `Device.default`. */
+  device?: Device
+}
+
+export const tensorRows: OptionRows<TensorOptions<DType>> = {
+  dtype: oneOf(['f32', 'i32', 'u8']),
+  device: kind('a Device', value => value instanceof Device),
+}
+
 /**
  * A tensor of the given elements, row-major; the shape defaults to one dimension. The elements are copied at once: for
  * more than some megabytes see `upload`, which does not hold up the event loop.
@@ -81,8 +95,10 @@ export class Tensor<D extends DType = 'f32'> {
 export function tensor<D extends DType = 'f32'>(
   elements: Elements<D>,
   shape: readonly number[] = [elements?.length],
-  { dtype = 'f32' as D, device = Device.default }: { dtype?: D; device?: Device } = {},
+  options: TensorOptions<D> = {},
 ): Tensor<D> {
+  checkOptions('tensor', options, tensorRows)
+  const { dtype = 'f32' as D, device = Device.default } = options
   const bytes = bytesOf(elements, shape, dtype)
   return new Tensor<D>(device, addon().upload(device.handle, shape, dtype, bytes))
 }

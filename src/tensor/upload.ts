@@ -1,9 +1,10 @@
 // Brings much data to a device without holding up the event loop.
 import { setImmediate } from 'node:timers/promises'
+import { checkOptions } from '../inputs/options.ts'
 import { addon, type DType } from '../native/addon.ts'
 import { Device } from './device.ts'
 import { bytesOf, type Elements } from './elements.ts'
-import { Tensor } from './tensor.ts'
+import { Tensor, type TensorOptions, tensorRows } from './tensor.ts'
 
 /** Copied in one go: about a millisecond, memory that the system still has to clear included. */
 const sliceBytes = 2 << 20
@@ -18,8 +19,10 @@ const sliceBytes = 2 << 20
 export async function upload<D extends DType = 'f32'>(
   elements: Elements<D>,
   shape: readonly number[] = [elements?.length],
-  { dtype = 'f32' as D, device = Device.default }: { dtype?: D; device?: Device } = {},
+  options: TensorOptions<D> = {},
 ): Promise<Tensor<D>> {
+  checkOptions('upload', options, tensorRows)
+  const { dtype = 'f32' as D, device = Device.default } = options
   const bytes = bytesOf(elements, shape, dtype)
   const staging = addon().stage(shape, dtype)
   for (let from = 0; from < bytes.length; from += sliceBytes) {

@@ -16,7 +16,8 @@ import {
   square,
 } from '../../src/attacks/index.ts'
 import { ConfigError, ShapeError } from '../../src/errors.ts'
-import { arc, ensembleLogits, ensembleProbs, eot, eotApgd } from '../../src/r2s/adversaries.ts'
+import { arc, ensembleLogits, ensembleProbs, eot, eotApgd, random } from '../../src/r2s/adversaries.ts'
+import type { SwitchAttack } from '../../src/r2s/switch-attack.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
@@ -57,17 +58,25 @@ const adversaries = [
   ensembleProbs({ eps, steps: 2 }),
   eotApgd({ eps, steps: 2 }),
   arc({ eps, steps: 2 }),
-]
-const runs: [string, Run][] = [
-  ...plain.map((attack): [string, Run] => [attack.name, (m, x, y) => attack.run(m, x, y)]),
-  ...adversaries.map((attack): [string, Run] => [
-    attack.name,
-    (m, x, y) => attack.run([m, model], x as Float32Array, y),
-  ]),
+  random(fgsm({ eps })),
 ]
 const saying = (change: Partial<Record<keyof Classifier, unknown>>) => ({ ...model, ...change }) as Classifier
+/** With what an error calls the model. */
+const runs: [string, Run, string][] = [
+  ...plain.map((attack): [string, Run, string] => [attack.name, (m, x, y) => attack.run(m, x, y), 'model']),
+  ...adversaries.map((attack): [string, Run, string] => [
+    `adversary ${attack.name}`,
+    (m, x, y) =>
+      attack.run(
+        attack.against === 'one' ? [m] : [m, saying({ numClasses: m?.numClasses })],
+        x as Float32Array,
+        y,
+      ),
+    'tickets[0]',
+  ]),
+]
 
-describe.each(runs)('%s', (_, run) => {
+describe.each(runs)('%s', (_, run, subject) => {
   it('stops at the first pass of a model that answers otherwise than it says', async () => {
     await run(model, images, labels)
     const device = Device.default
@@ -128,7 +137,7 @@ describe.each(runs)('%s', (_, run) => {
     for (const no of bad) {
       const failed = run(no as Classifier, images, labels)
       await expect(failed).rejects.toThrow(ConfigError)
-      await expect(failed).rejects.toMatchObject({ option: 'model' })
+      await expect(failed).rejects.toMatchObject({ option: subject })
     }
   })
 
@@ -177,6 +186,21 @@ describe.each(runs)('%s', (_, run) => {
     expect((await run(model, new Float32Array(0), [])).adversarial).toHaveLength(0)
   })
 })
+
+it.each(adversaries.map((attack): [string, SwitchAttack] => [attack.name, attack]))(
+  '%s takes tickets for the same images, at least one',
+  async (_, { run }) => {
+    const other = saying({ inputShape: [1, 4, 1] })
+    for (const bad of [undefined, null, model, [], [model, other], [model, saying({ numClasses: 4 })]]) {
+      const failed = run(bad as never, images, labels)
+      await expect(failed).rejects.toMatchObject({ name: 'ConfigError', option: 'tickets' })
+    }
+    for (const bad of [null, {}, 3]) {
+      const failed = run([model, bad] as never, images, labels)
+      await expect(failed).rejects.toMatchObject({ name: 'ConfigError', option: 'tickets[1]' })
+    }
+  },
+)
 
 describe.each(plain.map((attack): [string, Attack] => [attack.name, attack]))(
   '%s of a tensor',

@@ -52,7 +52,9 @@ async function finished(out: string): Promise<{ ticket: Buffer; metrics: string 
 async function resultOf(out: string): Promise<{ ticket: Buffer; metrics: string }> {
   expect((await readdir(join(folder, out))).sort()).toEqual([
     'checkpoints',
+    'command.json',
     'config.json',
+    'evaluation.json',
     'metrics.jsonl',
     'ticket.safetensors',
   ])

@@ -26,6 +26,8 @@ export interface Ran {
 export interface Conditions {
   env?: Record<string, string>
   isTTY?: boolean
+  /** Of the terminal. Default 200. */
+  columns?: number
   /** Changes to the library. */
   library?: Partial<Library>
   /** Called with a function that presses Ctrl-C, or sends another signal, once a search runs. */
@@ -47,14 +49,14 @@ const archs = ['preact-resnet18', 'resnet18-cifar', 'conv2', 'conv4']
 
 export async function rst(
   args: string[],
-  { env = {}, isTTY = false, library = {}, duringSearch, duringEvaluation }: Conditions = {},
+  { env = {}, isTTY = false, columns = 200, library = {}, duringSearch, duringEvaluation }: Conditions = {},
 ): Promise<Ran> {
   const ran: Ran = { code: -1, stdout: '', stderr: '', calls: {}, exited: undefined }
   const handlers = new Set<(signal?: NodeJS.Signals) => void>()
   let time = 0
   const io: Io = {
-    stdout: { write: text => (ran.stdout += text), isTTY },
-    stderr: { write: text => (ran.stderr += text), isTTY, columns: 200 },
+    stdout: { write: text => (ran.stdout += text), isTTY, columns },
+    stderr: { write: text => (ran.stderr += text), isTTY, columns },
     env,
     now: () => (time += 50),
     onInterrupt(handler) {

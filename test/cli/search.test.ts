@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
@@ -104,7 +104,13 @@ describe('rst search', () => {
       randomMask: { naturalAccuracy: 0.1 },
     })
     expect(ran.stdout.trimEnd().split('\n')).toHaveLength(1)
-    expect(await readdir(out())).toEqual(['ticket.safetensors'])
+    expect(await readdir(out())).toEqual(['command.json', 'evaluation.json', 'ticket.safetensors'])
+    const evaluations = JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))
+    expect(evaluations).toMatchObject({
+      ticket: { naturalAccuracy: 0.6, attacks: [{ name: 'pgd', robustAccuracy: 0.3 }] },
+      randomMask: { naturalAccuracy: 0.1 },
+    })
+    expect(evaluations.ticket.attacks[0]).not.toHaveProperty('brokenBy')
   })
 
   it('has the defaults of the paper, and those of the data set', async () => {
@@ -177,10 +183,10 @@ describe('rst search', () => {
   it('prints plain lines of progress, few of them, on standard error', async () => {
     const { stderr } = await search()
     expect(stderr).toContain(
-      'epoch 1/2  step 1/400  loss 2.000  accuracy 50.0 %  1,234 images/s  1 min 10 s left',
+      'epoch 1/2  step 1/400  loss 2.000  accuracy 50.0 %  1,234 images/s  1 min 10 s left  0 s gone',
     )
     expect(stderr).toContain('epoch 2/2  step 400/400')
-    expect(stderr.split('\n').filter(line => line.startsWith('search'))).toHaveLength(3)
+    expect(stderr.split('\n').filter(line => line.startsWith('search'))).toHaveLength(11)
     expect(stderr).toContain('evaluate ticket  50.0 %  natural  20/20 images  1 min 10 s left')
     expect(stderr).not.toContain('\x1b')
     expect((await search('--quiet')).stderr).toBe('')
@@ -222,6 +228,8 @@ describe('rst search', () => {
   })
 
   it('resumes the run in --out', async () => {
+    await mkdir(out())
+    await writeFile(join(out(), 'config.json'), JSON.stringify({ command: 'search' }))
     expect((await search('--resume')).calls.searchRST[0]).toMatchObject({ resume: true, runDir: out() })
     const without = await rst(['search', '--arch', 'conv2', ...fashion(), '--resume'])
     expect(without.code).toBe(2)

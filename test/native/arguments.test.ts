@@ -124,7 +124,7 @@ describe('the addon', () => {
         return `${kindOf(error)}: ${(error as Error).message}`
       }
     }
-    expect(refused(() => native.memory!())).toBe('argument: memory expects 1 arguments but received 0.')
+    expect(refused(() => native.memory!())).toBe('argument: memory expects 1 argument but received 0.')
     expect(refused(() => native.memory!(x.handle))).toBe(
       'argument: memory, argument 1: Expected a device handle but received another native handle.',
     )

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
-import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
+import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
@@ -78,6 +78,7 @@ async function finetune(options: Options, session: Session): Promise<void> {
 
   const after = await evaluation.run('after', ticket, data.test)
   printWarnings(after, session)
+  await writeEvaluations(runDir, { before, after })
   await saveWithAccuracies(ticket, path, after)
   const seconds = session.seconds()
   terminal.result(

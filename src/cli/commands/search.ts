@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import type { SearchOptions } from '../../search/options.ts'
-import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
+import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatCount, formatDuration, formatPercent } from '../format.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
@@ -83,6 +83,7 @@ async function search(options: Options, session: Session): Promise<void> {
   const random = await library.randomTicket({ ...searchOptions, runDir: undefined, resume: false })
   const ofRandom = await evaluation.run('random mask', random, data.test)
   printWarnings(ofTicket, session)
+  await writeEvaluations(runDir, { ticket: ofTicket, randomMask: ofRandom })
   await saveWithAccuracies(ticket, path, ofTicket)
   const { kept, total } = ticket.parameters
   const seconds = session.seconds()

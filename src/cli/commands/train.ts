@@ -1,7 +1,7 @@
 // rst train
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
-import { closingEvaluation, evaluationLines, printWarnings } from '../closing-evaluation.ts'
+import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatDuration } from '../format.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
 import { accuraciesOf } from '../measurements.ts'
@@ -53,6 +53,7 @@ async function train(options: Options, session: Session): Promise<void> {
 
   const result = await evaluation.run('model', model, data.test)
   printWarnings(result, session)
+  await writeEvaluations(runDir, { model: result })
   const seconds = session.seconds()
   terminal.result(
     [...evaluationLines({ model: result }), `${formatDuration(seconds)}`, `model saved to ${path}`],

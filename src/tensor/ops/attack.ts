@@ -1,7 +1,9 @@
 // The update of a projected-gradient attack (native/ops/attack.h). Not differentiable.
+
 import type { ThreatModel } from '../../attacks/threat-model.ts'
 import { runOp1 } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
+import { refuseRest } from './known-options.ts'
 
 const attributes = ({ norm, eps, low, high }: ThreatModel) => ({
   norm: norm === 'linf' ? 0 : 1,
@@ -30,7 +32,8 @@ export function randomStart(
   x0: Tensor,
   sampleIds: Tensor<'i32'>,
   threat: ThreatModel,
-  { seed, step }: { seed: number; step: number },
+  { seed, step, ...rest }: { seed: number; step: number },
 ): Tensor {
+  refuseRest('randomStart', rest, ['seed', 'step'])
   return runOp1('random_start', [x0, sampleIds], { ...attributes(threat), seed, step })
 }

@@ -1,9 +1,11 @@
 // Convolution and eval-mode batch norm in one pass (native/ops/conv.h).
+
 import { ConvInputGradient } from '../conv-gradient.ts'
 import { runOp, runOp1 } from '../run.ts'
 import { isTracked, recordFusing } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import type { ConvOptions } from './conv.ts'
+import { refuseRest } from './known-options.ts'
 
 export interface ConvBatchNormOptions extends ConvOptions {
   /** Added to the variance. Default 1e-5. */
@@ -24,8 +26,9 @@ export function convBatchNorm(
   weight: Tensor,
   runningMean: Tensor,
   runningVar: Tensor,
-  { stride = 1, padding = 0, eps = 1e-5, relu = false, residual }: ConvBatchNormOptions = {},
+  { stride = 1, padding = 0, eps = 1e-5, relu = false, residual, ...rest }: ConvBatchNormOptions = {},
 ): Tensor {
+  refuseRest('convBatchNorm', rest, ['stride', 'padding', 'eps', 'relu', 'residual'])
   const geometry = { stride, padding }
   const inputs = [x, weight, residual ?? null]
   const [y, positive] = runOp(x.device, 'conv2d_batch_norm', [x, weight, runningMean, runningVar, residual], {

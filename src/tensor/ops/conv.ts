@@ -1,9 +1,11 @@
 // Convolution and linear layers (native/ops/conv.h).
+
 import { ConvInputGradient } from '../conv-gradient.ts'
 import { runOp1 } from '../run.ts'
 import { isTracked, record, release } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import { biasAdd, reshape } from './elementwise.ts'
+import { refuseRest } from './known-options.ts'
 
 export interface ConvOptions {
   /** Pixels between two windows, ≥ 1. Default 1. */
@@ -16,7 +18,13 @@ export interface ConvOptions {
  * x [N, C, H, W] with weight [K, C, R, S] → [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, …].
  * @throws ShapeError
  */
-export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: ConvOptions = {}): Tensor {
+export function conv2d(
+  x: Tensor,
+  weight: Tensor,
+  { stride = 1, padding = 0, ...rest }: ConvOptions = {},
+): Tensor {
+  // A layer's spec may be given as it is.
+  if (!('weightShape' in rest)) refuseRest('conv2d', rest, ['stride', 'padding'])
   const y = runOp1('conv2d', [x, weight], { stride, padding })
   record(
     [x, weight],

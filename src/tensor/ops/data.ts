@@ -1,6 +1,8 @@
 // From stored images to a batch (native/ops/data.h).
+
 import { runOp1 } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
+import { refuseRest } from './known-options.ts'
 
 export interface AugmentOptions {
   /** Zero pixels around an image before a random crop of its size. Default 0. */
@@ -20,7 +22,8 @@ export interface AugmentOptions {
 export function gatherImages(
   images: Tensor<'u8'>,
   indices: Tensor<'i32'>,
-  { cropPadding = 0, flip = false, seed = 0, epoch = 0, ids }: AugmentOptions = {},
+  { cropPadding = 0, flip = false, seed = 0, epoch = 0, ids, ...rest }: AugmentOptions = {},
 ): Tensor {
+  refuseRest('gatherImages', rest, ['cropPadding', 'flip', 'seed', 'epoch', 'ids'])
   return runOp1('gather_images', [images, indices, ids], { seed, epoch, crop_padding: cropPadding, flip })
 }

@@ -1,8 +1,11 @@
 // Batch normalisation with what always follows it (native/ops/norm.h).
+import { ConfigError } from '../../errors.ts'
+import { describeValue } from '../../inputs/options.ts'
 import { runOp, runOp1 } from '../run.ts'
 import { scope } from '../scope.ts'
 import { isTracked, record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
+import { refuseRest } from './known-options.ts'
 
 export interface BatchNormOptions {
   /** 'train' uses the batch's statistics and moves the running ones; 'eval' uses the running ones. */
@@ -28,8 +31,15 @@ export function batchNorm(
   x: Tensor,
   runningMean: Tensor,
   runningVar: Tensor,
-  { mode, eps = 1e-5, momentum = 0.1, relu = false, residual, gamma, beta }: BatchNormOptions,
+  { mode, eps = 1e-5, momentum = 0.1, relu = false, residual, gamma, beta, ...rest }: BatchNormOptions,
 ): Tensor {
+  refuseRest('batchNorm', rest, ['mode', 'eps', 'momentum', 'relu', 'residual', 'gamma', 'beta'])
+  if (mode !== 'train' && mode !== 'eval') {
+    throw new ConfigError(
+      `Expected 'train' or 'eval' for mode of batchNorm but received ${describeValue(mode)}.`,
+      'mode',
+    )
+  }
   const inputs = [x, runningMean, runningVar, residual, gamma, beta]
   const recorded = [x, residual ?? null, gamma ?? null, beta ?? null]
   const wantsPositive = relu && recorded.some(isTracked)

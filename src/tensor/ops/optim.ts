@@ -1,6 +1,8 @@
 // The optimiser's update (native/ops/optim.h).
+
 import { runOp } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
+import { refuseRest } from './known-options.ts'
 
 export interface SgdOptions {
   lr: number
@@ -13,8 +15,9 @@ export function sgdStep(
   parameter: Tensor,
   gradient: Tensor,
   velocity: Tensor,
-  { lr, momentum, weightDecay }: SgdOptions,
+  { lr, momentum, weightDecay, ...rest }: SgdOptions,
 ): void {
+  refuseRest('sgdStep', rest, ['lr', 'momentum', 'weightDecay'])
   runOp(parameter.device, 'sgd_step', [parameter, gradient, velocity], {
     lr,
     momentum,

@@ -1,7 +1,9 @@
 // Spatial pooling (native/ops/pool.h).
+
 import { runOp1 } from '../run.ts'
 import { record, savesNothing } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
+import { refuseRest } from './known-options.ts'
 
 export interface PoolOptions {
   /** Default: kernel. */
@@ -14,8 +16,9 @@ export interface PoolOptions {
 export function maxPool2d(
   x: Tensor,
   kernel: number,
-  { stride = kernel, padding = 0 }: PoolOptions = {},
+  { stride = kernel, padding = 0, ...rest }: PoolOptions = {},
 ): Tensor {
+  refuseRest('maxPool2d', rest, ['stride', 'padding'])
   const window = { kernel, stride, padding }
   const y = runOp1('max_pool2d', [x], window)
   record([x], [y], ([dy]) => [runOp1('max_pool2d_grad', [dy!, x], window)], { saves: [x] })
@@ -26,8 +29,9 @@ export function maxPool2d(
 export function avgPool2d(
   x: Tensor,
   kernel: number,
-  { stride = kernel, padding = 0 }: PoolOptions = {},
+  { stride = kernel, padding = 0, ...rest }: PoolOptions = {},
 ): Tensor {
+  refuseRest('avgPool2d', rest, ['stride', 'padding'])
   const window = { kernel, stride, padding }
   const y = runOp1('avg_pool2d', [x], window)
   record([x], [y], ([dy]) => [runOp1('avg_pool2d_grad', [dy!], { ...window, shape: x.shape })], savesNothing)

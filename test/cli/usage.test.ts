@@ -1,0 +1,127 @@
+// Wrong use, and the right use of files without a flag.
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import * as models from '../../src/models/index.ts'
+import { jsonOf, rst } from './run-rst.ts'
+import { data, fashion, folder, search, ticket, useWorkspace } from './workspace.ts'
+
+useWorkspace()
+
+describe('wrong use with --json', () => {
+  it.each<[string[], string]>([
+    [['search', '--epoch', '3'], "unknown option '--epoch' (Did you mean --epochs?)"],
+    [['serach'], "unknown command 'serach' (Did you mean search?)"],
+    [['search', '--lr'], "a number above 0 for --lr but received '--json'"],
+    [['search', 'extra'], 'too many arguments'],
+    [['data', 'verify'], "missing required argument 'dir'"],
+    [['data', 'verfy', 'x'], "unknown command 'verfy' (Did you mean verify?)"],
+    [['search', '--ratio', '0'], 'above 0 and up to 1 for --ratio'],
+    [['search', '--attack', 'pdg'], 'did you mean pgd?'],
+    [['search', '--config', '/no/such/file'], 'there is no such file'],
+    [['eval', '--attack', 'fgsm', '--steps', '3'], '--steps is for --attack'],
+    [['eval', '--threads', '0'], 'from 1 to 1024 for --threads'],
+    [['finetune'], '--ticket is required'],
+    [['data', 'where', 'imagenet'], 'There is no data set imagenet'],
+    [[], 'unknown option'],
+  ])('%j ends standard output with one object of code and sentence', async (args, message) => {
+    const ran = await rst([...args, '--json'])
+    expect(ran.code).toBe(2)
+    expect(ran.stdout.trimEnd().split('\n')).toHaveLength(1)
+    const { error } = jsonOf(ran)
+    expect(error.code).toBe('ERR_RST_CONFIG')
+    expect(`${error.message}`).not.toContain('\n')
+    expect(error.message).toContain(message)
+    expect(ran.stderr).toContain('error: ')
+  })
+
+  it('a --json behind -- is none', async () => {
+    expect((await rst(['info', '--', '--json'])).stdout).toBe('')
+  })
+})
+
+describe('usage errors', () => {
+  it.each([
+    [['search', '--epoch', '3'], '(see rst search --help)'],
+    [['eval', '--what'], '(see rst eval --help)'],
+    [['data', 'verify'], '(see rst data verify --help)'],
+    [['serach'], '(see rst --help)'],
+  ])('%j names the help of the command', async (args, help) => {
+    expect((await rst(args)).stderr).toContain(help)
+  })
+
+  it('name the architecture that was meant', () => {
+    for (const [given, meant] of [
+      ['resnet', 'resnet18'],
+      ['conv-4', 'conv4'],
+      ['preact-resnet-18', 'preact-resnet18'],
+    ]) {
+      expect(() => models.canonicalName(given)).toThrow(`received '${given}': did you mean ${meant}?`)
+    }
+    expect(() => models.canonicalName('vgg')).toThrow(/received 'vgg'\.$/)
+  })
+
+  it.each(['gpu', 'mps', 'cuda:0', 'cuda', 'tpu'])(
+    '--device %s names the devices of the help',
+    async device => {
+      const ran = await rst(['search', '--device', device])
+      expect(ran.code).not.toBe(0)
+      expect(ran.stderr).toMatch(/auto, cpu|--device cpu or --device auto/)
+      const help = (await rst(['search', '--help'])).stdout
+      expect(help).toMatch(/--device <device> +auto, cpu;/)
+      expect(help).not.toContain('cuda')
+    },
+  )
+
+  it('-V prints the version', async () => {
+    expect((await rst(['-V'])).stdout).toBe((await rst(['--version'])).stdout)
+  })
+})
+
+describe('files without a flag', () => {
+  const images = () => fashion().slice(2)
+
+  it('are the ticket of eval, finetune and doctor', async () => {
+    expect((await rst(['eval', ticket, ...images()])).calls.loadTicket[0].path).toBe(ticket)
+    expect(
+      (await rst(['finetune', ticket, ...images(), '--out', join(folder, 'run')])).calls.loadTicket[0].path,
+    ).toBe(ticket)
+    expect((await rst(['doctor', 'a.safetensors'])).calls.doctor).toEqual(['a.safetensors'])
+  })
+
+  it.each(['transfer', 'r2s'])('are the tickets of %s', async name => {
+    const { calls } = await rst([name, ticket, ticket, ...images()])
+    expect(calls['R2S.load'][0].paths).toEqual([ticket, ticket])
+  })
+
+  it('go before those of --config', async () => {
+    const file = join(folder, 'eval.yaml')
+    await writeFile(file, `ticket: other.safetensors\ndata: ${join(data, 'idx')}\n`)
+    expect((await rst(['eval', ticket, '--config', file])).calls.loadTicket[0].path).toBe(ticket)
+  })
+
+  it('are refused beside the flag, and where one is too many', async () => {
+    for (const args of [
+      ['eval', ticket, '--ticket', ticket],
+      ['r2s', ticket, '--tickets', ticket],
+    ]) {
+      expect(await rst([...args, ...images()])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('files without a flag but received both'),
+      })
+    }
+    expect((await rst(['eval', ticket, ticket])).code).toBe(2)
+    expect((await rst(['eval', ticket, '--model', 'm.safetensors', ...images()])).stderr).toContain(
+      'either --ticket',
+    )
+  })
+})
+
+it('a short run says that it takes the last epoch', async () => {
+  const note = 'there is no choice of an epoch: the last one is kept'
+  expect((await search('--epochs', '3')).stderr).toContain(`With 3 epochs ${note}`)
+  expect((await search('--epochs', '1')).stderr).toContain(`With one epoch ${note}`)
+  expect((await search('--epochs', '4')).stderr).not.toContain(note)
+  expect((await search('--epochs', '2', '--select-every', '1')).stderr).not.toContain(note)
+  expect((await search('--epochs', '1', '--select-on', 'last')).stderr).not.toContain(note)
+})
