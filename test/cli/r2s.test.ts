@@ -161,7 +161,7 @@ describe('rst r2s', () => {
     [['--adversary', 'arc', '--only-correct'], '--only-correct is for --adversary random, not arc'],
     [['--adversary', 'arc', '--restarts', '2'], '--restarts would repeat it'],
     [['--adversary', 'eot', '--attack', 'fgsm'], '--attack is for --adversary random, not eot'],
-    [['--singles'], '--singles is for adversaries that know all tickets'],
+    [['--singles'], '--singles is for --adversary eot, '],
     [['--first', '5', '--limit', '6'], '--first, the first images, and --limit'],
     [['--first', '5', '--data-seed', '6'], '--data-seed is of the subset of --limit'],
     [['--simulate', '0'], 'from 1 to 1000000 for --simulate but received 0'],
