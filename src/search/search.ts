@@ -133,16 +133,23 @@ async function searchedNetwork(
   }
   if (from) checkSource(from, metadata, reinitClassifier)
   const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
-  network.drawWeights(metadata.init, metadata.weightSeed)
-  network.drawScores(metadata.pattern, metadata.scoreSeed)
-  if (from) {
-    const copied = reinitClassifier ? network.convolutions.slice(0, -1) : network.convolutions
-    for (const [i, layer] of copied.entries()) {
-      const weight = await from.network.convolutions[i].weight.data()
-      layer.weight = outsideScopes(() => tensor(weight, layer.spec.weightShape, { device: training.device }))
+  try {
+    network.drawWeights(metadata.init, metadata.weightSeed)
+    network.drawScores(metadata.pattern, metadata.scoreSeed)
+    if (from) {
+      const copied = reinitClassifier ? network.convolutions.slice(0, -1) : network.convolutions
+      for (const [i, layer] of copied.entries()) {
+        const weight = await from.network.convolutions[i].weight.data()
+        layer.weight = outsideScopes(() =>
+          tensor(weight, layer.spec.weightShape, { device: training.device }),
+        )
+      }
     }
+    return network
+  } catch (error) {
+    network.dispose()
+    throw error
   }
-  return network
 }
 
 /** @throws ConfigError where the trained model is another network than the search's */
