@@ -1,7 +1,8 @@
 // The program: its commands, and how their errors become messages and exit codes.
-import { readFileSync } from 'node:fs'
+
 import { Command, CommanderError } from 'commander'
 import { ConfigError, RstError } from '../errors.ts'
+import { version } from '../version.ts'
 import { dataCommand } from './commands/data.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evalCommand } from './commands/eval.ts'
@@ -46,7 +47,7 @@ function buildProgram(context: Context): Command {
     .description(
       'Search, attack and evaluate robust scratch tickets: adversarially robust subnetworks of networks that were never trained.',
     )
-    .version(packageVersion(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .addHelpText(
@@ -71,10 +72,6 @@ function buildProgram(context: Context): Command {
     pointToHelp(command, 'rst')
   }
   return program
-}
-
-function packageVersion(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 }
 
 /** Commands made apart do not take over the program's settings by themselves. */

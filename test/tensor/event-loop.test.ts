@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { Device } from '../../src/tensor/device.ts'
@@ -7,20 +7,22 @@ import { scope } from '../../src/tensor/scope.ts'
 import { upload } from '../../src/tensor/upload.ts'
 
 describe('the event loop', () => {
-  // Limits are many times what an idle machine needs: the faults were blocks of 40 to 300 ms.
   it('is not held up by the upload of 150 MB, which takes the elements as they are', async () => {
     using device = new Device({ threads: 1 })
     const bytes = new Uint8Array(150e6).fill(7)
     bytes[149_999_999] = 9
-    const delay = monitorEventLoopDelay({ resolution: 1 })
-    delay.enable()
+    let turns = 0
+    let uploading = true
+    const turning = (async () => {
+      for (; uploading; turns++) await setImmediate()
+    })()
     using x = await upload(bytes, [bytes.length], { dtype: 'u8', device })
-    delay.disable()
+    uploading = false
+    await turning
     expect(x.shape).toEqual([bytes.length])
     expect(Buffer.compare(await x.data(), bytes)).toBe(0)
-    // Nanoseconds; the median is robust where the machine has other work.
-    expect(delay.percentile(50) / 1e6).toBeLessThan(20)
-    expect(delay.max / 1e6).toBeLessThan(100)
+    // One for each slice of 2 MiB: no time is measured, since the machine may have other work.
+    expect(turns).toBeGreaterThan(60)
   })
 
   it('is not held up by ops that wait, however many', async () => {
