@@ -18,6 +18,9 @@ AttributeList augment(double crop_padding, double flip) {
           {"flip", {flip}}};
 }
 
+// The rows are their own ids.
+const HostTensor kNoIds;
+
 // Pads with zeros, crops, then mirrors.
 HostTensor gather_reference(const HostTensor& images, const HostTensor& indices, int64_t padding, bool flip) {
   const int64_t channels = images.shape[1], height = images.shape[2], width = images.shape[3];
@@ -50,7 +53,7 @@ TEST_CASE("gather_images crops, flips and scales to [0, 1]") {
       const HostTensor indices = random_integers({count}, 2, shape[0]);
       for (const auto& [padding, flip] : {std::pair{0, false}, {0, true}, {1, false}, {1, true}}) {
         CAPTURE(shape.to_string());
-        const auto batch = run_op("gather_images", {images, indices}, augment(padding, flip));
+        const auto batch = run_op("gather_images", {images, indices, kNoIds}, augment(padding, flip));
         CHECK(batch[0].values == gather_reference(images, indices, padding, flip).values);
       }
     }
@@ -61,9 +64,9 @@ TEST_CASE("gather_images draws every offset and both mirrors, each image alike i
   const HostTensor images = random_integers({64, 1, 9, 9}, 3, 256);
   HostTensor indices = filled({64}, 0);
   for (size_t i = 0; i < 64; ++i) indices.values[i] = static_cast<double>(i);
-  const auto batch = run_op("gather_images", {images, indices}, augment(4, 1))[0];
+  const auto batch = run_op("gather_images", {images, indices, kNoIds}, augment(4, 1))[0];
   CHECK(batch.values == gather_reference(images, indices, 4, true).values);
-  const auto alone = run_op("gather_images", {images, {{1}, {50}}}, augment(4, 1))[0];
+  const auto alone = run_op("gather_images", {images, {{1}, {50}}, kNoIds}, augment(4, 1))[0];
   CHECK(std::equal(alone.values.begin(), alone.values.end(), batch.values.begin() + 50 * 81));
   std::set<uint32_t> offsets;
   int64_t mirrored = 0;
@@ -79,7 +82,7 @@ TEST_CASE("gather_images draws every offset and both mirrors, each image alike i
 TEST_CASE("gather_images draws by the ids where they are given") {
   const HostTensor images = random_integers({20, 1, 9, 9}, 3, 256);
   const HostTensor ids = {{3}, {7, 19, 7}};
-  const auto whole = run_op("gather_images", {images, ids}, augment(4, 1))[0];
+  const auto whole = run_op("gather_images", {images, ids, kNoIds}, augment(4, 1))[0];
   // The same two images as rows of a part of the others.
   HostTensor part = filled({2, 1, 9, 9}, 0);
   for (size_t i = 0; i < 81; ++i) {
@@ -93,11 +96,12 @@ TEST_CASE("gather_images draws by the ids where they are given") {
 TEST_CASE("gather_images refuses wrong calls") {
   const HostTensor images = random_integers({3, 1, 4, 4}, 4, 256);
   for (double index : {-1.0, 3.0}) {
-    check_throws(ErrorCode::kArgument, "gather_images", {images, {{2}, {0, index}}}, augment(0, 0));
+    check_throws(ErrorCode::kArgument, "gather_images", {images, {{2}, {0, index}}, kNoIds}, augment(0, 0));
   }
-  check_throws(ErrorCode::kArgument, "gather_images", {images, filled({1}, 0)}, augment(5, 0));
+  check_throws(ErrorCode::kArgument, "gather_images", {images, filled({1}, 0), kNoIds}, augment(5, 0));
   check_throws(ErrorCode::kShape, "gather_images", {images, filled({2}, 0), filled({1}, 0)}, augment(0, 0));
-  check_throws(ErrorCode::kShape, "gather_images", {filled({3, 4}, 0), filled({1}, 0)}, augment(0, 0));
+  check_throws(ErrorCode::kShape, "gather_images", {filled({3, 4}, 0), filled({1}, 0), kNoIds},
+               augment(0, 0));
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ TEST_CASE("a failure on the worker travels through every op that reads it") {
   const Tensor images = upload<uint8_t>(device, {1, 1, 2, 2}, DType::kU8, {1, 2, 3, 4});
   const Tensor indices = upload<int32_t>(device, {1}, DType::kI32, {5});
   const Tensor x = device.run(
-      "gather_images",
-      make_call({images, indices}, {{"seed", {0}}, {"epoch", {0}}, {"crop_padding", {0}}, {"flip", {0}}}))[0];
+      "gather_images", make_call({images, indices, {}},
+                                 {{"seed", {0}}, {"epoch", {0}}, {"crop_padding", {0}}, {"flip", {0}}}))[0];
   const Tensor y = device.run(
       "attack_step",
       make_call({x, x, x, {}},
@@ -83,7 +83,7 @@ TEST_CASE("an update that failed and has no output is told by the next read, onc
   const auto images = [&](std::vector<int32_t> index) {
     const Tensor store = upload<uint8_t>(device, {1, 1, 2, 2}, DType::kU8, {1, 2, 3, 4});
     return device.run("gather_images",
-                      make_call({store, upload<int32_t>(device, {1}, DType::kI32, std::move(index))},
+                      make_call({store, upload<int32_t>(device, {1}, DType::kI32, std::move(index)), {}},
                                 {{"seed", {0}}, {"epoch", {0}}, {"crop_padding", {0}}, {"flip", {0}}}))[0];
   };
   const Tensor parameter = upload<float>(device, {1, 1, 2, 2}, DType::kF32, {1, 2, 3, 4});

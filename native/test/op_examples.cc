@@ -420,12 +420,15 @@ void add_pools(std::vector<OpExample>& all) {
                  nullptr});
   Sizes stored = sizes;
   stored['M'] = 20;
-  all.push_back({"gather_images", stored,
-                 [](const Sizes& s) -> OpArguments {
-                   return {{whole("MCHW", s, 256), whole("N", s, std::max<int64_t>(1, s.at('M')))},
-                           {{"seed", {1}}, {"epoch", {2}}, {"crop_padding", {0}}, {"flip", {1}}}};
-                 },
-                 nullptr});
+  for (bool with_ids : {false, true}) {
+    all.push_back({"gather_images", stored,
+                   [with_ids](const Sizes& s) -> OpArguments {
+                     return {{whole("MCHW", s, 256), whole("N", s, std::max<int64_t>(1, s.at('M'))),
+                              with_ids ? whole("N", s, 1000) : HostTensor{}},
+                             {{"seed", {1}}, {"epoch", {2}}, {"crop_padding", {0}}, {"flip", {1}}}};
+                   },
+                   nullptr});
+  }
 }
 
 }  // namespace
