@@ -1,8 +1,8 @@
 // Where tensors live and ops run.
 import { availableParallelism } from 'node:os'
 import { ConfigError, DeviceError } from '../errors.ts'
-import { count, number, oneOf } from '../inputs/kinds.ts'
-import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
+import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import {
   addon,
   type ConvKernels,
@@ -97,14 +97,19 @@ export class Device {
 
   /**
    * What computes a convolution of x [N, C, H, W] by a weight [K, C, R, S] of which the share `density` is not zero.
-   * @throws ShapeError
+   * @throws ShapeError, ConfigError
    */
   convKernels(
     x: readonly number[],
     weight: readonly number[],
-    { stride = 1, padding = 0 }: { stride?: number; padding?: number },
+    options: { stride?: number; padding?: number },
     density: number,
   ): ConvKernels {
+    checkOption('x', x, required(numbers), 'convKernels')
+    checkOption('weight', weight, required(numbers), 'convKernels')
+    checkOptions('convKernels', options, { stride: count(1), padding: count(0) })
+    checkOption('density', density, required(number(0, 1)), 'convKernels')
+    const { stride = 1, padding = 0 } = options
     return addon().convKernels(this.handle, x, weight, { stride, padding }, density)
   }
 
@@ -145,6 +150,8 @@ export class Device {
     return sharedDevice()
   }
 }
+
+export const deviceKind = kind('a Device', value => value instanceof Device)
 
 const shared = new Map<number, Device>()
 
