@@ -11,7 +11,7 @@ export interface BatchNormSpec {
   readonly channels: number
 }
 
-export const batchNormSpecRows: OptionRows<BatchNormSpec> = {
+const batchNormSpecRows: OptionRows<BatchNormSpec> = {
   name: required(text),
   channels: required(count()),
 }

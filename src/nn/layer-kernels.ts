@@ -18,7 +18,7 @@ export interface LayerKernels extends ConvKernels {
   readonly density: number
 }
 
-export const networkRow = required(kind('a Network', value => value instanceof Network))
+const networkRow = required(kind('a Network', value => value instanceof Network))
 
 /** What the network's device chooses for its masks as they are; a forward pass of one image finds the layers' inputs. */
 export async function layerKernels(network: Network): Promise<LayerKernels[]> {

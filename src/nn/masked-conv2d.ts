@@ -18,7 +18,7 @@ export interface ConvSpec {
   readonly padding: number
 }
 
-export const convSpecRows: OptionRows<ConvSpec> = {
+const convSpecRows: OptionRows<ConvSpec> = {
   name: required(text),
   index: required(count(0)),
   weightShape: required(numbers),

@@ -51,6 +51,11 @@ export class Device {
     })
   }
 
+  /** @internal Whether the value is a device of this package. */
+  static is(value: unknown): value is Device {
+    return typeof value === 'object' && value !== null && #handle in value
+  }
+
   /** @internal @throws DeviceError once disposed. */
   get handle(): DeviceHandle {
     if (this.#handle === null) {
@@ -151,7 +156,7 @@ export class Device {
   }
 }
 
-export const deviceKind = kind('a Device', value => value instanceof Device)
+export const deviceKind = kind('a Device', value => Device.is(value))
 
 const shared = new Map<number, Device>()
 
@@ -169,7 +174,7 @@ function sharedDevice(threads = availableParallelism()): Device {
  * the same one.
  */
 export function resolveDevice(device: 'auto' | 'cpu' | Device = 'auto', threads?: number): Device {
-  if (device instanceof Device) return device
+  if (Device.is(device)) return device
   if (device !== 'auto' && device !== 'cpu') {
     throw new ConfigError(
       `Expected 'auto', 'cpu' or a Device for device but received ${describeValue(device)}.`,

@@ -21,7 +21,7 @@ export class Tensor<D extends DType = 'f32'> {
 
   /** @internal Use `tensor` or an op. */
   constructor(device: Device, native: NativeTensor) {
-    if (!(device instanceof Device) || typeof native?.handle !== 'object' || !Array.isArray(native.shape)) {
+    if (!Device.is(device) || typeof native?.handle !== 'object' || !Array.isArray(native.shape)) {
       throw new ConfigError('Tensors are made by tensor(), upload() and ops, not by new Tensor().', 'device')
     }
     this.device = device

@@ -16,7 +16,7 @@ export interface ConvBatchNormOptions extends ConvOptions {
   residual?: Tensor
 }
 
-export const convBatchNormRows: OptionRows<ConvBatchNormOptions> = {
+const convBatchNormRows: OptionRows<ConvBatchNormOptions> = {
   ...convRows,
   eps: number(0),
   relu: flag,

@@ -15,7 +15,7 @@ export interface AugmentOptions {
   ids?: Tensor<'i32'>
 }
 
-export const augmentRows: OptionRows<AugmentOptions> = {
+const augmentRows: OptionRows<AugmentOptions> = {
   cropPadding: count(0),
   flip: flag,
   seed,

@@ -10,7 +10,7 @@ export interface CrossEntropyOptions {
   smoothing?: number
 }
 
-export const crossEntropyRows: OptionRows<CrossEntropyOptions> = { smoothing: number(0, 1) }
+const crossEntropyRows: OptionRows<CrossEntropyOptions> = { smoothing: number(0, 1) }
 
 /**
  * Cross-entropy of each sample [N] from logits [N, classes] and labels [N].

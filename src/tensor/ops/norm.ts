@@ -22,7 +22,7 @@ export interface BatchNormOptions {
   beta?: Tensor
 }
 
-export const batchNormRows: OptionRows<BatchNormOptions> = {
+const batchNormRows: OptionRows<BatchNormOptions> = {
   mode: required(oneOf(['train', 'eval'])),
   eps: number(0),
   momentum: number(0, 1),

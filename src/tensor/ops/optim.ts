@@ -10,7 +10,7 @@ export interface SgdOptions {
   weightDecay: number
 }
 
-export const sgdRows: OptionRows<SgdOptions> = {
+const sgdRows: OptionRows<SgdOptions> = {
   lr: required(number(0)),
   momentum: required(number(0)),
   weightDecay: required(number(0)),

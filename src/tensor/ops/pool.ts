@@ -12,7 +12,7 @@ export interface PoolOptions {
   padding?: number
 }
 
-export const poolRows: OptionRows<PoolOptions> = { stride: count(), padding: count(0) }
+const poolRows: OptionRows<PoolOptions> = { stride: count(), padding: count(0) }
 const kernelRow = required(count())
 
 function windowOf(op: string, kernel: number, options: PoolOptions) {

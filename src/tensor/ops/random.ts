@@ -19,7 +19,7 @@ export interface RandomWeightOptions {
   layer: number
 }
 
-export const randomWeightRows: OptionRows<RandomWeightOptions> = {
+const randomWeightRows: OptionRows<RandomWeightOptions> = {
   init: required(oneOf(Object.keys(inits))),
   scale: required(number(0)),
   seed: required(seed),
@@ -55,12 +55,12 @@ interface NormalOptions {
 }
 
 const streamRows = { seed: required(seed), step: required(count(0)) }
-export const uniformRows: OptionRows<UniformOptions> = {
+const uniformRows: OptionRows<UniformOptions> = {
   low: required(anyNumber),
   high: required(anyNumber),
   ...streamRows,
 }
-export const normalRows: OptionRows<NormalOptions> = {
+const normalRows: OptionRows<NormalOptions> = {
   mean: required(anyNumber),
   std: required(number(0)),
   ...streamRows,
