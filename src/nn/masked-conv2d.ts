@@ -1,11 +1,11 @@
 // A convolution whose weights may be frozen at random values and masked.
 import { ConfigError } from '../errors.ts'
-import { count, numbers, orNull, required, text } from '../inputs/kinds.ts'
+import { count, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import { type Tensor, tensorKind } from '../tensor/tensor.ts'
-import type { BatchNorm2d } from './batch-norm2d.ts'
+import { BatchNorm2d } from './batch-norm2d.ts'
 import { keepCount } from './pattern.ts'
 
 export interface ConvSpec {
@@ -26,6 +26,7 @@ const convSpecRows: OptionRows<ConvSpec> = {
   padding: required(count(0)),
 }
 const weightRow = required(tensorKind)
+const normRow = required(kind('a BatchNorm2d', value => value instanceof BatchNorm2d))
 const tensorOrNullRow = required(orNull(tensorKind))
 
 /**
@@ -64,6 +65,7 @@ export class MaskedConv2d {
 
   /** Computes with the weight of `owner` from now on, under its own mask; `owner` keeps it and must live as long. */
   borrowWeight(owner: MaskedConv2d): void {
+    checkOption('owner', owner, ownerRow, this.spec.name)
     if (this.#weight === owner.weight) return
     this.weight = owner.weight
     this.#ownsWeight = false
@@ -115,6 +117,7 @@ export class MaskedConv2d {
 
   /** The same, normalised by a batch norm in eval mode, in one pass. */
   forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
+    checkOption('norm', norm, normRow, this.spec.name)
     const { runningMean, runningVar } = norm
     const { stride, padding } = this.spec
     const maps = ops.convBatchNorm(x, this.#effectiveWeight(), runningMean, runningVar, {
@@ -150,3 +153,5 @@ export class MaskedConv2d {
     this.#effective = null
   }
 }
+
+const ownerRow = required(kind('a MaskedConv2d', value => value instanceof MaskedConv2d))

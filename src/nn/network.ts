@@ -213,8 +213,19 @@ export class Network implements Classifier {
     }
   }
 
-  /** Computes with the weights of `owner`, a network of the same layers that keeps them and must live as long. */
+  /**
+   * Computes with the weights of `owner`, a network of the same layers that keeps them and must live as long.
+   * @throws ConfigError
+   */
   borrowWeights(owner: Network): void {
+    const shapes = ({ convolutions }: Network) =>
+      convolutions.map(({ spec }) => spec.weightShape.join()).join(';')
+    if (!(owner instanceof Network) || shapes(owner) !== shapes(this)) {
+      throw new ConfigError(
+        `Expected a network of the same layers to borrow weights from but received ${owner instanceof Network ? 'one of others' : describeValue(owner)}.`,
+        'owner',
+      )
+    }
     for (const [i, layer] of this.convolutions.entries()) layer.borrowWeight(owner.convolutions[i]!)
   }
 

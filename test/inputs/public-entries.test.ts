@@ -8,9 +8,9 @@ import { fromArrays } from '../../src/data/from-arrays.ts'
 import * as library from '../../src/index.ts'
 import { describeValue } from '../../src/inputs/options.ts'
 import { linearClassifier } from '../attacks/linear-classifier.ts'
-import { quickTicket } from '../r2s/small-tickets.ts'
+import { data, quickTicket } from '../r2s/small-tickets.ts'
 
-const { Device, ops, R2S, RstError, Tensor, tensor } = library
+const { Device, ops, R2S, RstError, tensor } = library
 
 // Values of all types pass through here.
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -97,6 +97,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
+const training = {
+  arch: 'conv2',
+  width: 0.15,
+  data,
+  batchSize: 64,
+  augment: false,
+  seed: 7,
+  device: Device.default,
+}
 const networkOptions = {
   classes: 2,
   inChannels: 1,
@@ -207,7 +216,6 @@ describe('every public entry', () => {
         for (const value of junk) {
           for (const begin of beginnings) yield [name, f, [...begin(), value]]
           yield [name, f, [value, value]]
-          yield [name, f, [value, value, value]]
         }
       }
     }
@@ -223,7 +231,9 @@ describe('every public entry', () => {
     const network = library.models.create('conv2', networkOptions)
     network.drawWeights('kaiming-normal', 0)
     network.drawScores('element', 0)
+    const dense = await library.trainDense({ ...training, epochs: 1, inner: null })
     const objects: Record<string, object> = {
+      dense,
       ticket,
       r2s,
       attack,
