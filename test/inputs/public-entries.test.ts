@@ -208,6 +208,64 @@ function membersOf(owner: string, object: Any): [string, (...args: unknown[]) =>
   return [...members].map(([name, member]) => [`${owner}.${name}`, member])
 }
 
+const { grad, models, nn, scope, upload } = library
+const spec = { name: 'a', index: 0, weightShape: [1, 1, 1, 1], stride: 1, padding: 0 }
+
+/** Calls that could be taken for answers, with the option or input that the error names. */
+const refused: [string, (() => Any)[]][] = [
+  ['x', [() => ops.relu(null as Any), () => ops.linear({} as Any, x()), () => ops.mean([1] as Any)]],
+  ['b', [() => ops.add(x(), 1 as Any), () => ops.add(x(), { dispose() {}, dtype: 'f32' } as Any)]],
+  ['bias', [() => ops.linear(rows(), rows(), 0 as Any), () => ops.linear(rows(), rows(), null as Any)]],
+  ['value', [() => ops.full([1], true as Any), () => ops.full([1], [1] as Any)]],
+  ['shape', [() => ops.full(true as Any, 1), () => ops.reshape(x(), '4' as Any)]],
+  ['shape', [() => tensor([1], [1n] as Any), () => ops.unpackBits(x() as Any, 8 as Any)]],
+  ['device', [() => ops.full([1], 1, {} as Any), () => ops.full([1], 1, Object.create(Device.prototype))]],
+  ['factor', [() => ops.scale(x(), true as Any), () => ops.scale(x(), [2] as Any)]],
+  ['keep', [() => ops.topkMask(x(), [1] as Any), () => ops.topkMask(x(), true as Any)]],
+  ['kernel', [() => ops.maxPool2d(x(), [2] as Any), () => ops.avgPool2d(x(), true as Any)]],
+  ['norm', [() => ops.sampleNorm(x(), 'l1' as Any)]],
+  ['norm', [() => ops.attackStep(x(), x(), x(), { ...threat, norm: 'l1' } as Any, 0.1)]],
+  ['residual', [() => ops.convBatchNorm(x(), x(), x(), x(), { residual: 1 as Any })]],
+  ['options', [() => ops.conv2d(x(), x(), 2 as Any), () => ops.conv2d(x(), x(), null as Any)]],
+  ['options', [() => ops.conv2d(x(), x(), new Map() as Any), () => tensor([1], [1], new Date() as Any)]],
+  ['options', [() => ops.maxPool2d(x(), 2, Promise.resolve({}) as Any)]],
+  ['elements', [() => tensor(['x'] as Any), () => tensor([true] as Any), () => upload([null] as Any)]],
+  ['elements', [() => tensor([1.5], [1], { dtype: 'i32' }), () => tensor([256], [1], { dtype: 'u8' })]],
+  ['elements', [() => tensor([2 ** 31], [1], { dtype: 'i32' }), () => tensor(new Array(2), [2])]],
+  ['elements', [() => tensor(new Float32Array([Number.NaN]), [1], { dtype: 'i32' })]],
+  [
+    'device',
+    [() => new library.Tensor(Device.default, {} as Any), () => new library.Tensor({} as Any, x() as Any)],
+  ],
+  ['body', [() => scope('x' as Any), () => grad(undefined as Any, [])]],
+  ['wrt', [() => grad(x, undefined as Any), () => grad(x, x() as Any), () => grad(x, [1] as Any)]],
+  [
+    'arch',
+    [() => models.create(Symbol('conv2') as Any, networkOptions), () => models.canonicalName({} as Any)],
+  ],
+  ['imageSize', [() => models.create('conv2', { ...networkOptions, imageSize: [8] as Any })]],
+  ['mean', [() => models.create('conv2', { ...networkOptions, mean: 0 as Any })]],
+  ['classes', [() => models.layersOf('conv2', {} as Any)]],
+  [
+    'remainingRatio',
+    [() => nn.keepCount(10, 2), () => nn.keepCount(10, 0), () => nn.keepCount(10, '1' as Any)],
+  ],
+  ['n', [() => nn.keepCount(-1, 0.5), () => nn.keepCount(1.5, 0.5)]],
+  ['weightShape', [() => nn.maskShape('' as Any, 'row'), () => nn.maskShape(undefined as Any, 'row')]],
+  ['pattern', [() => nn.maskShape([1, 1, 1, 1], 'block' as Any)]],
+  ['layer 1', [() => nn.chain(undefined as Any)]],
+  ['layer 2', [() => nn.chain(ops.relu, 1 as Any)]],
+  ['stride', [() => new nn.MaskedConv2d({ ...spec, stride: 0 })]],
+  ['channels', [() => new nn.BatchNorm2d({ name: 'a', channels: 0 }, Device.default)]],
+  ['architecture', [() => new nn.Network(() => 1 as Any, networkOptions)]],
+  ['weight', [() => new nn.MaskedConv2d(spec).weight]],
+  ['network', [() => nn.layerKernels({} as Any)]],
+  ['dataset', [() => library.datasets.open({} as Any), () => library.datasets.info(Symbol('mnist') as Any)]],
+  ['ticket', [() => r2s.pinned('length' as Any), () => r2s.pinned(Symbol('0') as Any)]],
+  ['accuracies', [() => ticket.recordAccuracies({ natural: 2 }), () => ticket.recordAccuracies(1n as Any)]],
+  ['path', [() => ticket.save({} as Any), () => ticket.save('')]],
+]
+
 describe('every public entry', () => {
   it('answers or throws a typed error for junk in every place, and leaks nothing', async () => {
     const { inUse } = Device.default.memory()
@@ -231,7 +289,7 @@ describe('every public entry', () => {
     const network = library.models.create('conv2', networkOptions)
     network.drawWeights('kaiming-normal', 0)
     network.drawScores('element', 0)
-    const dense = await library.trainDense({ ...training, epochs: 1, inner: null })
+    const { model: dense } = await library.trainDense({ ...training, epochs: 1, inner: null })
     const objects: Record<string, object> = {
       dense,
       ticket,
@@ -257,5 +315,35 @@ describe('every public entry', () => {
       }
     }
     expect(await faultsOf(calls())).toEqual([])
+  })
+
+  it.each(refused.map(([option, calls]) => [option, calls] as const))(
+    'refuses a wrong %s',
+    async (option, calls) => {
+      for (const call of calls) {
+        const error = await errorOf(call, [])
+        expect(error, String(call)).toMatchObject({ name: 'ConfigError', option })
+      }
+    },
+  )
+
+  it('names what is no tensor', async () => {
+    const messageOf = async (call: () => unknown) => ((await errorOf(call, [])) as Error).message
+    expect(await messageOf(() => ops.relu(undefined as Any))).toBe(
+      'relu expects a tensor for x but received nothing.',
+    )
+    expect(await messageOf(() => ops.crossEntropy(rows(), 'one' as Any))).toBe(
+      "crossEntropy expects a tensor for labels but received 'one'.",
+    )
+  })
+
+  it('hands a result that contains itself out of a scope', () => {
+    const result = scope(() => {
+      const all: Any[] = [x()]
+      all.push(all, { all })
+      return all
+    })
+    expect(result[0].disposed).toBe(false)
+    result[0].dispose()
   })
 })
