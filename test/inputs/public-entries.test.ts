@@ -56,6 +56,12 @@ const junk: unknown[] = [
   /x/,
 ]
 
+/** One of each type, for the later places. */
+const oneOfEach = junk.filter((value, i) => {
+  const typeOf = (one: unknown) => Object.prototype.toString.call(one)
+  return junk.findIndex(one => typeOf(one) === typeOf(value)) === i
+})
+
 const isError = (f: Any) => f === Error || f.prototype instanceof Error
 const isClass = (f: Any) => /^class\b/.test(Function.prototype.toString.call(f))
 
@@ -271,9 +277,12 @@ describe('every public entry', () => {
     const { inUse } = Device.default.memory()
     function* calls(): Generator<[string, (...args: Any[]) => unknown, unknown[]]> {
       for (const [name, f] of entries()) {
-        for (const value of junk) {
-          for (const begin of beginnings) yield [name, f, [...begin(), value]]
-          yield [name, f, [value, value]]
+        for (const value of junk) yield [name, f, [value, value]]
+        for (const begin of beginnings) {
+          const before = begin()
+          freeAll(before)
+          const values = before.length > 1 ? oneOfEach : junk
+          for (const value of values) yield [name, f, [...begin(), value]]
         }
       }
     }
