@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { ConfigError, DatasetError } from '../errors.ts'
 import { path } from '../inputs/kinds.ts'
-import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
+import { checkOption, checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { didYouMean } from '../nearest-name.ts'
 import { explainAbsence, explainContent } from './absence.ts'
 import { type CatalogueEntry, catalogue } from './catalogue.ts'
@@ -152,10 +152,13 @@ function pathsOf({ files }: CatalogueEntry, { folder, paths }: FoundFiles): stri
 }
 
 function find(name: string): CatalogueEntry {
+  if (typeof name !== 'string') {
+    throw new ConfigError(`Expected the name of a data set but received ${describeValue(name)}.`, 'dataset')
+  }
   if (Object.hasOwn(catalogue, name)) return catalogue[name]
   const names = Object.keys(catalogue)
   throw new ConfigError(
-    `There is no data set ${name} (known: ${names.join(', ')})${didYouMean(String(name), names) || '.'}`,
+    `There is no data set ${name} (known: ${names.join(', ')})${didYouMean(name, names) || '.'}`,
     'dataset',
   )
 }

@@ -54,6 +54,18 @@ export function number(low: number, high = Number.POSITIVE_INFINITY, { above = f
   }
 }
 
+/** Any number: what it may be is for others to judge. */
+export const anyNumber: Kind = {
+  expected: 'a number',
+  accepts: value => typeof value === 'number',
+}
+
+/** A shape, or a value for each channel. What they may be is for others to judge. */
+export const numbers: Kind = {
+  expected: 'an array of numbers',
+  accepts: value => Array.isArray(value) && value.every(item => typeof item === 'number'),
+}
+
 export const flag: Kind = {
   expected: 'true or false',
   accepts: value => typeof value === 'boolean',

@@ -12,23 +12,39 @@ export type OptionRows<T> = { readonly [K in keyof Required<T>]: Kind }
  * @throws ConfigError naming the first option that is unknown, missing or out of range
  */
 export function checkOptions<T>(owner: string, given: unknown, rows: OptionRows<T>): asserts given is T {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new ConfigError(
-      `Expected an object of options for ${owner} but received ${describeValue(given)}.`,
-      'options',
-    )
-  }
-  const known = Object.keys(rows)
+  checkObject(owner, given)
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(rows, name)) continue
+    const known = Object.keys(rows)
     throw new ConfigError(
       `${owner} has no option ${name}${didYouMean(name, known) || ` (known: ${known.join(', ')}).`}`,
       name,
     )
   }
-  for (const name of known) {
-    checkOption(name, (given as Record<string, unknown>)[name], (rows as Record<string, Kind>)[name], owner)
+  checkFields(owner, given, rows)
+}
+
+/**
+ * As checkOptions, for an object that may have more than what is asked for.
+ * @throws ConfigError
+ */
+export function checkFields<T>(owner: string, given: unknown, rows: OptionRows<T>): asserts given is T {
+  checkObject(owner, given)
+  for (const name in rows) {
+    checkOption(name, (given as Record<string, unknown>)[name], rows[name] as Kind, owner)
   }
+}
+
+/** Neither arrays nor dates, maps and promises; by tag, since objects may come from another realm. */
+const objectTags = new Set(['[object Object]', '[object Module]'])
+
+function checkObject(owner: string, given: unknown): asserts given is object {
+  if (typeof given === 'object' && given !== null && objectTags.has(Object.prototype.toString.call(given)))
+    return
+  throw new ConfigError(
+    `Expected an object of options for ${owner} but received ${describeValue(given)}.`,
+    'options',
+  )
 }
 
 /**

@@ -1,7 +1,15 @@
 // The architectures by name.
 import { ConfigError } from '../errors.ts'
+import { checkFields, describeValue, type OptionRows } from '../inputs/options.ts'
 import { didYouMean } from '../nearest-name.ts'
-import { type Architecture, type Layer, Network, type NetworkOptions, scaledChannels } from '../nn/network.ts'
+import {
+  type Architecture,
+  type Layer,
+  Network,
+  type NetworkOptions,
+  networkRows,
+  scaledChannels,
+} from '../nn/network.ts'
 import { preactResnet18, resnet18, resnet18Cifar, resnet50, resnet101, wideResnet34x10 } from './resnet.ts'
 import { conv2, conv4, conv6 } from './small-convs.ts'
 
@@ -28,35 +36,39 @@ export function isName(arch: unknown): boolean {
 
 /** The name an architecture is saved under. @throws ConfigError for an unknown one. */
 export function canonicalName(arch: string): string {
-  const name = Object.hasOwn(aliases, arch) ? aliases[arch]! : arch
-  if (!Object.hasOwn(architectures, name)) {
+  if (!isName(arch)) {
+    const meant = typeof arch === 'string' ? didYouMean(arch, names) : ''
     throw new ConfigError(
-      `Expected one of ${names.join(', ')} for arch but received '${arch}'${didYouMean(String(arch), names) || '.'}`,
+      `Expected one of ${names.join(', ')} for arch but received ${describeValue(arch)}${meant || '.'}`,
       'arch',
     )
   }
-  return name
+  return Object.hasOwn(aliases, arch) ? aliases[arch]! : arch
 }
 
 /** A network without weights: draw or load them next. @throws ConfigError */
 export function create(arch: string, options: NetworkOptions): Network {
-  checkSize(options)
   return new Network(architectures[canonicalName(arch)]!, options)
 }
+
+type Size = Pick<NetworkOptions, 'classes' | 'inChannels' | 'imageSize' | 'width'>
+const { classes, inChannels, imageSize, width } = networkRows
+const sizeRows: OptionRows<Size> = { classes, inChannels, imageSize, width }
 
 /** The layers that a network will have, found without taking memory for them. @throws ConfigError */
 export function layersOf(
   arch: string,
-  options: Pick<NetworkOptions, 'classes' | 'inChannels' | 'imageSize' | 'width'>,
+  options: Size,
 ): {
   layers: { name: string; weightShape: readonly number[] }[]
   batchNorms: { name: string; channels: number }[]
 } {
-  checkSize(options)
+  const architecture = architectures[canonicalName(arch)]!
+  checkFields('layersOf', options, sizeRows)
   const layers: { name: string; weightShape: readonly number[] }[] = []
   const batchNorms: { name: string; channels: number }[] = []
   const nothing: Layer = x => x
-  architectures[canonicalName(arch)]!({
+  architecture({
     ...options,
     channels: base => scaledChannels(base, options.width),
     conv(name, inputs, outputs, kernel) {
@@ -74,13 +86,4 @@ export function layersOf(
     },
   })
   return { layers, batchNorms }
-}
-
-function checkSize({ width, classes }: Pick<NetworkOptions, 'width' | 'classes'>): void {
-  if (!(Number.isFinite(width) && width > 0 && width <= 64)) {
-    throw new ConfigError(`Expected a width above 0 and up to 64 but received ${width}.`, 'width')
-  }
-  if (!Number.isInteger(classes) || classes < 2) {
-    throw new ConfigError(`Expected at least 2 classes but received ${classes}.`, 'classes')
-  }
 }

@@ -1,13 +1,21 @@
 // Batch normalisation without affine parameters, as the official code has it (decision D3).
-import type { Device } from '../tensor/device.ts'
+import { count, required, text } from '../inputs/kinds.ts'
+import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
+import { type Device, deviceKind } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
-import { outsideScopes } from '../tensor/scope.ts'
+import { outsideScopes, scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 
 export interface BatchNormSpec {
   readonly name: string
   readonly channels: number
 }
+
+const batchNormSpecRows: OptionRows<BatchNormSpec> = {
+  name: required(text),
+  channels: required(count()),
+}
+const deviceRow = required(deviceKind)
 
 export class BatchNorm2d {
   readonly spec: BatchNormSpec
@@ -17,7 +25,10 @@ export class BatchNorm2d {
   #runningVar: Tensor
   readonly #device: Device
 
+  /** @throws ConfigError */
   constructor(spec: BatchNormSpec, device: Device) {
+    checkOptions('BatchNorm2d', spec, batchNormSpecRows)
+    checkOption('device', device, deviceRow, 'BatchNorm2d')
     this.spec = spec
     this.#device = device
     this.#runningMean = outsideScopes(() => ops.full([spec.channels], 0, device))
@@ -33,10 +44,13 @@ export class BatchNorm2d {
 
   /** Replaces the running statistics, [channels] each. */
   setRunning(mean: Float32Array<ArrayBuffer>, variance: Float32Array<ArrayBuffer>): void {
-    this.dispose()
     const shape = [this.spec.channels]
-    this.#runningMean = outsideScopes(() => tensor(mean, shape, { device: this.#device }))
-    this.#runningVar = outsideScopes(() => tensor(variance, shape, { device: this.#device }))
+    const [runningMean, runningVar] = outsideScopes(() =>
+      scope(() => [mean, variance].map(values => tensor(values, shape, { device: this.#device }))),
+    )
+    this.dispose()
+    this.#runningMean = runningMean
+    this.#runningVar = runningVar
   }
 
   /** x [N, C, H, W]; relu and residual are fused. */

@@ -1,8 +1,11 @@
 // A convolution whose weights may be frozen at random values and masked.
+import { ConfigError } from '../errors.ts'
+import { count, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
+import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes } from '../tensor/scope.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import type { BatchNorm2d } from './batch-norm2d.ts'
+import { type Tensor, tensorKind } from '../tensor/tensor.ts'
+import { BatchNorm2d } from './batch-norm2d.ts'
 import { keepCount } from './pattern.ts'
 
 export interface ConvSpec {
@@ -14,6 +17,17 @@ export interface ConvSpec {
   readonly stride: number
   readonly padding: number
 }
+
+const convSpecRows: OptionRows<ConvSpec> = {
+  name: required(text),
+  index: required(count(0)),
+  weightShape: required(numbers),
+  stride: required(count()),
+  padding: required(count(0)),
+}
+const weightRow = required(tensorKind)
+const normRow = required(kind('a BatchNorm2d', value => value instanceof BatchNorm2d))
+const tensorOrNullRow = required(orNull(tensorKind))
 
 /**
  * Convolution without bias. It computes with weight ⊙ mask where a mask is set, else with weight. Gradients reach the
@@ -30,16 +44,19 @@ export class MaskedConv2d {
   #effective: Tensor | null = null
   #inputShape: readonly number[] | null = null
 
+  /** @throws ConfigError */
   constructor(spec: ConvSpec) {
+    checkOptions('MaskedConv2d', spec, convSpecRows)
     this.spec = spec
   }
 
   get weight(): Tensor {
-    if (!this.#weight) throw new Error(`The layer ${this.spec.name} has no weight yet.`)
+    if (!this.#weight) throw new ConfigError(`The layer ${this.spec.name} has no weight yet.`, 'weight')
     return this.#weight
   }
   /** Takes ownership of the tensor, as the setters below. */
   set weight(weight: Tensor) {
+    checkOption('weight', weight, weightRow, this.spec.name)
     this.#forgetEffective()
     if (this.#weight !== weight) this.#disposeWeight()
     this.#weight = weight
@@ -48,6 +65,7 @@ export class MaskedConv2d {
 
   /** Computes with the weight of `owner` from now on, under its own mask; `owner` keeps it and must live as long. */
   borrowWeight(owner: MaskedConv2d): void {
+    checkOption('owner', owner, ownerRow, this.spec.name)
     if (this.#weight === owner.weight) return
     this.weight = owner.weight
     this.#ownsWeight = false
@@ -57,6 +75,7 @@ export class MaskedConv2d {
     return this.#scores
   }
   set scores(scores: Tensor | null) {
+    checkOption('scores', scores, tensorOrNullRow, this.spec.name)
     if (this.#scores !== scores) this.#scores?.dispose()
     this.#scores = scores
   }
@@ -65,6 +84,7 @@ export class MaskedConv2d {
     return this.#mask
   }
   set mask(mask: Tensor<'u8'> | null) {
+    checkOption('mask', mask, tensorOrNullRow, this.spec.name)
     this.#forgetEffective()
     if (this.#mask !== mask) this.#mask?.dispose()
     this.#mask = mask
@@ -77,7 +97,7 @@ export class MaskedConv2d {
 
   /** Draws the mask of the largest |scores| anew. */
   updateMask(remainingRatio: number): void {
-    if (!this.#scores) throw new Error(`The layer ${this.spec.name} has no scores.`)
+    if (!this.#scores) throw new ConfigError(`The layer ${this.spec.name} has no scores.`, 'scores')
     this.mask = ops.topkMask(this.#scores, keepCount(this.#scores.size, remainingRatio))
   }
 
@@ -88,22 +108,25 @@ export class MaskedConv2d {
 
   /** x [N, C, H, W] → [N, K, …] */
   forward(x: Tensor): Tensor {
+    const { stride, padding } = this.spec
+    const maps = ops.conv2d(x, this.#effectiveWeight(), { stride, padding })
     this.#inputShape = x.shape
-    const maps = ops.conv2d(x, this.#effectiveWeight(), this.spec)
     this.probe?.(maps)
     return maps
   }
 
   /** The same, normalised by a batch norm in eval mode, in one pass. */
   forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
-    this.#inputShape = x.shape
+    checkOption('norm', norm, normRow, this.spec.name)
     const { runningMean, runningVar } = norm
     const { stride, padding } = this.spec
-    return ops.convBatchNorm(x, this.#effectiveWeight(), runningMean, runningVar, {
+    const maps = ops.convBatchNorm(x, this.#effectiveWeight(), runningMean, runningVar, {
       stride,
       padding,
       ...options,
     })
+    this.#inputShape = x.shape
+    return maps
   }
 
   dispose(): void {
@@ -130,3 +153,5 @@ export class MaskedConv2d {
     this.#effective = null
   }
 }
+
+const ownerRow = required(kind('a MaskedConv2d', value => value instanceof MaskedConv2d))

@@ -1,14 +1,17 @@
 // A network: its layers by name, and the function they compute.
 import type { Classifier } from '../attacks/classifier.ts'
-import type { Device } from '../tensor/device.ts'
+import { ConfigError } from '../errors.ts'
+import { callback, count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
+import { checkFields, checkOption, describeValue, type OptionRows } from '../inputs/options.ts'
+import { type Device, deviceKind } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { release } from '../tensor/tape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
-import { type Initialisation, scoreDraw, weightDraw } from './initialisation.ts'
+import { type Initialisation, initialisations, scoreDraw, weightDraw } from './initialisation.ts'
 import { MaskedConv2d } from './masked-conv2d.ts'
-import { maskShape, type Pattern } from './pattern.ts'
+import { maskShape, type Pattern, patterns } from './pattern.ts'
 
 export interface NetworkOptions {
   classes: number
@@ -22,6 +25,26 @@ export interface NetworkOptions {
   std: readonly number[]
   device: Device
 }
+
+const side = count()
+
+export const networkRows: OptionRows<NetworkOptions> = {
+  classes: required(count(2)),
+  inChannels: required(count()),
+  imageSize: required(
+    kind(
+      'an array of height and width',
+      value => Array.isArray(value) && value.length === 2 && value.every(side.accepts),
+    ),
+  ),
+  width: required(number(0, 64, { above: true })),
+  mean: required(numbers),
+  std: required(numbers),
+  device: required(deviceKind),
+}
+const architectureRow = required(callback)
+const initRow = required(oneOf(initialisations))
+const patternRow = required(oneOf(patterns))
 
 /** [N, C, H, W] → [N, K, …] */
 export type Layer = (x: Tensor) => Tensor
@@ -68,7 +91,10 @@ export class Network implements Classifier {
   readonly #forward: Layer
   #disposed = false
 
+  /** @throws ConfigError */
   constructor(architecture: Architecture, options: NetworkOptions) {
+    checkOption('architecture', architecture, architectureRow, 'Network')
+    checkFields('Network', options, networkRows)
     const convolutions: MaskedConv2d[] = []
     const batchNorms: BatchNorm2d[] = []
     const addConv = (
@@ -112,6 +138,12 @@ export class Network implements Classifier {
     }
     try {
       this.#forward = architecture(builder)
+      if (typeof this.#forward !== 'function') {
+        throw new ConfigError(
+          `Expected an architecture that returns the function of its layers but received ${describeValue(this.#forward)}.`,
+          'architecture',
+        )
+      }
     } catch (error) {
       for (const layer of batchNorms) layer.dispose()
       throw error
@@ -136,7 +168,9 @@ export class Network implements Classifier {
 
   /** x [N, C, H, W] in [0, 1] → the result [N, K, …] of the last convolution before the classifier. */
   featureMaps(x: Tensor): Tensor {
-    const last = this.convolutions.at(-2)!
+    const last = this.convolutions.at(-2)
+    if (!last)
+      throw new ConfigError('Expected a network with a convolution before its classifier.', 'network')
     return scope(() => {
       let maps: Tensor | undefined
       last.probe = result => {
@@ -166,6 +200,7 @@ export class Network implements Classifier {
 
   /** Draws all weights as a pure function of the seed. */
   drawWeights(init: Initialisation, seed: number): void {
+    checkOption('init', init, initRow, 'drawWeights')
     for (const layer of this.convolutions) {
       const { weightShape, index } = layer.spec
       layer.weight = outsideScopes(() =>
@@ -178,13 +213,25 @@ export class Network implements Classifier {
     }
   }
 
-  /** Computes with the weights of `owner`, a network of the same layers that keeps them and must live as long. */
+  /**
+   * Computes with the weights of `owner`, a network of the same layers that keeps them and must live as long.
+   * @throws ConfigError
+   */
   borrowWeights(owner: Network): void {
+    const shapes = ({ convolutions }: Network) =>
+      convolutions.map(({ spec }) => spec.weightShape.join()).join(';')
+    if (!(owner instanceof Network) || shapes(owner) !== shapes(this)) {
+      throw new ConfigError(
+        `Expected a network of the same layers to borrow weights from but received ${owner instanceof Network ? 'one of others' : describeValue(owner)}.`,
+        'owner',
+      )
+    }
     for (const [i, layer] of this.convolutions.entries()) layer.borrowWeight(owner.convolutions[i]!)
   }
 
   /** Draws all scores as a pure function of the seed. */
   drawScores(pattern: Pattern, seed: number): void {
+    checkOption('pattern', pattern, patternRow, 'drawScores')
     for (const layer of this.convolutions) {
       const { weightShape, index } = layer.spec
       layer.scores = outsideScopes(() =>

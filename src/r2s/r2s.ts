@@ -4,7 +4,7 @@ import crypto from 'node:crypto'
 import type { Classifier, ModelIdentity } from '../attacks/classifier.ts'
 import { ConfigError } from '../errors.ts'
 import { seed as seedKind } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import type { BatchPrediction, Prediction } from '../nn/network-classifier.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
@@ -123,10 +123,10 @@ export class R2S implements Classifier {
 
   /** Ticket k itself, which always answers the same. @throws ConfigError */
   pinned(k: number): Ticket {
-    const ticket = this.tickets[k]
+    const ticket = Number.isSafeInteger(k) ? this.tickets[k] : undefined
     if (ticket) return ticket
     throw new ConfigError(
-      `Expected a ticket from 0 to ${this.tickets.length - 1} but received ${k}.`,
+      `Expected a ticket from 0 to ${this.tickets.length - 1} but received ${describeValue(k)}.`,
       'ticket',
     )
   }

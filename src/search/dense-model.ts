@@ -56,8 +56,9 @@ export class DenseModel extends NetworkClassifier {
     return { kind: 'dense model', ...(this.#file && { file: this.#file }), hash, arch, width }
   }
 
-  /** Writes weights and running statistics as safetensors, atomically. */
+  /** Writes weights and running statistics as safetensors, atomically. @throws ConfigError, FileError */
   async save(path: string): Promise<void> {
+    checkOption('path', path, required(pathKind), 'save')
     const tensors = await this.#tensors()
     await writeFileAtomic(path, await encodeSealedInTurns({ metadata: strings(this.metadata), tensors }))
     this.#file = path

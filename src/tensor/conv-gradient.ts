@@ -60,7 +60,7 @@ export class ConvInputGradient {
   }
 
   #run(op: string, more: (Tensor | Tensor<'u8'> | null)[], attributes: { eps?: number; sum?: boolean }) {
-    return runOp(this.#dy.device, op, [this.#dy, this.#weight, this.#addend, ...more], {
+    return runOp(op, [this.#dy, this.#weight, this.#addend, ...more], {
       ...this.#attributes,
       ...attributes,
     }) as (Tensor | null)[]

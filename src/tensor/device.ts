@@ -1,8 +1,8 @@
 // Where tensors live and ops run.
 import { availableParallelism } from 'node:os'
 import { ConfigError, DeviceError } from '../errors.ts'
-import { count, number, oneOf } from '../inputs/kinds.ts'
-import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
+import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import {
   addon,
   type ConvKernels,
@@ -51,6 +51,11 @@ export class Device {
     })
   }
 
+  /** @internal Whether the value is a device of this package. */
+  static is(value: unknown): value is Device {
+    return typeof value === 'object' && value !== null && #handle in value
+  }
+
   /** @internal @throws DeviceError once disposed. */
   get handle(): DeviceHandle {
     if (this.#handle === null) {
@@ -97,14 +102,19 @@ export class Device {
 
   /**
    * What computes a convolution of x [N, C, H, W] by a weight [K, C, R, S] of which the share `density` is not zero.
-   * @throws ShapeError
+   * @throws ShapeError, ConfigError
    */
   convKernels(
     x: readonly number[],
     weight: readonly number[],
-    { stride = 1, padding = 0 }: { stride?: number; padding?: number },
+    options: { stride?: number; padding?: number },
     density: number,
   ): ConvKernels {
+    checkOption('x', x, required(numbers), 'convKernels')
+    checkOption('weight', weight, required(numbers), 'convKernels')
+    checkOptions('convKernels', options, { stride: count(1), padding: count(0) })
+    checkOption('density', density, required(number(0, 1)), 'convKernels')
+    const { stride = 1, padding = 0 } = options
     return addon().convKernels(this.handle, x, weight, { stride, padding }, density)
   }
 
@@ -146,6 +156,8 @@ export class Device {
   }
 }
 
+export const deviceKind = kind('a Device', value => Device.is(value))
+
 const shared = new Map<number, Device>()
 
 /** One device for each number of threads; a disposed one is replaced. */
@@ -162,7 +174,7 @@ function sharedDevice(threads = availableParallelism()): Device {
  * the same one.
  */
 export function resolveDevice(device: 'auto' | 'cpu' | Device = 'auto', threads?: number): Device {
-  if (device instanceof Device) return device
+  if (Device.is(device)) return device
   if (device !== 'auto' && device !== 'cpu') {
     throw new ConfigError(
       `Expected 'auto', 'cpu' or a Device for device but received ${describeValue(device)}.`,

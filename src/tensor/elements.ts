@@ -1,6 +1,7 @@
 // Elements as users have them, and as the core takes and gives them.
 import { ConfigError, OutOfMemoryError, ShapeError } from '../errors.ts'
-import { describeValue } from '../inputs/options.ts'
+import { numbers, required } from '../inputs/kinds.ts'
+import { checkOption, describeValue } from '../inputs/options.ts'
 import type { DType } from '../native/addon.ts'
 
 export type TypedArrayOf<D extends DType> = D extends 'f32'
@@ -30,11 +31,13 @@ export function elementsOver<D extends DType>(bytes: ArrayBuffer, dtype: D): Typ
   }
 }
 
+const shapeRow = required(numbers)
+
 /**
  * The bytes of elements that fill the shape, in the dtype: the elements' own memory where they have that type.
  * @throws ShapeError, ConfigError, OutOfMemoryError
  */
-export function bytesOf(elements: unknown, shape: unknown, dtype: DType): Uint8Array {
+export function bytesOf(elements: unknown, shape: readonly number[], dtype: DType): Uint8Array {
   // By tag and not by instanceof: arrays may come from another realm, such as a test runner's.
   const tag = ArrayBuffer.isView(elements)
     ? (elements as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]!
@@ -48,12 +51,7 @@ export function bytesOf(elements: unknown, shape: unknown, dtype: DType): Uint8A
     )
   }
   const given = elements as ArrayLike<number>
-  if (!Array.isArray(shape)) {
-    throw new ConfigError(
-      `Expected an array of dimensions for shape but received ${describeValue(shape)}.`,
-      'shape',
-    )
-  }
+  checkOption('shape', shape, shapeRow)
   const size = shape.reduce((product, d) => product * d, 1)
   if (size !== given.length) {
     throw new ShapeError(
@@ -65,8 +63,9 @@ export function bytesOf(elements: unknown, shape: unknown, dtype: DType): Uint8A
 }
 
 function converted(elements: ArrayLike<number>, dtype: DType): TypedArrayOf<DType> {
+  let made: TypedArrayOf<DType>
   try {
-    return new arrays[dtype](elements)
+    made = new arrays[dtype](elements)
   } catch (cause) {
     const reason = (cause as Error).message
     if (/allocation|length|memory/i.test(reason)) {
@@ -83,4 +82,19 @@ function converted(elements: ArrayLike<number>, dtype: DType): TypedArrayOf<DTyp
       },
     )
   }
+  const lost = firstLost(elements, made, dtype)
+  if (lost < 0) return made
+  throw new ConfigError(
+    `Expected numbers that ${dtype} can hold for elements but received ${describeValue(elements[lost])} at ${lost}.`,
+    'elements',
+  )
+}
+
+/** Index of the first element that is no number, or that an integer dtype does not hold as it is; −1 where none is. */
+function firstLost(elements: ArrayLike<number>, made: TypedArrayOf<DType>, dtype: DType): number {
+  if (dtype === 'f32' && !Array.isArray(elements)) return -1
+  for (let i = 0; i < made.length; i++) {
+    if (dtype === 'f32' ? typeof elements[i] !== 'number' : elements[i] !== made[i]) return i
+  }
+  return -1
 }

@@ -11,9 +11,6 @@ export interface Placement {
 }
 
 export const placementRows: OptionRows<Placement> = {
-  device: kind(
-    "'auto', 'cpu' or a Device",
-    value => value === 'auto' || value === 'cpu' || value instanceof Device,
-  ),
+  device: kind("'auto', 'cpu' or a Device", value => value === 'auto' || value === 'cpu' || Device.is(value)),
   threads: count(1, 1024),
 }

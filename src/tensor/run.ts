@@ -1,33 +1,64 @@
 // The one call into the native op table.
-import { ShapeError } from '../errors.ts'
+import { ConfigError, ShapeError } from '../errors.ts'
+import { describeValue } from '../inputs/options.ts'
 import { type Attributes, addon } from '../native/addon.ts'
 import type { Device } from './device.ts'
 import { type DType, Tensor } from './tensor.ts'
 
-/** Checks and enqueues op `name`; an output that the op leaves out is null. */
+type Input = Tensor<DType> | null | undefined
+
+/**
+ * Checks and enqueues op `op`; an output that the op leaves out is null.
+ * @param device default: that of the first input
+ * @throws ConfigError for an input that is no tensor
+ */
 export function runOp(
-  device: Device,
-  name: string,
-  inputs: readonly (Tensor<DType> | null | undefined)[],
-  attributes: Attributes,
+  op: string,
+  inputs: readonly Input[],
+  attributes: Attributes = {},
+  device: Device = deviceOf(op, inputs[0]),
 ): (Tensor<DType> | null)[] {
-  const handles = inputs.map(input => {
-    if (!input) return null
+  const handles = inputs.map((input, i) => {
+    // Which of them the op can do without is checked by the core.
+    if (input === null || input === undefined) return null
+    if (!Tensor.is(input)) throw noTensor(camelCase(op), inputName(op, i), input)
     if (input.device !== device) {
-      throw new ShapeError(`${name} expects all its tensors on one device but received two.`)
+      throw new ShapeError(`${camelCase(op)} expects all its tensors on one device but received two.`)
     }
     return input.handle
   })
   return addon()
-    .run(device.handle, name, handles, attributes)
+    .run(device.handle, op, handles, attributes)
     .map(native => native && new Tensor(device, native))
 }
 
 /** For ops with one output. */
 export function runOp1<D extends DType = 'f32'>(
-  name: string,
-  inputs: readonly [Tensor<DType>, ...(Tensor<DType> | null | undefined)[]],
+  op: string,
+  inputs: readonly [Tensor<DType>, ...Input[]],
   attributes: Attributes = {},
 ): Tensor<D> {
-  return runOp(inputs[0].device, name, inputs, attributes)[0] as Tensor<D>
+  return runOp(op, inputs, attributes)[0] as Tensor<D>
 }
+
+/** For functions that look at a tensor before any op does. @throws ConfigError where it is none */
+export function checkTensor(owner: string, name: string, value: unknown): void {
+  if (!Tensor.is(value)) throw noTensor(owner, name, value)
+}
+
+function deviceOf(op: string, input: unknown): Device {
+  if (Tensor.is(input)) return input.device
+  throw noTensor(camelCase(op), inputName(op, 0), input)
+}
+
+const noTensor = (owner: string, name: string, value: unknown) =>
+  new ConfigError(`${owner} expects a tensor for ${name} but received ${describeValue(value)}.`, name)
+
+function inputName(op: string, index: number): string {
+  const row = addon()
+    .ops()
+    .find(({ name }) => name === op)
+  return camelCase(row?.inputs[index]?.name ?? `input ${index}`)
+}
+
+const camelCase = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())

@@ -1,5 +1,5 @@
 // Who frees the tensors made along the way.
-import { checkSynchronous } from './synchronous.ts'
+import { checkBody, checkSynchronous } from './synchronous.ts'
 import type { Tensor } from './tensor.ts'
 
 let scopes: Set<Tensor>[] = []
@@ -18,10 +18,11 @@ export function ownedByScope(tensor: Tensor): boolean {
  * Runs `body` and disposes every tensor it made except those it returns (a tensor, or tensors one or more
  * levels inside an array or plain object), which pass to the enclosing scope.
  *
- * @throws ConfigError where `body` is async
+ * @throws ConfigError where `body` is no function or async
  * @example const loss = scope(() => ops.crossEntropy(model.logits(x), labels))
  */
 export function scope<T>(body: () => T): T {
+  checkBody('scope()', body)
   const made = new Set<Tensor>()
   scopes.push(made)
   let result: T
@@ -47,6 +48,7 @@ export class HeldScope {
 
   /** Runs `body` inside; a throw disposes everything. @throws ConfigError where `body` is async */
   run<T>(body: () => T): T {
+    checkBody('HeldScope.run()', body)
     scopes.push(this.#made)
     try {
       const result = body()
@@ -76,6 +78,7 @@ export class HeldScope {
  * @throws ConfigError where `body` is async
  */
 export function outsideScopes<T>(body: () => T): T {
+  checkBody('outsideScopes()', body)
   const saved = scopes
   scopes = []
   try {
@@ -87,10 +90,18 @@ export function outsideScopes<T>(body: () => T): T {
   }
 }
 
-function* tensorsIn(value: unknown): Generator<Tensor> {
-  if (isTensor(value)) yield value
-  else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item)
-  else if (value && Object.getPrototypeOf(value) === Object.prototype) yield* tensorsIn(Object.values(value))
+/** Each once; what is returned may contain itself. */
+function tensorsIn(value: unknown): Tensor[] {
+  const found: Tensor[] = []
+  const waiting = new Set([value])
+  for (const one of waiting) {
+    if (isTensor(one)) found.push(one)
+    else if (Array.isArray(one)) for (const item of one) waiting.add(item)
+    else if (one && Object.getPrototypeOf(one) === Object.prototype) {
+      for (const item of Object.values(one)) waiting.add(item)
+    }
+  }
+  return found
 }
 
 // By shape, not instanceof: tensor.ts imports this file.

@@ -1,5 +1,12 @@
 // Scopes and tapes end when their body returns, so a body that goes on later would use what is already freed.
 import { ConfigError } from '../errors.ts'
+import { callback, required } from '../inputs/kinds.ts'
+import { checkOption } from '../inputs/options.ts'
+
+const bodyRow = required(callback)
+
+/** @throws ConfigError where what `owner` is to run is no function */
+export const checkBody = (owner: string, body: unknown): void => checkOption('body', body, bodyRow, owner)
 
 /**
  * @param owner the function whose body returned the value

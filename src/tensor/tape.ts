@@ -1,10 +1,11 @@
 // Reverse-mode differentiation: ops record themselves on the current tape, gradients are asked for explicitly.
 import { ShapeError } from '../errors.ts'
-import { describeValue } from '../inputs/options.ts'
+import { kind, required } from '../inputs/kinds.ts'
+import { checkOption, describeValue } from '../inputs/options.ts'
 import type { ConvInputGradient } from './conv-gradient.ts'
 import { runOp } from './run.ts'
 import { HeldScope, ownedByScope, scope } from './scope.ts'
-import { checkSynchronous } from './synchronous.ts'
+import { checkBody, checkSynchronous } from './synchronous.ts'
 import { Tensor } from './tensor.ts'
 
 /** A gradient, or the convolution that will give it. */
@@ -93,13 +94,15 @@ export function release(tensor: Tensor): void {
  * Everything made along the way is freed, as early as the backward pass allows, except what is returned. A tensor that
  * the loss does not depend on gets a gradient of zeros.
  *
- * @throws ConfigError where `forward` is async, ShapeError where it returns no loss
+ * @throws ConfigError where `forward` is no function or async, or `wrt` no array of tensors; ShapeError where it returns no loss
  * @example const { value, gradients: [dx] } = grad(() => ops.crossEntropy(model.logits(x), labels), [x])
  */
 export function grad<T extends Tensor | { loss: Tensor }>(
   forward: () => T,
   wrt: readonly Tensor[],
 ): { value: T; gradients: Tensor[] } {
+  checkBody('grad()', forward)
+  checkOption('wrt', wrt, wrtRow, 'grad()')
   return scope(() => {
     const tape = newTape(wrt)
     const value = recorded('grad()', tape, forward)
@@ -137,6 +140,8 @@ export interface Pullback {
  * const [dx] = pull(tensor(cotangentOf(logits), value.shape))
  */
 export function vjp(forward: () => Tensor, wrt: readonly Tensor[]): Pullback {
+  checkBody('vjp()', forward)
+  checkOption('wrt', wrt, wrtRow, 'vjp()')
   const held = new HeldScope()
   const tape = newTape(wrt)
   const value = held.run(() => recorded('vjp()', tape, forward))
@@ -151,6 +156,10 @@ export function vjp(forward: () => Tensor, wrt: readonly Tensor[]): Pullback {
     dispose: () => held.dispose(),
   }
 }
+
+const wrtRow = required(
+  kind('an array of tensors', value => Array.isArray(value) && value.every(one => Tensor.is(one))),
+)
 
 const newTape = (wrt: readonly Tensor[]): Tape => ({ nodes: [], tracked: new Set(wrt), saved: new Set() })
 
@@ -196,7 +205,7 @@ function backpropagate(
     }
     const [x, y] = [tensorOf(a), tensorOf(b)]
     spent.push(x, y)
-    return runOp(x.device, 'add', [x, y], {})[0] as Tensor
+    return runOp('add', [x, y])[0] as Tensor
   }
   for (let node = tape.nodes.pop(); node; node = tape.nodes.pop()) {
     for (const output of node.outputs) {
@@ -246,5 +255,5 @@ function backpropagate(
 const isTensor = (gradient: Gradient): gradient is Tensor => gradient instanceof Tensor
 
 function filled(like: Tensor, value: number): Tensor {
-  return runOp(like.device, 'fill', [], { shape: like.shape, value })[0] as Tensor
+  return runOp('fill', [], { shape: like.shape, value }, like.device)[0] as Tensor
 }

@@ -1,9 +1,9 @@
 // A handle on native memory with a logical shape.
-import { DeviceError, ShapeError } from '../errors.ts'
+import { ConfigError, DeviceError, ShapeError } from '../errors.ts'
 import { kind, oneOf } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { addon, type DType, type NativeTensor, type TensorHandle } from '../native/addon.ts'
-import { Device } from './device.ts'
+import { Device, deviceKind } from './device.ts'
 import { bytesOf, type Elements, elementsOver, type TypedArrayOf } from './elements.ts'
 import { register } from './scope.ts'
 
@@ -21,11 +21,19 @@ export class Tensor<D extends DType = 'f32'> {
 
   /** @internal Use `tensor` or an op. */
   constructor(device: Device, native: NativeTensor) {
+    if (!Device.is(device) || typeof native?.handle !== 'object' || !Array.isArray(native.shape)) {
+      throw new ConfigError('Tensors are made by tensor(), upload() and ops, not by new Tensor().', 'device')
+    }
     this.device = device
     this.shape = native.shape
     this.dtype = native.dtype as D
     this.#handle = native.handle
     register(this as unknown as Tensor)
+  }
+
+  /** @internal Whether the value is a tensor of this package. */
+  static is(value: unknown): value is Tensor<DType> {
+    return typeof value === 'object' && value !== null && #handle in value
   }
 
   /** Number of elements. */
@@ -84,8 +92,10 @@ export interface TensorOptions<D extends DType> {
 
 export const tensorRows: OptionRows<TensorOptions<DType>> = {
   dtype: oneOf(['f32', 'i32', 'u8']),
-  device: kind('a Device', value => value instanceof Device),
+  device: deviceKind,
 }
+
+export const tensorKind = kind('a tensor', value => Tensor.is(value))
 
 /**
  * A tensor of the given elements, row-major; the shape defaults to one dimension. The elements are copied at once: for

@@ -1,5 +1,7 @@
 // A ticket's metadata as the strings that a safetensors header holds: text as it is, everything else as JSON.
 import { TicketError } from '../errors.ts'
+import { type Kind, required } from '../inputs/kinds.ts'
+import { describeValue } from '../inputs/options.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import { type TicketMetadata, ticketFormat } from './ticket-data.ts'
@@ -103,18 +105,50 @@ const fields: Record<keyof TicketMetadata, Field> = {
   libraryVersion: text('a version', value => value !== ''),
 }
 
+/** Of what is noted in the metadata of a ticket: what a file can hold of it counts. */
+export const notedRows = {
+  accuracies: required(storable(fields.accuracies)),
+  measured: storable(fields.measured),
+}
+
+function storable({ expected, valid }: Field): Kind {
+  return {
+    expected,
+    accepts(value) {
+      try {
+        return valid(parse(canonicalJson(value) ?? ''))
+      } catch {
+        return false
+      }
+    },
+  }
+}
+
 /** @throws TicketError when a field has a value that a reader would refuse */
 export function encodeMetadata(metadata: TicketMetadata): Record<string, string> {
   const strings: Record<string, string> = {}
   for (const [name, field] of Object.entries(fields) as [keyof TicketMetadata, Field][]) {
     if (field.optional && metadata[name] === undefined) continue
     // What JSON drops (undefined) or changes (NaN) must not pass unseen: the value checked is the one stored.
-    const stored = field.text ? metadata[name] : canonicalJson(metadata[name])
+    const stored = field.text ? metadata[name] : jsonOf(name, field, metadata[name])
     check(name, field, stored, `The ticket`)
     strings[name] = stored as string
   }
   checkChannels(metadata, 'The ticket')
   return strings
+}
+
+/** @throws TicketError for what JSON has no text for, such as a BigInt */
+function jsonOf(name: string, field: Field, value: unknown): string | undefined {
+  try {
+    return canonicalJson(value)
+  } catch (cause) {
+    throw new TicketError(
+      `The ticket: metadata field ${name} must be ${field.expected} but is ${describeValue(value)}, which JSON cannot hold (${(cause as Error).message}).`,
+      name,
+      { cause },
+    )
+  }
 }
 
 /** @throws TicketError naming the first field that is missing or wrong */

@@ -1,7 +1,7 @@
 // A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
 import type { ModelIdentity } from '../attacks/classifier.ts'
 import { ConfigError, TicketError } from '../errors.ts'
-import { path as pathKind, required } from '../inputs/kinds.ts'
+import { flag, kind, path as pathKind, required } from '../inputs/kinds.ts'
 import { checkOption, checkOptions } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
@@ -16,6 +16,11 @@ import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
 import type { LayerMask, Measurement, TicketData, TicketMetadata } from './ticket-data.ts'
 import { ticketHash } from './ticket-file.ts'
+import { encodeMetadata, notedRows } from './ticket-metadata.ts'
+
+const metadataRow = required(
+  kind('an object of metadata', value => typeof value === 'object' && value !== null),
+)
 
 /** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
 export class Ticket extends NetworkClassifier {
@@ -44,11 +49,14 @@ export class Ticket extends NetworkClassifier {
   /**
    * Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes.
    * @param measured what they are of, under the same names
+   * @throws ConfigError
    */
   recordAccuracies(
     accuracies: TicketMetadata['accuracies'],
     measured: Readonly<Record<string, Measurement>> = {},
   ): void {
+    checkOption('accuracies', accuracies, notedRows.accuracies, 'recordAccuracies')
+    checkOption('measured', measured, notedRows.measured, 'recordAccuracies')
     const { accuracies: former, measured: formerly = {} } = this.#metadata
     // What was said of a former accuracy is not true of the new one.
     const kept = Object.entries(formerly).filter(([name]) => !(name in accuracies))
@@ -101,6 +109,7 @@ export class Ticket extends NetworkClassifier {
    * @throws ConfigError where the path cannot be written
    */
   async save(path: string): Promise<void> {
+    checkOption('path', path, required(pathKind), 'save')
     await writeTicket(path, await this.data())
     this.#file = path
   }
@@ -110,8 +119,15 @@ export class Ticket extends NetworkClassifier {
     return fromData(await this.data(), this.device)
   }
 
-  /** The same network under other metadata; this object is not to be used any more. */
-  withMetadata(metadata: TicketMetadata, { trained = this.trained } = {}): Ticket {
+  /**
+   * The same network under other metadata; this object is not to be used any more.
+   * @throws TicketError naming the field that no ticket has, ConfigError
+   */
+  withMetadata(metadata: TicketMetadata, options: { trained?: boolean } = {}): Ticket {
+    checkOption('metadata', metadata, metadataRow, 'withMetadata')
+    checkOptions('withMetadata', options, { trained: flag })
+    encodeMetadata(metadata)
+    const { trained = this.trained } = options
     return new Ticket(this.network, metadata, { trained })
   }
 }

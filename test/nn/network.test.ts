@@ -78,7 +78,7 @@ describe('masks', () => {
     }
     const expected = async () => {
       using effective = layer.mask ? ops.maskedWeight(layer.weight, layer.mask) : ops.copy(layer.weight)
-      using y = ops.conv2d(x, effective, layer.spec)
+      using y = ops.conv2d(x, effective, { stride: layer.spec.stride, padding: layer.spec.padding })
       return [...(await y.data())]
     }
     const dense = await output()

@@ -267,7 +267,8 @@ describe('is refused:', () => {
   it.each(differing)('a ticket of another %s', async (field, value) => {
     using first = await loadTicket(paths[0], { device })
     using second = await loadTicket(paths[1], { device })
-    const other = second.withMetadata({ ...second.metadata, [field]: value })
+    const fitting = field === 'inChannels' && { normalisation: { mean: [0, 0, 0], std: [1, 1, 1] } }
+    const other = second.withMetadata({ ...second.metadata, ...fitting, [field]: value })
     const make = () => new R2S([first, other])
     expect(make).toThrow(TicketError)
     expect(make).toThrow(expect.objectContaining({ field }))

@@ -1,9 +1,24 @@
 // The update of a projected-gradient attack (native/ops/attack.h). Not differentiable.
-
 import type { ThreatModel } from '../../attacks/threat-model.ts'
+import { anyNumber, count, number, oneOf, required, seed } from '../../inputs/kinds.ts'
+import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
-import { refuseRest } from './known-options.ts'
+
+const threatRows: OptionRows<ThreatModel> = {
+  norm: required(oneOf(['linf', 'l2'])),
+  eps: required(number(0)),
+  low: required(anyNumber),
+  high: required(anyNumber),
+}
+
+interface StartOptions {
+  seed: number
+  step: number
+}
+
+const startRows: OptionRows<StartOptions> = { seed: required(seed), step: required(count(0)) }
+const stepSizeRow = required(anyNumber)
 
 const attributes = ({ norm, eps, low, high }: ThreatModel) => ({
   norm: norm === 'linf' ? 0 : 1,
@@ -24,6 +39,8 @@ export function attackStep(
   stepSize: number,
   active?: Tensor,
 ): Tensor {
+  checkOptions('attackStep', threat, threatRows)
+  checkOption('stepSize', stepSize, stepSizeRow, 'attackStep')
   return runOp1('attack_step', [x, x0, gradient, active], { ...attributes(threat), step_size: stepSize })
 }
 
@@ -32,8 +49,10 @@ export function randomStart(
   x0: Tensor,
   sampleIds: Tensor<'i32'>,
   threat: ThreatModel,
-  { seed, step, ...rest }: { seed: number; step: number },
+  options: StartOptions,
 ): Tensor {
-  refuseRest('randomStart', rest, ['seed', 'step'])
+  checkOptions('randomStart', threat, threatRows)
+  checkOptions('randomStart', options, startRows)
+  const { seed, step } = options
   return runOp1('random_start', [x0, sampleIds], { ...attributes(threat), seed, step })
 }

@@ -1,11 +1,11 @@
 // Convolution and eval-mode batch norm in one pass (native/ops/conv.h).
-
+import { flag, number } from '../../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { ConvInputGradient } from '../conv-gradient.ts'
 import { runOp, runOp1 } from '../run.ts'
 import { isTracked, recordFusing } from '../tape.ts'
-import type { Tensor } from '../tensor.ts'
-import type { ConvOptions } from './conv.ts'
-import { refuseRest } from './known-options.ts'
+import { type Tensor, tensorKind } from '../tensor.ts'
+import { type ConvOptions, convRows } from './conv.ts'
 
 export interface ConvBatchNormOptions extends ConvOptions {
   /** Added to the variance. Default 1e-5. */
@@ -16,22 +16,30 @@ export interface ConvBatchNormOptions extends ConvOptions {
   residual?: Tensor
 }
 
+const convBatchNormRows: OptionRows<ConvBatchNormOptions> = {
+  ...convRows,
+  eps: number(0),
+  relu: flag,
+  residual: tensorKind,
+}
+
 /**
  * relu?((conv2d(x, weight) − mean) / √(var + eps) + residual) with running statistics [K], which stay as they are. The
  * convolution's own result is never stored.
- * @throws ShapeError
+ * @throws ShapeError, ConfigError
  */
 export function convBatchNorm(
   x: Tensor,
   weight: Tensor,
   runningMean: Tensor,
   runningVar: Tensor,
-  { stride = 1, padding = 0, eps = 1e-5, relu = false, residual, ...rest }: ConvBatchNormOptions = {},
+  options: ConvBatchNormOptions = {},
 ): Tensor {
-  refuseRest('convBatchNorm', rest, ['stride', 'padding', 'eps', 'relu', 'residual'])
+  checkOptions('convBatchNorm', options, convBatchNormRows)
+  const { stride = 1, padding = 0, eps = 1e-5, relu = false, residual } = options
   const geometry = { stride, padding }
   const inputs = [x, weight, residual ?? null]
-  const [y, positive] = runOp(x.device, 'conv2d_batch_norm', [x, weight, runningMean, runningVar, residual], {
+  const [y, positive] = runOp('conv2d_batch_norm', [x, weight, runningMean, runningVar, residual], {
     ...geometry,
     eps,
     relu,
@@ -44,7 +52,7 @@ export function convBatchNorm(
       const [dMaps, dSum] =
         dy instanceof ConvInputGradient
           ? dy.runThroughBatchNorm(positive, runningVar, { eps, sum: wantResidual! })
-          : (runOp(x.device, 'batch_norm_eval_grad', [dy, positive, runningVar, null], {
+          : (runOp('batch_norm_eval_grad', [dy, positive, runningVar, null], {
               eps,
               relu,
               residual: wantResidual!,

@@ -1,11 +1,11 @@
 // Convolution and linear layers (native/ops/conv.h).
-
+import { count } from '../../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { ConvInputGradient } from '../conv-gradient.ts'
-import { runOp1 } from '../run.ts'
+import { checkTensor, runOp1 } from '../run.ts'
 import { isTracked, record, release } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import { biasAdd, reshape } from './elementwise.ts'
-import { refuseRest } from './known-options.ts'
 
 export interface ConvOptions {
   /** Pixels between two windows, ≥ 1. Default 1. */
@@ -14,17 +14,15 @@ export interface ConvOptions {
   padding?: number
 }
 
+export const convRows: OptionRows<ConvOptions> = { stride: count(), padding: count(0) }
+
 /**
  * x [N, C, H, W] with weight [K, C, R, S] → [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, …].
- * @throws ShapeError
+ * @throws ShapeError, ConfigError
  */
-export function conv2d(
-  x: Tensor,
-  weight: Tensor,
-  { stride = 1, padding = 0, ...rest }: ConvOptions = {},
-): Tensor {
-  // A layer's spec may be given as it is.
-  if (!('weightShape' in rest)) refuseRest('conv2d', rest, ['stride', 'padding'])
+export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+  checkOptions('conv2d', options, convRows)
+  const { stride = 1, padding = 0 } = options
   const y = runOp1('conv2d', [x, weight], { stride, padding })
   record(
     [x, weight],
@@ -40,9 +38,12 @@ export function conv2d(
 
 /**
  * x [N, in] with weight [out, in] and bias [out] → [N, out]. Images [N, C, H, W] are flattened.
- * @throws ShapeError
+ * @throws ShapeError, ConfigError
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  checkTensor('linear', 'x', x)
+  checkTensor('linear', 'weight', weight)
+  if (bias !== undefined) checkTensor('linear', 'bias', bias)
   const rows = x.shape.length === 2 ? x : reshape(x, [x.shape[0]!, -1])
   const product = conv2d(rows, weight)
   if (rows !== x) release(rows)

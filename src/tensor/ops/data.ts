@@ -1,8 +1,8 @@
 // From stored images to a batch (native/ops/data.h).
-
+import { count, flag, seed } from '../../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
-import type { Tensor } from '../tensor.ts'
-import { refuseRest } from './known-options.ts'
+import { type Tensor, tensorKind } from '../tensor.ts'
 
 export interface AugmentOptions {
   /** Zero pixels around an image before a random crop of its size. Default 0. */
@@ -15,6 +15,14 @@ export interface AugmentOptions {
   ids?: Tensor<'i32'>
 }
 
+const augmentRows: OptionRows<AugmentOptions> = {
+  cropPadding: count(0),
+  flip: flag,
+  seed,
+  epoch: count(0),
+  ids: tensorKind,
+}
+
 /**
  * images u8 [M, C, H, W], indices [N] → [N, C, H, W] in [0, 1]. The crop and flip of the image of id i are a
  * function of (seed, epoch, i) alone.
@@ -22,8 +30,9 @@ export interface AugmentOptions {
 export function gatherImages(
   images: Tensor<'u8'>,
   indices: Tensor<'i32'>,
-  { cropPadding = 0, flip = false, seed = 0, epoch = 0, ids, ...rest }: AugmentOptions = {},
+  options: AugmentOptions = {},
 ): Tensor {
-  refuseRest('gatherImages', rest, ['cropPadding', 'flip', 'seed', 'epoch', 'ids'])
+  checkOptions('gatherImages', options, augmentRows)
+  const { cropPadding = 0, flip = false, seed = 0, epoch = 0, ids } = options
   return runOp1('gather_images', [images, indices, ids], { seed, epoch, crop_padding: cropPadding, flip })
 }

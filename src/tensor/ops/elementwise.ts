@@ -1,13 +1,21 @@
 // Arithmetic, element by element (native/ops/elementwise.h).
 import { ShapeError } from '../../errors.ts'
-import { Device } from '../device.ts'
-import { runOp, runOp1 } from '../run.ts'
+import { anyNumber, numbers, required } from '../../inputs/kinds.ts'
+import { checkOption } from '../../inputs/options.ts'
+import { Device, deviceKind } from '../device.ts'
+import { checkTensor, runOp, runOp1 } from '../run.ts'
 import { record, savesNothing } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
+const numberRow = required(anyNumber)
+const numbersRow = required(numbers)
+
 /** A tensor of one value. */
 export function full(shape: readonly number[], value: number, device = Device.default): Tensor {
-  return runOp(device, 'fill', [], { shape, value })[0] as Tensor
+  checkOption('shape', shape, numbersRow, 'full')
+  checkOption('value', value, numberRow, 'full')
+  checkOption('device', device, deviceKind, 'full')
+  return runOp('fill', [], { shape, value }, device)[0] as Tensor
 }
 
 export function copy(x: Tensor): Tensor {
@@ -18,6 +26,8 @@ export function copy(x: Tensor): Tensor {
 
 /** The same elements, row-major, under another shape; one dimension may be −1. */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  checkTensor('reshape', 'x', x)
+  checkOption('shape', shape, numbersRow, 'reshape')
   const known = shape.reduce((product, d) => (d === -1 ? product : product * d), 1)
   const full = shape.map(d => (d === -1 && known > 0 ? x.size / known : d))
   if (shape.filter(d => d === -1).length > 1 || full.some(d => d < 0 || !Number.isInteger(d))) {
@@ -60,6 +70,7 @@ export function mul(a: Tensor, b: Tensor): Tensor {
 }
 
 export function scale(x: Tensor, factor: number): Tensor {
+  checkOption('factor', factor, numberRow, 'scale')
   const y = runOp1('scale', [x], { factor })
   record([x], [y], ([dy]) => [runOp1('scale', [dy!], { factor })], savesNothing)
   return y
@@ -67,6 +78,8 @@ export function scale(x: Tensor, factor: number): Tensor {
 
 /** Values outside [low, high] become the nearer end. Not differentiable. */
 export function clip(x: Tensor, low: number, high: number): Tensor {
+  checkOption('low', low, numberRow, 'clip')
+  checkOption('high', high, numberRow, 'clip')
   return runOp1('clip', [x], { low, high })
 }
 
@@ -78,6 +91,8 @@ export function relu(x: Tensor): Tensor {
 
 /** (x − mean[c]) / std[c] for each channel c of x [N, C, H, W]. */
 export function normalize(x: Tensor, mean: readonly number[], std: readonly number[]): Tensor {
+  checkOption('mean', mean, numbersRow, 'normalize')
+  checkOption('std', std, numbersRow, 'normalize')
   const y = runOp1('normalize', [x], { mean, std })
   record([x], [y], ([dy]) => [runOp1('normalize_grad', [dy!], { std })], savesNothing)
   return y

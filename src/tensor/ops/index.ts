@@ -1,5 +1,5 @@
 export * from './attack.ts'
-export * from './conv.ts'
+export { type ConvOptions, conv2d, linear } from './conv.ts'
 export * from './conv-batch-norm.ts'
 export * from './data.ts'
 export * from './elementwise.ts'

@@ -1,13 +1,28 @@
 // Losses and predictions (native/ops/loss.h).
+import { number } from '../../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
 import { record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
+export interface CrossEntropyOptions {
+  /** Share of the target that is spread over all classes, in [0, 1). Default 0. */
+  smoothing?: number
+}
+
+const crossEntropyRows: OptionRows<CrossEntropyOptions> = { smoothing: number(0, 1) }
+
 /**
- * Cross-entropy of each sample [N] from logits [N, classes] and labels [N]; `smoothing` in [0, 1) spreads that share
- * of the target over all classes.
+ * Cross-entropy of each sample [N] from logits [N, classes] and labels [N].
+ * @throws ShapeError, ConfigError
  */
-export function crossEntropy(logits: Tensor, labels: Tensor<'i32'>, { smoothing = 0 } = {}): Tensor {
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  options: CrossEntropyOptions = {},
+): Tensor {
+  checkOptions('crossEntropy', options, crossEntropyRows)
+  const { smoothing = 0 } = options
   const losses = runOp1('cross_entropy', [logits, labels], { smoothing })
   record([logits], [losses], ([dLosses]) => [
     runOp1('cross_entropy_grad', [logits, labels, dLosses!], { smoothing }),

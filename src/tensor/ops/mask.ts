@@ -1,10 +1,16 @@
 // Masks over weights (native/ops/mask.h).
-import { runOp1 } from '../run.ts'
+import { anyNumber, numbers, required } from '../../inputs/kinds.ts'
+import { checkOption } from '../../inputs/options.ts'
+import { checkTensor, runOp1 } from '../run.ts'
 import { record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
+const keepRow = required(anyNumber)
+const shapeRow = required(numbers)
+
 /** 1 for the `keep` entries of largest |score|, ties to the lower index; the shape of scores. */
 export function topkMask(scores: Tensor, keep: number): Tensor<'u8'> {
+  checkOption('keep', keep, keepRow, 'topkMask')
   return runOp1('topk_mask', [scores], { keep })
 }
 
@@ -23,6 +29,10 @@ export function recordMaskedWeight(
   mask: Tensor<'u8'>,
   scores: Tensor | null,
 ): void {
+  checkTensor('recordMaskedWeight', 'effective', effective)
+  checkTensor('recordMaskedWeight', 'weight', weight)
+  checkTensor('recordMaskedWeight', 'mask', mask)
+  if (scores !== null) checkTensor('recordMaskedWeight', 'scores', scores)
   record([weight, scores], [effective], ([gradient], [wantWeight, wantScores]) => [
     wantWeight ? maskedWeight(gradient!, mask) : null,
     wantScores ? runOp1('score_grad', [gradient!, weight, scores!]) : null,
@@ -35,5 +45,6 @@ export function packBits(mask: Tensor<'u8'>): Tensor<'u8'> {
 }
 
 export function unpackBits(bits: Tensor<'u8'>, shape: readonly number[]): Tensor<'u8'> {
+  checkOption('shape', shape, shapeRow, 'unpackBits')
   return runOp1('unpack_bits', [bits], { shape })
 }

@@ -1,11 +1,10 @@
 // Batch normalisation with what always follows it (native/ops/norm.h).
-import { ConfigError } from '../../errors.ts'
-import { describeValue } from '../../inputs/options.ts'
+import { flag, number, oneOf, required } from '../../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp, runOp1 } from '../run.ts'
 import { scope } from '../scope.ts'
 import { isTracked, record } from '../tape.ts'
-import type { Tensor } from '../tensor.ts'
-import { refuseRest } from './known-options.ts'
+import { type Tensor, tensorKind } from '../tensor.ts'
 
 export interface BatchNormOptions {
   /** 'train' uses the batch's statistics and moves the running ones; 'eval' uses the running ones. */
@@ -23,6 +22,16 @@ export interface BatchNormOptions {
   beta?: Tensor
 }
 
+const batchNormRows: OptionRows<BatchNormOptions> = {
+  mode: required(oneOf(['train', 'eval'])),
+  eps: number(0),
+  momentum: number(0, 1),
+  relu: flag,
+  residual: tensorKind,
+  gamma: tensorKind,
+  beta: tensorKind,
+}
+
 /**
  * relu?((x − mean) / √(var + eps) · gamma + beta + residual) over x [N, C, H, W]. In 'train' mode runningMean and
  * runningVar [C] are updated in place, on every forward pass.
@@ -31,15 +40,10 @@ export function batchNorm(
   x: Tensor,
   runningMean: Tensor,
   runningVar: Tensor,
-  { mode, eps = 1e-5, momentum = 0.1, relu = false, residual, gamma, beta, ...rest }: BatchNormOptions,
+  options: BatchNormOptions,
 ): Tensor {
-  refuseRest('batchNorm', rest, ['mode', 'eps', 'momentum', 'relu', 'residual', 'gamma', 'beta'])
-  if (mode !== 'train' && mode !== 'eval') {
-    throw new ConfigError(
-      `Expected 'train' or 'eval' for mode of batchNorm but received ${describeValue(mode)}.`,
-      'mode',
-    )
-  }
+  checkOptions('batchNorm', options, batchNormRows)
+  const { mode, eps = 1e-5, momentum = 0.1, relu = false, residual, gamma, beta } = options
   const inputs = [x, runningMean, runningVar, residual, gamma, beta]
   const recorded = [x, residual ?? null, gamma ?? null, beta ?? null]
   const wantsPositive = relu && recorded.some(isTracked)
@@ -50,7 +54,7 @@ export function batchNorm(
         const normalized = runOp1('batch_norm_eval', unscaled, { eps, relu: false, positive: false })
         return channelSum(runOp1('mul', [dSum, normalized]))
       })
-    const [y, positive] = runOp(x.device, 'batch_norm_eval', inputs, {
+    const [y, positive] = runOp('batch_norm_eval', inputs, {
       eps,
       relu,
       positive: wantsPositive,
@@ -59,7 +63,7 @@ export function batchNorm(
       recorded,
       [y],
       ([dy], [, wantResidual, wantGamma, wantBeta]) => {
-        const [dx, dSum] = runOp(x.device, 'batch_norm_eval_grad', [dy, positive, runningVar, gamma], {
+        const [dx, dSum] = runOp('batch_norm_eval_grad', [dy, positive, runningVar, gamma], {
           eps,
           relu,
           residual: wantResidual! || wantGamma! || wantBeta!,
@@ -71,7 +75,7 @@ export function batchNorm(
     )
     return y
   }
-  const [y, mean, invStd, positive] = runOp(x.device, 'batch_norm_train', inputs, {
+  const [y, mean, invStd, positive] = runOp('batch_norm_train', inputs, {
     eps,
     momentum,
     relu,
@@ -81,7 +85,7 @@ export function batchNorm(
     recorded,
     [y],
     ([dy], [, wantResidual, wantGamma]) => {
-      const gradients = runOp(x.device, 'batch_norm_train_grad', [dy, x, positive, mean, invStd, gamma], {
+      const gradients = runOp('batch_norm_train_grad', [dy, x, positive, mean, invStd, gamma], {
         relu,
         residual: wantResidual!,
         affine: wantGamma!,

@@ -1,8 +1,8 @@
 // The optimiser's update (native/ops/optim.h).
-
+import { number, required } from '../../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
-import { refuseRest } from './known-options.ts'
 
 export interface SgdOptions {
   lr: number
@@ -10,15 +10,17 @@ export interface SgdOptions {
   weightDecay: number
 }
 
+const sgdRows: OptionRows<SgdOptions> = {
+  lr: required(number(0)),
+  momentum: required(number(0)),
+  weightDecay: required(number(0)),
+}
+
 /** PyTorch's SGD with momentum, in place on parameter and velocity. */
-export function sgdStep(
-  parameter: Tensor,
-  gradient: Tensor,
-  velocity: Tensor,
-  { lr, momentum, weightDecay, ...rest }: SgdOptions,
-): void {
-  refuseRest('sgdStep', rest, ['lr', 'momentum', 'weightDecay'])
-  runOp(parameter.device, 'sgd_step', [parameter, gradient, velocity], {
+export function sgdStep(parameter: Tensor, gradient: Tensor, velocity: Tensor, options: SgdOptions): void {
+  checkOptions('sgdStep', options, sgdRows)
+  const { lr, momentum, weightDecay } = options
+  runOp('sgd_step', [parameter, gradient, velocity], {
     lr,
     momentum,
     weight_decay: weightDecay,
@@ -27,5 +29,5 @@ export function sgdStep(
 
 /** Overwrites the elements of target, in place. */
 export function assign(target: Tensor, value: Tensor): void {
-  runOp(target.device, 'assign', [target, value], {})
+  runOp('assign', [target, value])
 }

@@ -1,16 +1,13 @@
 // Random tensors from counter-based streams (native/ops/random.h): pure functions of their arguments.
-
-import { oneOf, required } from '../../inputs/kinds.ts'
-import { checkOption } from '../../inputs/options.ts'
-import { Device } from '../device.ts'
+import { anyNumber, count, number, numbers, oneOf, required, seed } from '../../inputs/kinds.ts'
+import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
+import { Device, deviceKind } from '../device.ts'
 import { runOp, runOp1 } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
-import { refuseRest } from './known-options.ts'
 
 const inits = { 'signed-constant': 0, normal: 1, uniform: 2 } as const
 const purposes = { weight: 1, score: 2 } as const
-const initRow = required(oneOf(Object.keys(inits)))
-const purposeRow = required(oneOf(Object.keys(purposes)))
+const shapeRow = required(numbers)
 
 export interface RandomWeightOptions {
   init: keyof typeof inits
@@ -22,31 +19,62 @@ export interface RandomWeightOptions {
   layer: number
 }
 
+const randomWeightRows: OptionRows<RandomWeightOptions> = {
+  init: required(oneOf(Object.keys(inits))),
+  scale: required(number(0)),
+  seed: required(seed),
+  purpose: required(oneOf(Object.keys(purposes))),
+  layer: required(count(0)),
+}
+
 export function randomWeight(
   shape: readonly number[],
-  { init, scale, seed, purpose, layer, ...rest }: RandomWeightOptions,
+  options: RandomWeightOptions,
   device = Device.default,
 ): Tensor {
-  refuseRest('randomWeight', rest, ['init', 'scale', 'seed', 'purpose', 'layer'])
-  checkOption('init', init, initRow, 'randomWeight')
-  checkOption('purpose', purpose, purposeRow, 'randomWeight')
-  return runOp(device, 'random_weight', [], {
-    shape,
-    init: inits[init],
-    scale,
-    seed,
-    purpose: purposes[purpose],
-    layer,
-  })[0] as Tensor
+  checkOption('shape', shape, shapeRow, 'randomWeight')
+  checkOptions('randomWeight', options, randomWeightRows)
+  checkOption('device', device, deviceKind, 'randomWeight')
+  const { init, scale, seed, purpose, layer } = options
+  const draw = { shape, init: inits[init], scale, seed, purpose: purposes[purpose], layer }
+  return runOp('random_weight', [], draw, device)[0] as Tensor
+}
+
+interface UniformOptions {
+  low: number
+  high: number
+  seed: number
+  step: number
+}
+
+interface NormalOptions {
+  mean: number
+  std: number
+  seed: number
+  step: number
+}
+
+const streamRows = { seed: required(seed), step: required(count(0)) }
+const uniformRows: OptionRows<UniformOptions> = {
+  low: required(anyNumber),
+  high: required(anyNumber),
+  ...streamRows,
+}
+const normalRows: OptionRows<NormalOptions> = {
+  mean: required(anyNumber),
+  std: required(number(0)),
+  ...streamRows,
 }
 
 /** Uniform in [low, high), of the given shape [N, …]; row n is drawn from (seed, step, sampleIds[n]). */
 export function uniformNoise(
   sampleIds: Tensor<'i32'>,
   shape: readonly number[],
-  { low, high, seed, step, ...rest }: { low: number; high: number; seed: number; step: number },
+  options: UniformOptions,
 ): Tensor {
-  refuseRest('uniformNoise', rest, ['low', 'high', 'seed', 'step'])
+  checkOption('shape', shape, shapeRow, 'uniformNoise')
+  checkOptions('uniformNoise', options, uniformRows)
+  const { low, high, seed, step } = options
   return runOp1('uniform_noise', [sampleIds], { shape, low, high, seed, step })
 }
 
@@ -54,8 +82,10 @@ export function uniformNoise(
 export function normalNoise(
   sampleIds: Tensor<'i32'>,
   shape: readonly number[],
-  { mean, std, seed, step, ...rest }: { mean: number; std: number; seed: number; step: number },
+  options: NormalOptions,
 ): Tensor {
-  refuseRest('normalNoise', rest, ['mean', 'std', 'seed', 'step'])
+  checkOption('shape', shape, shapeRow, 'normalNoise')
+  checkOptions('normalNoise', options, normalRows)
+  const { mean, std, seed, step } = options
   return runOp1('normal_noise', [sampleIds], { shape, mean, std, seed, step })
 }

@@ -1,4 +1,6 @@
 // Sums and norms (native/ops/reduce.h).
+import { oneOf, required } from '../../inputs/kinds.ts'
+import { checkOption } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
 import { record } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -24,7 +26,10 @@ export function sampleSum(x: Tensor): Tensor {
   return runOp1('sample_sum', [x])
 }
 
+const normRow = required(oneOf(['linf', 'l2']))
+
 /** Norm of each sample: [N, …] → [N]. Not differentiable. */
 export function sampleNorm(x: Tensor, norm: 'linf' | 'l2'): Tensor {
+  checkOption('norm', norm, normRow, 'sampleNorm')
   return runOp1('sample_norm', [x], { norm: norm === 'linf' ? 0 : 1 })
 }
