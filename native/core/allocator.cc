@@ -141,7 +141,7 @@ void CachingAllocator::release(Block block) noexcept {
   std::lock_guard lock(mutex_);
   stats_.in_use -= block.size;
   put_cached(block);
-  shrink_cache(std::max(kCacheFloor, high_water_));
+  shrink_cache(std::max(kCacheFloor, 2 * high_water_ - stats_.in_use));
 }
 
 void CachingAllocator::release_cached() noexcept {

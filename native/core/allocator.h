@@ -20,9 +20,10 @@ struct MemoryStats {
 // Thread-safe. Blocks are 64-byte aligned; those of 1 MiB and more are aligned to and backed by huge pages
 // where the system grants them, because a convolution walks one page a channel.
 //
-// What is released is kept for the next who asks, up to the larger of kCacheFloor and the most bytes that
-// were in use since the cache was last released: enough for every block of a step that repeats, and no more.
-// What lay unused longest goes first.
+// What is released is kept for the next who asks, up to kCacheFloor, or to twice the most bytes that were in
+// use since the cache was last released, less what is in use: blocks of a step that repeats have several
+// sizes, and with less room some are fetched from the system anew in each. What lay unused longest goes
+// first.
 class CachingAllocator {
  public:
   static constexpr int64_t kCacheFloor = int64_t{64} << 20;
