@@ -39,6 +39,3 @@ export function formatDuration(seconds: number): string {
   const minutes = Math.round(seconds / 60)
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
-
-/** Rows of a table, which the terminal lays out when it prints them. */
-export { formatTable } from './layout.ts'

@@ -1,6 +1,6 @@
 // What the commands share whose evaluation can be interrupted and resumed: eval, transfer and r2s.
 import { ConfigError } from '../errors.ts'
-import { makeFolder } from '../files/run-folder.ts'
+import { makeFolder } from '../files/folders.ts'
 import type { ProgressDisplay } from './progress.ts'
 import type { Session } from './run-command.ts'
 

@@ -15,9 +15,6 @@ import { appendMetrics, type Metrics, restoreMetrics } from './metrics.ts'
 import { checkSameConfig, parseConfig, readIfThere } from './run-config.ts'
 import { laterWriteError } from './write-error.ts'
 
-export { makeFolder, makeNumberedFolder } from './folders.ts'
-export { checkSameConfig, parseConfig, readIfThere } from './run-config.ts'
-
 const keptCheckpoints = 2
 
 export interface Checkpoint {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
-import { makeNumberedFolder, RunFolder } from '../../src/files/run-folder.ts'
+import { makeNumberedFolder } from '../../src/files/folders.ts'
+import { RunFolder } from '../../src/files/run-folder.ts'
 
 const config = { arch: 'conv2', inner: { name: 'pgd', eps: 0.1 }, milestones: [1, 2], limit: undefined }
 
