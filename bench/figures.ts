@@ -1,5 +1,5 @@
 // The rows as charts.
-import { type Bar, barChart, figure, lineChart, type Panel, type Series } from './chart.ts'
+import { type Bar, barChart, figure, lineChart, type Panel, type Series } from '../src/report/chart.ts'
 import { type BenchRow, ours } from './row.ts'
 import { median } from './statistics.ts'
 import { formatSeconds } from './table.ts'

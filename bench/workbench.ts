@@ -3,9 +3,9 @@ import { pgd } from '../src/attacks/pgd.ts'
 import type { Dataset } from '../src/data/dataset.ts'
 import * as models from '../src/models/index.ts'
 import type { Network } from '../src/nn/network.ts'
-import { ImageSource, type TrainingBatch } from '../src/search/image-source.ts'
-import { networkOptions, type ResolvedTraining, resolveTraining } from '../src/search/resolve.ts'
 import { Device } from '../src/tensor/device.ts'
+import { ImageSource, type TrainingBatch } from '../src/training/image-source.ts'
+import { networkOptions, type ResolvedTraining, resolveTraining } from '../src/training/resolve.ts'
 
 export const arch = 'resnet18-cifar'
 /** Images that the running statistics come from. */

@@ -6,7 +6,7 @@
 #include <memory>
 #include <unordered_set>
 
-#include "native/core/device.h"
+#include "native/runtime/device.h"
 
 namespace rst::bindings {
 

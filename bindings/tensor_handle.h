@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "bindings/device_handle.h"
-#include "native/core/device.h"
+#include "native/runtime/device.h"
 
 namespace rst::bindings {
 

@@ -13,12 +13,12 @@ import { ConfigError } from '../src/errors.ts'
 import { evaluate } from '../src/evaluation/evaluate.ts'
 import { checkDataset } from '../src/inputs/images.ts'
 import { RandomStream } from '../src/random/philox.ts'
-import { trainDense } from '../src/search/dense.ts'
-import { type DenseModel, loadDense } from '../src/search/dense-model.ts'
-import type { SearchOptions } from '../src/search/options.ts'
-import { randomTicket, searchRST } from '../src/search/search.ts'
+import { type DenseModel, loadDense } from '../src/saved/dense-model.ts'
+import { loadTicket, type Ticket } from '../src/saved/ticket.ts'
 import { Device } from '../src/tensor/device.ts'
-import { loadTicket, type Ticket } from '../src/tickets/ticket.ts'
+import { trainDense } from '../src/training/dense.ts'
+import type { SearchOptions } from '../src/training/options.ts'
+import { randomTicket, searchRST } from '../src/training/search.ts'
 
 export interface FileTarget {
   readonly name: string

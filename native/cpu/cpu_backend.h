@@ -4,10 +4,10 @@
 #include <atomic>
 #include <vector>
 
-#include "native/core/thread_pool.h"
-#include "native/cpu/conv_plan.h"
+#include "native/cpu/conv/conv_plan.h"
 #include "native/cpu/layout.h"
 #include "native/ops/backend.h"
+#include "native/runtime/thread_pool.h"
 
 namespace rst::cpu {
 

@@ -14,8 +14,8 @@
 #include <memory>
 #include <utility>
 
-#include "native/core/allocator.h"
 #include "native/core/tensor.h"
+#include "native/runtime/allocator.h"
 
 namespace rst::cpu {
 

@@ -2,8 +2,8 @@
 // leaves the border alone.
 #pragma once
 
-#include "native/core/thread_pool.h"
 #include "native/cpu/layout.h"
+#include "native/runtime/thread_pool.h"
 
 namespace rst::cpu {
 

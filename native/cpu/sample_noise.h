@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "native/core/thread_pool.h"
 #include "native/cpu/layout.h"
+#include "native/runtime/thread_pool.h"
 
 namespace rst::cpu {
 

@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 
-#include "native/core/allocator.h"
 #include "native/ops/attack.h"
 #include "native/ops/conv.h"
 #include "native/ops/data.h"
@@ -22,6 +21,7 @@
 #include "native/ops/pool.h"
 #include "native/ops/random.h"
 #include "native/ops/reduce.h"
+#include "native/runtime/allocator.h"
 
 namespace rst {
 

@@ -1,4 +1,4 @@
-#include "native/core/allocator.h"
+#include "native/runtime/allocator.h"
 
 #include <doctest/doctest.h>
 

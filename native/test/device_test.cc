@@ -1,4 +1,4 @@
-#include "native/core/device.h"
+#include "native/runtime/device.h"
 
 #include <doctest/doctest.h>
 

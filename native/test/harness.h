@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "native/core/device.h"
+#include "native/runtime/device.h"
 
 namespace rst::test {
 

@@ -1,11 +1,11 @@
-#include "native/cpu/sparse/kept_lists.h"
+#include "native/cpu/conv/sparse/kept_lists.h"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 
-#include "native/cpu/sparse/planar_conv.h"
-#include "native/cpu/sparse/sparse_conv.h"
+#include "native/cpu/conv/sparse/planar_conv.h"
+#include "native/cpu/conv/sparse/sparse_conv.h"
 
 namespace rst::cpu {
 namespace {

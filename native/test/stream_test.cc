@@ -1,4 +1,4 @@
-#include "native/core/stream.h"
+#include "native/runtime/stream.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "native/core/thread_pool.h"
+#include "native/runtime/thread_pool.h"
 
 #include <doctest/doctest.h>
 

@@ -3,14 +3,14 @@
 import { ConfigError } from '../errors.ts'
 import { count, flag, oneOf } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import { apgdAscent } from './apgd-ascent.ts'
-import type { Attack } from './attack.ts'
-import { hostAttack } from './host-attack.ts'
-import { checkClasses, lossFor, type UntargetedLoss, untargetedLosses } from './losses.ts'
-import { lossObjective } from './objective.ts'
-import { row } from './oracle.ts'
-import { type Norm, normKind, radius, threatModel } from './threat-model.ts'
-import { Tries } from './tries.ts'
+import { apgdAscent } from './frame/apgd-ascent.ts'
+import type { Attack } from './frame/attack.ts'
+import { hostAttack } from './frame/host-attack.ts'
+import { checkClasses, lossFor, type UntargetedLoss, untargetedLosses } from './frame/losses.ts'
+import { lossObjective } from './frame/objective.ts'
+import { row } from './frame/oracle.ts'
+import { type Norm, normKind, radius, threatModel } from './frame/threat-model.ts'
+import { Tries } from './frame/tries.ts'
 
 export interface ApgdOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */

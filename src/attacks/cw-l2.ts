@@ -2,13 +2,13 @@
 // with the constants of their code (nn_robust_attacks).
 import { count, number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import type { Attack } from './attack.ts'
-import { reached } from './goal.ts'
-import { hostAttack } from './host-attack.ts'
-import type { HostBatch } from './host-batch.ts'
-import { cwLoss, cwTowards } from './losses.ts'
-import { type Oracle, row } from './oracle.ts'
-import { anyRadius, distance, threatModel } from './threat-model.ts'
+import type { Attack } from './frame/attack.ts'
+import { reached } from './frame/goal.ts'
+import { hostAttack } from './frame/host-attack.ts'
+import type { HostBatch } from './frame/host-batch.ts'
+import { cwLoss, cwTowards } from './frame/losses.ts'
+import { type Oracle, row } from './frame/oracle.ts'
+import { anyRadius, distance, threatModel } from './frame/threat-model.ts'
 
 export interface CwL2Options {
   /**

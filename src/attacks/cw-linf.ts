@@ -4,13 +4,13 @@
 import { count, number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import type { Draws } from '../random/draws.ts'
-import type { Attack } from './attack.ts'
-import { reached } from './goal.ts'
-import { hostAttack } from './host-attack.ts'
-import { cwLoss, cwTowards } from './losses.ts'
-import { row, rows } from './oracle.ts'
-import { drawsOf } from './streams.ts'
-import { linfRadius, type ThreatModel, threatModel } from './threat-model.ts'
+import type { Attack } from './frame/attack.ts'
+import { reached } from './frame/goal.ts'
+import { hostAttack } from './frame/host-attack.ts'
+import { cwLoss, cwTowards } from './frame/losses.ts'
+import { row, rows } from './frame/oracle.ts'
+import { drawsOf } from './frame/streams.ts'
+import { linfRadius, type ThreatModel, threatModel } from './frame/threat-model.ts'
 
 export interface CwLinfOptions {
   /** L∞ radius, pixels in [0, 1]: 8/255 on CIFAR. */

@@ -4,15 +4,22 @@ import { ConfigError } from '../errors.ts'
 import { count, flag, number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import type { Draws } from '../random/draws.ts'
-import type { Attack } from './attack.ts'
-import { stepToHyperplane } from './box-projection.ts'
-import { reached } from './goal.ts'
-import { hostAttack } from './host-attack.ts'
-import type { HostBatch } from './host-batch.ts'
-import { bestOther, descending } from './losses.ts'
-import { type Oracle, row, rows } from './oracle.ts'
-import { drawsOf } from './streams.ts'
-import { anyRadius, distance, type Norm, normKind, type ThreatModel, threatModel } from './threat-model.ts'
+import type { Attack } from './frame/attack.ts'
+import { stepToHyperplane } from './frame/box-projection.ts'
+import { reached } from './frame/goal.ts'
+import { hostAttack } from './frame/host-attack.ts'
+import type { HostBatch } from './frame/host-batch.ts'
+import { bestOther, descending } from './frame/losses.ts'
+import { type Oracle, row, rows } from './frame/oracle.ts'
+import { drawsOf } from './frame/streams.ts'
+import {
+  anyRadius,
+  distance,
+  type Norm,
+  normKind,
+  type ThreatModel,
+  threatModel,
+} from './frame/threat-model.ts'
 
 export interface FabOptions {
   /**

@@ -2,8 +2,8 @@
 // with a random start, FGSM-RS: Wong et al., "Fast is better than free" (ICLR 2020).
 import { number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
-import { type Norm, normKind, radius, threatModel } from './threat-model.ts'
+import { type GradientAttack, gradientAttack } from './frame/gradient-attack.ts'
+import { type Norm, normKind, radius, threatModel } from './frame/threat-model.ts'
 
 export interface FgsmOptions {
   /** Radius of the ball, pixels in [0, 1]. */

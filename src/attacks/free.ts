@@ -6,8 +6,8 @@ import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { InnerAttack, InnerAttackSession } from './inner-attack.ts'
-import { linfRadius, threatModel } from './threat-model.ts'
+import type { InnerAttack, InnerAttackSession } from './frame/inner-attack.ts'
+import { linfRadius, threatModel } from './frame/threat-model.ts'
 
 export interface FreeOptions {
   /** L∞ radius, pixels in [0, 1]. */

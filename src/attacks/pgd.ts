@@ -3,10 +3,10 @@
 import { ConfigError } from '../errors.ts'
 import { count, flag, number, oneOf } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import { type GradientAttack, gradientAttack } from './gradient-attack.ts'
-import { type UntargetedLoss, untargetedLosses } from './losses.ts'
-import type { StreamName } from './streams.ts'
-import { type Norm, normKind, radius, threatModel } from './threat-model.ts'
+import { type GradientAttack, gradientAttack } from './frame/gradient-attack.ts'
+import { type UntargetedLoss, untargetedLosses } from './frame/losses.ts'
+import type { StreamName } from './frame/streams.ts'
+import { type Norm, normKind, radius, threatModel } from './frame/threat-model.ts'
 
 export interface PgdOptions {
   /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */

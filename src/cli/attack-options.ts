@@ -1,6 +1,6 @@
 // The options of the commands that attack what is saved: eval, transfer and r2s.
 import { type Command, Option } from 'commander'
-import { type UntargetedLoss, untargetedLosses } from '../attacks/losses.ts'
+import { type UntargetedLoss, untargetedLosses } from '../attacks/frame/losses.ts'
 import { type DeviceOptions, datasetNames, type OutputOptions, option } from './options.ts'
 import { integerFrom, listOf, listOfTexts, oneOf, parseLimit, parseRadius, parseText } from './values.ts'
 

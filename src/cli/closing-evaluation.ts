@@ -1,11 +1,11 @@
 // The evaluation that closes every training: natural and PGD accuracy on test images.
 import { join } from 'node:path'
-import type { Classifier } from '../attacks/classifier.ts'
 import type { Split } from '../data/dataset.ts'
 import type { Evaluation } from '../evaluation/evaluate.ts'
 import { pairedDifference } from '../evaluation/statistics.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
 import { laterWriteError } from '../files/write-error.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import { formatAccuracy, formatDifference } from './format.ts'
 import { formatTable } from './layout.ts'
 import type { Library } from './library.ts'

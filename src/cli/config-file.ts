@@ -2,8 +2,8 @@
 import type { Command, Option } from 'commander'
 import { ConfigError } from '../errors.ts'
 import { readRegularFile } from '../files/read-file.ts'
+import { didYouMean } from '../inputs/nearest-name.ts'
 import { describeValue } from '../inputs/options.ts'
-import { didYouMean } from '../nearest-name.ts'
 import { flagOf, optionName } from './values.ts'
 import { parseYaml } from './yaml.ts'
 

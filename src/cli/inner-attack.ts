@@ -1,5 +1,5 @@
 // The attack to train against by the name and options of the command line, and what else a training would not read.
-import type { InnerAttack } from '../attacks/inner-attack.ts'
+import type { InnerAttack } from '../attacks/frame/inner-attack.ts'
 import { ConfigError } from '../errors.ts'
 import { checkApplicable, type Reader } from './applicable.ts'
 import type { Library } from './library.ts'

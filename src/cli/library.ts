@@ -1,17 +1,17 @@
 // What the commands need of the library. main.ts passes the real one, tests a small fake.
-import type { Attack } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
-import type { InnerAttack } from '../attacks/inner-attack.ts'
-import type { UntargetedLoss } from '../attacks/losses.ts'
+import type { Attack } from '../attacks/frame/attack.ts'
+import type { InnerAttack } from '../attacks/frame/inner-attack.ts'
+import type { UntargetedLoss } from '../attacks/frame/losses.ts'
 import type { Split } from '../data/dataset.ts'
-import type { DoctorReport, MaskedArchitecture } from '../doctor.ts'
 import type { EvaluateOptions, Evaluation } from '../evaluation/evaluate.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import type { SwitchEvaluationOptions, SwitchExpectation, SwitchSimulation } from '../r2s/evaluate.ts'
 import type { SwitchAttack } from '../r2s/switch-attack.ts'
 import type { TransferMatrix, TransferOptions } from '../r2s/transfer.ts'
-import type { DenseModel as LoadedDenseModel } from '../search/dense-model.ts'
-import type { SearchOptions, TrainingOptions } from '../search/options.ts'
-import type { Measurement, TicketMetadata } from '../tickets/ticket-data.ts'
+import type { DoctorReport, MaskedArchitecture } from '../runs/doctor.ts'
+import type { DenseModel as LoadedDenseModel } from '../saved/dense-model.ts'
+import type { Measurement, TicketMetadata } from '../saved/ticket-data.ts'
+import type { SearchOptions, TrainingOptions } from '../training/options.ts'
 
 export interface Ticket extends Classifier {
   readonly metadata: TicketMetadata

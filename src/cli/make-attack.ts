@@ -1,6 +1,6 @@
 // Attacks by the names and options of the command line: one row an attack, by which it is made and other options refused.
-import type { Attack } from '../attacks/attack.ts'
-import type { Norm } from '../attacks/threat-model.ts'
+import type { Attack } from '../attacks/frame/attack.ts'
+import type { Norm } from '../attacks/frame/threat-model.ts'
 import { ConfigError } from '../errors.ts'
 import { checkApplicable, type Reader } from './applicable.ts'
 import type { AttackOptions, EvaluationAttackName } from './attack-options.ts'

@@ -1,6 +1,6 @@
 // What a closing evaluation measured, for JSON and for the ticket.
 import type { Evaluation } from '../evaluation/evaluate.ts'
-import type { Measurement } from '../tickets/ticket-data.ts'
+import type { Measurement } from '../saved/ticket-data.ts'
 
 /** Natural accuracy, and robust accuracy under its one attack, as keys of JSON. */
 export function accuraciesOf({ naturalAccuracy, naturalInterval, attacks }: Evaluation) {

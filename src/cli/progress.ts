@@ -1,7 +1,7 @@
 // Progress on standard error: one line that is drawn over on a terminal, a plain line now and then otherwise.
 
 import type { EvaluationProgress } from '../evaluation/meter.ts'
-import type { TrainingProgress } from '../search/options.ts'
+import type { TrainingProgress } from '../training/options.ts'
 import { formatCount, formatDuration, formatPercent } from './format.ts'
 import type { Terminal } from './terminal.ts'
 

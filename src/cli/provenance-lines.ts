@@ -1,6 +1,7 @@
 // What numbers are of, as lines under a table and as keys of JSON.
-import type { ModelIdentity } from '../attacks/classifier.ts'
+
 import type { DataProvenance, Provenance } from '../evaluation/provenance.ts'
+import type { ModelIdentity } from '../nn/classifier.ts'
 import { formatCount } from './format.ts'
 import { formatEps } from './values.ts'
 

@@ -1,6 +1,6 @@
 // What the commands on several tickets share: loading, test images, names, and the folder of the result.
 import { join } from 'node:path'
-import type { Warning } from '../attacks/attack.ts'
+import type { Warning } from '../attacks/frame/attack.ts'
 import type { Split } from '../data/dataset.ts'
 import { datasets } from '../data/datasets.ts'
 import { ConfigError } from '../errors.ts'

@@ -1,6 +1,6 @@
 // Reading option values. Each parser throws a ConfigError that says what was expected and what came.
 import { ConfigError } from '../errors.ts'
-import { didYouMean } from '../nearest-name.ts'
+import { didYouMean } from '../inputs/nearest-name.ts'
 
 /** Reads the text of the option `flag` ('--step-size'). */
 export type Parser<T> = (text: string, flag: string) => T

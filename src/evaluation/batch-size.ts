@@ -1,7 +1,7 @@
 // How many images to evaluate at once.
 import { freemem } from 'node:os'
-import { answerOf } from '../attacks/answer.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import { answerOf } from '../attacks/frame/answer.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import { Device } from '../tensor/device.ts'
 import { vjp } from '../tensor/tape.ts'
 import { tensor } from '../tensor/tensor.ts'

@@ -1,8 +1,8 @@
 // What a model answers to images in host memory.
-import { answerOf } from '../attacks/answer.ts'
-import type { Classifier } from '../attacks/classifier.ts'
-import { topClass } from '../attacks/losses.ts'
-import { row } from '../attacks/oracle.ts'
+import { answerOf } from '../attacks/frame/answer.ts'
+import { topClass } from '../attacks/frame/losses.ts'
+import { row } from '../attacks/frame/oracle.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import { Device } from '../tensor/device.ts'
 import { scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'

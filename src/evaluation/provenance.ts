@@ -1,9 +1,9 @@
 // What the numbers of an evaluation are of, in every report: which models, on which images, under which attacks, by
 // which version on which device.
-import type { Attack, AttackSettings } from '../attacks/attack.ts'
-import type { Classifier, ModelIdentity } from '../attacks/classifier.ts'
-import type { Norm } from '../attacks/threat-model.ts'
+import type { Attack, AttackSettings } from '../attacks/frame/attack.ts'
+import type { Norm } from '../attacks/frame/threat-model.ts'
 import type { SplitPart } from '../data/dataset.ts'
+import type { Classifier, ModelIdentity } from '../nn/classifier.ts'
 import { Device } from '../tensor/device.ts'
 import { version } from '../version.ts'
 

@@ -1,14 +1,14 @@
 // The one way to attack a set of images: chunk by chunk, what is finished kept in a journal, and each adversarial image
 // verified before it counts. `evaluate`, `transferMatrix` and `evaluateR2S` differ in what they attack and count.
 import { createHash, type Hash } from 'node:crypto'
-import type { Attack, AttackRunOptions } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
-import { within } from '../attacks/journal.ts'
-import { type Norm, threatModel } from '../attacks/threat-model.ts'
+import type { Attack, AttackRunOptions } from '../attacks/frame/attack.ts'
+import { within } from '../attacks/frame/journal.ts'
+import { type Norm, threatModel } from '../attacks/frame/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { AbortError, ConfigError, ShapeError } from '../errors.ts'
 import { abortSignal, callback, count, flag, path, seed } from '../inputs/kinds.ts'
 import type { OptionRows } from '../inputs/options.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import { version } from '../version.ts'
 import { chooseBatchSize } from './batch-size.ts'
 import type { EvaluationProgress } from './meter.ts'

@@ -8,8 +8,8 @@
 //   distances    F64 [N], of attacks that look for the nearest adversarial image
 //   queries      I32 [N], of attacks without gradients
 //   targets, hit I32 and U8 [N], of targeted runs
-import type { Warning } from '../attacks/attack.ts'
-import type { BatchOutcome } from '../attacks/batches.ts'
+import type { Warning } from '../attacks/frame/attack.ts'
+import type { BatchOutcome } from '../attacks/frame/batches.ts'
 import { TicketError } from '../errors.ts'
 import { parseJson } from '../files/json.ts'
 import type { Dtype, SafetensorsFile, StoredTensor } from '../files/safetensors.ts'

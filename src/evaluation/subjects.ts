@@ -1,5 +1,5 @@
 // Whether what is to attack a model is an attack.
-import type { Attack } from '../attacks/attack.ts'
+import type { Attack } from '../attacks/frame/attack.ts'
 import type { Kind } from '../inputs/kinds.ts'
 import { describeValue } from '../inputs/options.ts'
 

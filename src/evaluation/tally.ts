@@ -1,6 +1,6 @@
 // What an attack took over all its images, and what the check of them found.
-import type { PartReport, Passes, Warning } from '../attacks/attack.ts'
-import type { Norm } from '../attacks/threat-model.ts'
+import type { PartReport, Passes, Warning } from '../attacks/frame/attack.ts'
+import type { Norm } from '../attacks/frame/threat-model.ts'
 import type { Verdict } from './verification.ts'
 
 /** What was done, beside the accuracies; passes are those that made the adversarial images. */

@@ -1,8 +1,9 @@
 // The check of what an attack claims, independent of the attack: norm, box and predictions are computed anew.
-import type { Classifier } from '../attacks/classifier.ts'
-import { row, rows } from '../attacks/oracle.ts'
-import { distance, insideThreat, type ThreatModel } from '../attacks/threat-model.ts'
+
+import { row, rows } from '../attacks/frame/oracle.ts'
+import { distance, insideThreat, type ThreatModel } from '../attacks/frame/threat-model.ts'
 import { AbortError } from '../errors.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import { logitsOf, noPredictions, type Predictions, predict, rightOf } from './predictions.ts'
 
 export interface Claims {

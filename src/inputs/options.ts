@@ -1,7 +1,7 @@
 // The one check of options objects: unknown, missing and out of range are refused by name.
 import { ConfigError } from '../errors.ts'
-import { didYouMean } from '../nearest-name.ts'
 import type { Kind } from './kinds.ts'
+import { didYouMean } from './nearest-name.ts'
 
 /** A row for every option of T. */
 export type OptionRows<T> = { readonly [K in keyof Required<T>]: Kind }

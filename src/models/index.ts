@@ -1,7 +1,7 @@
 // The architectures by name.
 import { ConfigError } from '../errors.ts'
+import { didYouMean } from '../inputs/nearest-name.ts'
 import { checkFields, describeValue, type OptionRows } from '../inputs/options.ts'
-import { didYouMean } from '../nearest-name.ts'
 import {
   type Architecture,
   type Layer,

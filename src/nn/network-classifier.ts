@@ -1,10 +1,11 @@
 // What tickets and dense models share: a network in eval mode as a classifier.
-import type { Classifier } from '../attacks/classifier.ts'
+
 import { checkPixels } from '../inputs/images.ts'
 import type { Device } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import type { Classifier } from './classifier.ts'
 import type { Network } from './network.ts'
 
 export interface Prediction {

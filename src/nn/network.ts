@@ -1,5 +1,5 @@
 // A network: its layers by name, and the function they compute.
-import type { Classifier } from '../attacks/classifier.ts'
+
 import { ConfigError } from '../errors.ts'
 import { callback, count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
 import { checkFields, checkOption, describeValue, type OptionRows } from '../inputs/options.ts'
@@ -9,6 +9,7 @@ import { outsideScopes, scope } from '../tensor/scope.ts'
 import { release } from '../tensor/tape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
+import type { Classifier } from './classifier.ts'
 import { type Initialisation, initialisations, scoreDraw, weightDraw } from './initialisation.ts'
 import { MaskedConv2d } from './masked-conv2d.ts'
 import { maskShape, type Pattern, patterns } from './pattern.ts'

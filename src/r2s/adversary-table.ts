@@ -1,5 +1,5 @@
 // The adversaries of a switch that are made from options, by their names in the API: see attacks/table.ts.
-import { attackRow } from '../attacks/attack-row.ts'
+import { attackRow } from '../attacks/frame/attack-row.ts'
 import { arc, arcRows } from './arc.ts'
 import { ascentRows } from './ascent-attack.ts'
 import { ensembleLogits, ensembleProbs } from './ensemble.ts'

@@ -1,9 +1,9 @@
 // ARC, the attack on randomised ensembles of Dbouk & Shanbhag, "Adversarial Vulnerability of Randomized Ensembles"
 // (ICML 2022). It lowers the expected accuracy itself, one classifier after the other, where the gradients of EOT cancel.
-import { attackBatches } from '../attacks/batches.ts'
-import { descending, topClass } from '../attacks/losses.ts'
-import { Oracle, row, rows } from '../attacks/oracle.ts'
-import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../attacks/threat-model.ts'
+import { attackBatches } from '../attacks/frame/batches.ts'
+import { descending, topClass } from '../attacks/frame/losses.ts'
+import { Oracle, row, rows } from '../attacks/frame/oracle.ts'
+import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../attacks/frame/threat-model.ts'
 import { count, number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { checkTickets, type SwitchAttack } from './switch-attack.ts'

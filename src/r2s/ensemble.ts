@@ -1,8 +1,8 @@
 // The paper's Ensemble attack (Sec. 6.3): PGD on "the averaged results of all candidate RSTs". The paper does not say
 // whether logits or probabilities are averaged, and the two can point in opposite directions, so both are here
 // (decision D10).
-import { answerOf } from '../attacks/answer.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import { answerOf } from '../attacks/frame/answer.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { grad, type Pullback, vjp } from '../tensor/tape.ts'

@@ -1,6 +1,6 @@
 // Expectation over transformation (Athalye et al., "Obfuscated Gradients Give a False Sense of Security", ICML 2018) on
 // a switch, as the paper has it (Sec. 6.3): PGD along the expectation of the gradients of all tickets.
-import { answerOf } from '../attacks/answer.ts'
+import { answerOf } from '../attacks/frame/answer.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { grad } from '../tensor/tape.ts'

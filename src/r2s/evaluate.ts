@@ -1,6 +1,6 @@
 // The accuracy of a random switch, as an expectation over its draws that is computed, not sampled.
-import type { Classifier } from '../attacks/classifier.ts'
-import type { Norm } from '../attacks/threat-model.ts'
+
+import type { Norm } from '../attacks/frame/threat-model.ts'
 import type { Split } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import type { Provenance } from '../evaluation/provenance.ts'
@@ -10,6 +10,7 @@ import { type Interval, wilsonInterval } from '../evaluation/statistics.ts'
 import type { Effort } from '../evaluation/tally.ts'
 import { callback, count, flag, required } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import { Draws } from '../random/draws.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
 import { type BestTicket, bestTicket } from './best-ticket.ts'

@@ -1,17 +1,17 @@
 // R2S, the random switch between robust scratch tickets (paper, Sec. 6.2): tickets of different remaining ratios from
 // one random network, of which each request is answered by one drawn at random.
 import crypto from 'node:crypto'
-import type { Classifier, ModelIdentity } from '../attacks/classifier.ts'
 import { ConfigError } from '../errors.ts'
 import { seed as seedKind } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
+import type { Classifier, ModelIdentity } from '../nn/classifier.ts'
 import type { BatchPrediction, Prediction } from '../nn/network-classifier.ts'
 import { Purpose, RandomStream } from '../random/philox.ts'
+import { checkPaths, readTicket } from '../saved/stored-ticket.ts'
+import { fromData, type Ticket } from '../saved/ticket.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
 import { type Placement, placementRows } from '../tensor/placement.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { checkPaths, readTicket } from '../tickets/stored-ticket.ts'
-import { fromData, type Ticket } from '../tickets/ticket.ts'
 import { checkOneDevice, checkSameScratch, checkTickets } from './same-scratch.ts'
 
 export interface SwitchOptions {

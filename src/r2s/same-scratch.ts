@@ -2,8 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ConfigError, TicketError } from '../errors.ts'
 import { describeValue } from '../inputs/options.ts'
-import { Ticket } from '../tickets/ticket.ts'
-import type { TicketMetadata } from '../tickets/ticket-data.ts'
+import { Ticket } from '../saved/ticket.ts'
+import type { TicketMetadata } from '../saved/ticket-data.ts'
 
 const fields = [
   'arch',

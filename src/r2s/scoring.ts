@@ -1,10 +1,10 @@
 // Which ticket is right on the adversarial images made on which.
-import type { Passes } from '../attacks/attack.ts'
-import type { Classifier } from '../attacks/classifier.ts'
+import type { Passes } from '../attacks/frame/attack.ts'
 import type { Split } from '../data/dataset.ts'
 import { EvaluationMeter } from '../evaluation/meter.ts'
 import { type RunnableAttack, Runner, type RunOptions } from '../evaluation/runner.ts'
 import { type Effort, Tally } from '../evaluation/tally.ts'
+import type { Classifier } from '../nn/classifier.ts'
 import type { SwitchScores } from './expectations.ts'
 import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 

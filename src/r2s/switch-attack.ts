@@ -6,14 +6,13 @@ import {
   type Passes,
   passesOf,
   type Warning,
-} from '../attacks/attack.ts'
-import { type Classifier, checkClassifier } from '../attacks/classifier.ts'
-import type { Norm } from '../attacks/threat-model.ts'
+} from '../attacks/frame/attack.ts'
+import type { Norm } from '../attacks/frame/threat-model.ts'
 import { ConfigError } from '../errors.ts'
-
 import { attackKind } from '../evaluation/subjects.ts'
 import { type Kind, required } from '../inputs/kinds.ts'
 import { checkOption, describeValue } from '../inputs/options.ts'
+import { type Classifier, checkClassifier } from '../nn/classifier.ts'
 
 /** The passes are those through all tickets. */
 export interface SwitchAttackResult extends Passes {

@@ -1,10 +1,10 @@
 // The ascent of APGD against a plain version of Algorithm 1, one image at a time with its whole history kept.
 import { expect, it } from 'vitest'
-import { apgdAscent, apgdCheckpoints } from '../../src/attacks/apgd-ascent.ts'
-import type { Objective } from '../../src/attacks/objective.ts'
-import { row } from '../../src/attacks/oracle.ts'
-import { type Norm, threatModel } from '../../src/attacks/threat-model.ts'
-import { Tries } from '../../src/attacks/tries.ts'
+import { apgdAscent, apgdCheckpoints } from '../../src/attacks/frame/apgd-ascent.ts'
+import type { Objective } from '../../src/attacks/frame/objective.ts'
+import { row } from '../../src/attacks/frame/oracle.ts'
+import { type Norm, threatModel } from '../../src/attacks/frame/threat-model.ts'
+import { Tries } from '../../src/attacks/frame/tries.ts'
 
 const pixels = 5
 const eps = 0.15

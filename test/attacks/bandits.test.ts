@@ -1,10 +1,10 @@
 // Bandits: its queries, the points that it finds, and what it asks of a model.
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { AttackRunOptions } from '../../src/attacks/attack.ts'
-import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { AttackRunOptions } from '../../src/attacks/frame/attack.ts'
+import { Oracle } from '../../src/attacks/frame/oracle.ts'
 import { type BanditsOptions, bandits } from '../../src/attacks/index.ts'
-import { Oracle } from '../../src/attacks/oracle.ts'
 import { ConfigError } from '../../src/errors.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import type { Network } from '../../src/nn/network.ts'
 import type { Device } from '../../src/tensor/device.ts'
 import { isTracked } from '../../src/tensor/tape.ts'

@@ -1,8 +1,8 @@
 // The shortest step to a hyperplane inside the pixel box.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { stepToHyperplane } from '../../src/attacks/box-projection.ts'
-import { type Norm, threatModel } from '../../src/attacks/threat-model.ts'
+import { stepToHyperplane } from '../../src/attacks/frame/box-projection.ts'
+import { type Norm, threatModel } from '../../src/attacks/frame/threat-model.ts'
 
 const norms = ['linf', 'l2'] as const
 

@@ -1,6 +1,6 @@
 // Attacks on linear models against the optimum known on paper.
 import { describe, expect, it } from 'vitest'
-import type { Attack } from '../../src/attacks/attack.ts'
+import type { Attack } from '../../src/attacks/frame/attack.ts'
 import { fgsm, fgsmRs, pgd } from '../../src/attacks/index.ts'
 import { linearClassifier } from './linear-classifier.ts'
 

@@ -1,11 +1,11 @@
 // PGD on the CW margin: closed forms on linear models, and what holds on any model.
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Attack, AttackRunOptions } from '../../src/attacks/attack.ts'
-import type { Classifier } from '../../src/attacks/classifier.ts'
 import { type CwLinfOptions, cwLinf } from '../../src/attacks/cw-linf.ts'
+import type { Attack, AttackRunOptions } from '../../src/attacks/frame/attack.ts'
+import { distance } from '../../src/attacks/frame/threat-model.ts'
 import { pgd } from '../../src/attacks/pgd.ts'
-import { distance } from '../../src/attacks/threat-model.ts'
 import { ConfigError } from '../../src/errors.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import { linearClassifier } from './linear-classifier.ts'
 import { checkAbort, imageOf, shuffled, type TrainedStripes, trainStripes } from './trained-stripes.ts'
 

@@ -1,7 +1,7 @@
 // The attacks as a training run uses them, batch after batch.
 import { describe, expect, it } from 'vitest'
+import type { InnerAttack, InnerAttackBatch } from '../../src/attacks/frame/inner-attack.ts'
 import { fgsm, fgsmRs, free, pgd } from '../../src/attacks/index.ts'
-import type { InnerAttack, InnerAttackBatch } from '../../src/attacks/inner-attack.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'

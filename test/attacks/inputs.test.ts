@@ -1,7 +1,6 @@
 // What enters a run of any attack beside its options: the model, its answers, images and labels.
 import { describe, expect, it } from 'vitest'
-import type { Attack } from '../../src/attacks/attack.ts'
-import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { Attack } from '../../src/attacks/frame/attack.ts'
 import {
   apgd,
   apgdT,
@@ -16,6 +15,7 @@ import {
   square,
 } from '../../src/attacks/index.ts'
 import { ConfigError, ShapeError } from '../../src/errors.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import { arc, ensembleLogits, ensembleProbs, eot, eotApgd, random } from '../../src/r2s/adversaries.ts'
 import type { SwitchAttack } from '../../src/r2s/switch-attack.ts'
 import { Device } from '../../src/tensor/device.ts'

@@ -1,5 +1,5 @@
 // Two-class linear models, whose worst perturbations have a closed form.
-import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'

@@ -1,6 +1,6 @@
 // The losses that attacks maximise.
 import { describe, expect, it } from 'vitest'
-import { descending, type LossName, losses, margin, topClass } from '../../src/attacks/losses.ts'
+import { descending, type LossName, losses, margin, topClass } from '../../src/attacks/frame/losses.ts'
 
 function lossOf(name: LossName, logits: readonly number[], label: number, target = 0) {
   const cotangent = new Float64Array(logits.length)

@@ -1,6 +1,7 @@
 // Linear models of several classes, and the distance to their nearest decision boundary.
-import type { Classifier } from '../../src/attacks/classifier.ts'
-import type { Norm } from '../../src/attacks/threat-model.ts'
+
+import type { Norm } from '../../src/attacks/frame/threat-model.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import { RandomStream } from '../../src/random/philox.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'

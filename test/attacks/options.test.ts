@@ -1,8 +1,8 @@
 // Every option of every attack and adversary, and of a run, by the rows that check them.
 import { describe, expect, it } from 'vitest'
-import type { Attack, AttackRunOptions } from '../../src/attacks/attack.ts'
+import type { Attack, AttackRunOptions } from '../../src/attacks/frame/attack.ts'
+import { attackRunRows } from '../../src/attacks/frame/run-options.ts'
 import * as attacks from '../../src/attacks/index.ts'
-import { attackRunRows } from '../../src/attacks/run-options.ts'
 import { attackTable } from '../../src/attacks/table.ts'
 import { ConfigError } from '../../src/errors.ts'
 import type { Kind } from '../../src/inputs/kinds.ts'

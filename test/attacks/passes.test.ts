@@ -1,6 +1,6 @@
 // What attacks say beforehand of their passes, by which progress is told, and what they say of themselves.
 import { expect, it } from 'vitest'
-import type { Attack } from '../../src/attacks/attack.ts'
+import type { Attack } from '../../src/attacks/frame/attack.ts'
 import {
   apgd,
   apgdT,

@@ -1,7 +1,7 @@
 // PGD on other losses than the cross-entropy.
 import { describe, expect, it } from 'vitest'
+import { losses, type UntargetedLoss, untargetedLosses } from '../../src/attacks/frame/losses.ts'
 import { pgd } from '../../src/attacks/index.ts'
-import { losses, type UntargetedLoss, untargetedLosses } from '../../src/attacks/losses.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { linearClassifier } from './linear-classifier.ts'
 import { linearLogits, multiclassLinear, randomLinearModel } from './multiclass-linear.ts'

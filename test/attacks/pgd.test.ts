@@ -1,15 +1,15 @@
 // What holds for a gradient attack on any model.
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Attack, AttackRunOptions } from '../../src/attacks/attack.ts'
-import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { Attack, AttackRunOptions } from '../../src/attacks/frame/attack.ts'
 import { fgsm, fgsmRs, free, pgd } from '../../src/attacks/index.ts'
 import { AbortError, ConfigError, ShapeError } from '../../src/errors.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import type { Network } from '../../src/nn/network.ts'
-import { trainDense } from '../../src/search/dense.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
+import { trainDense } from '../../src/training/dense.ts'
+import { stripes } from '../training/synthetic-dataset.ts'
 
 const one = new Device({ threads: 1 })
 const two = new Device({ threads: 2 })

@@ -2,12 +2,12 @@
 
 import { concatUint8Arrays } from 'typed-array-utils'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Attack, AttackResult, AttackRunOptions } from '../../src/attacks/attack.ts'
-import type { BatchOutcome } from '../../src/attacks/batches.ts'
-import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { Attack, AttackResult, AttackRunOptions } from '../../src/attacks/frame/attack.ts'
+import type { BatchOutcome } from '../../src/attacks/frame/batches.ts'
 import { bandits, pgd, square } from '../../src/attacks/index.ts'
 import { encodeOutcome, outcomeOf } from '../../src/evaluation/stored-outcome.ts'
 import { decodeSealed } from '../../src/files/sealed.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import { sum } from './trained-network.ts'
 import { type TrainedStripes, trainStripes } from './trained-stripes.ts'
 

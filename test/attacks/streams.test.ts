@@ -1,6 +1,7 @@
 // What attacks draw from: no two algorithms, runs or targets share a random stream.
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Attack } from '../../src/attacks/attack.ts'
+import type { Attack } from '../../src/attacks/frame/attack.ts'
+import { streamStep, streams } from '../../src/attacks/frame/streams.ts'
 import {
   apgd,
   apgdT,
@@ -12,7 +13,6 @@ import {
   pgd,
   square,
 } from '../../src/attacks/index.ts'
-import { streamStep, streams } from '../../src/attacks/streams.ts'
 import { eot, eotApgd } from '../../src/r2s/adversaries.ts'
 import { Purpose } from '../../src/random/philox.ts'
 import { multiclassLinear } from './multiclass-linear.ts'

@@ -1,6 +1,8 @@
 // Targeted runs: closed forms where each logit is a pixel, and what holds on any model.
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Attack, AttackRunOptions } from '../../src/attacks/attack.ts'
+import type { Attack, AttackRunOptions } from '../../src/attacks/frame/attack.ts'
+import { losses, lossFor } from '../../src/attacks/frame/losses.ts'
+import { distance, type Norm } from '../../src/attacks/frame/threat-model.ts'
 import {
   apgd,
   apgdT,
@@ -13,8 +15,6 @@ import {
   pgd,
   square,
 } from '../../src/attacks/index.ts'
-import { losses, lossFor } from '../../src/attacks/losses.ts'
-import { distance, type Norm } from '../../src/attacks/threat-model.ts'
 import { RandomStream } from '../../src/random/philox.ts'
 import { multiclassLinear } from './multiclass-linear.ts'
 import { checkAbort, imageOf, shuffled, type TrainedStripes, trainStripes } from './trained-stripes.ts'

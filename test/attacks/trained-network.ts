@@ -1,12 +1,12 @@
 // A small trained network and the images that attacks are tried on.
-import type { Classifier } from '../../src/attacks/classifier.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import type { Network } from '../../src/nn/network.ts'
-import { trainDense } from '../../src/search/dense.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
+import { trainDense } from '../../src/training/dense.ts'
+import { stripes } from '../training/synthetic-dataset.ts'
 
 const data = stripes({ test: 37 })
 export const count = data.test.size

@@ -1,11 +1,11 @@
 // A small trained network and the images it is attacked on.
 import { expect } from 'vitest'
-import type { Attack } from '../../src/attacks/attack.ts'
+import type { Attack } from '../../src/attacks/frame/attack.ts'
 import { pgd } from '../../src/attacks/pgd.ts'
 import { AbortError } from '../../src/errors.ts'
 import type { Network } from '../../src/nn/network.ts'
 import { Device } from '../../src/tensor/device.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
+import { stripes } from '../training/synthetic-dataset.ts'
 import { changed, imageSize, trainedNetwork } from './trained-network.ts'
 
 export interface TrainedStripes {

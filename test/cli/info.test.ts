@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { writeTicket } from '../../src/tickets/stored-ticket.ts'
-import { exampleTicket } from '../tickets/example-ticket.ts'
+import { writeTicket } from '../../src/saved/stored-ticket.ts'
+import { exampleTicket } from '../saved/example-ticket.ts'
 import { jsonOf, provenanceOf, rst } from './run-rst.ts'
 import { ticket, useWorkspace } from './workspace.ts'
 

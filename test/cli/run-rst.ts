@@ -5,9 +5,9 @@ import { run } from '../../src/cli/program.ts'
 import type { Io } from '../../src/cli/terminal.ts'
 import { AbortError, ConfigError } from '../../src/errors.ts'
 import type { Evaluation } from '../../src/evaluation/evaluate.ts'
-import { readTicket, writeTicket } from '../../src/tickets/stored-ticket.ts'
-import type { TicketData } from '../../src/tickets/ticket-data.ts'
-import { exampleTicket } from '../tickets/example-ticket.ts'
+import { readTicket, writeTicket } from '../../src/saved/stored-ticket.ts'
+import type { TicketData } from '../../src/saved/ticket-data.ts'
+import { exampleTicket } from '../saved/example-ticket.ts'
 
 // Options and results of all kinds pass through here; the tests look into them.
 // biome-ignore lint/suspicious/noExplicitAny: see above

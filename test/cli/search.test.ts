@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
-import { readTicket } from '../../src/tickets/stored-ticket.ts'
+import { readTicket } from '../../src/saved/stored-ticket.ts'
 import { jsonOf, rst } from './run-rst.ts'
 import { cifar, fashion, folder, out, search, useWorkspace } from './workspace.ts'
 

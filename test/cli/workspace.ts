@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
-import { writeTicket } from '../../src/tickets/stored-ticket.ts'
+import { writeTicket } from '../../src/saved/stored-ticket.ts'
 import { writeCifar10, writeIdx } from '../data/synthetic.ts'
-import { exampleTicket } from '../tickets/example-ticket.ts'
+import { exampleTicket } from '../saved/example-ticket.ts'
 import { rst } from './run-rst.ts'
 
 /** Folder of the data sets: `cifar` and `idx`. */

@@ -3,10 +3,10 @@ import { beforeAll, expect, it } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
 import { featureDistance } from '../../src/evaluation/feature-distance.ts'
 import type { Network } from '../../src/nn/network.ts'
-import { trainDense } from '../../src/search/dense.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
+import { trainDense } from '../../src/training/dense.ts'
+import { stripes } from '../training/synthetic-dataset.ts'
 
 const data = stripes({ test: 21 })
 let model: { network: Network }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import * as rst from '../../src/index.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
+import { stripes } from '../training/synthetic-dataset.ts'
 
 it('runs in another realm than the addon', () => {
   // Node's own functions belong to the outer realm.

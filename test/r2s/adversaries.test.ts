@@ -1,9 +1,9 @@
 // The adversaries that know all tickets of a switch.
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Classifier } from '../../src/attacks/classifier.ts'
+import { insideThreat, threatModel } from '../../src/attacks/frame/threat-model.ts'
 import { apgd, pgd } from '../../src/attacks/index.ts'
-import { insideThreat, threatModel } from '../../src/attacks/threat-model.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
 import { arc, ensembleLogits, ensembleProbs, eot, eotApgd, random } from '../../src/r2s/adversaries.ts'
 import { evaluateR2S } from '../../src/r2s/evaluate.ts'
 import { R2S } from '../../src/r2s/r2s.ts'

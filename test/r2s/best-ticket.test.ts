@@ -5,8 +5,8 @@ import { pairedDifference } from '../../src/evaluation/statistics.ts'
 import { arc, eot, random } from '../../src/r2s/adversaries.ts'
 import { bestTicket } from '../../src/r2s/best-ticket.ts'
 import { evaluateR2S } from '../../src/r2s/evaluate.ts'
+import type { Ticket } from '../../src/saved/ticket.ts'
 import { Device } from '../../src/tensor/device.ts'
-import type { Ticket } from '../../src/tickets/ticket.ts'
 import { data, searchedTicket } from './small-tickets.ts'
 
 describe('the best single ticket', () => {

@@ -1,7 +1,7 @@
 // The accuracies of a switch: exact expectations, the transfer matrix, and what is drawn.
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Attack } from '../../src/attacks/attack.ts'
+import type { Attack } from '../../src/attacks/frame/attack.ts'
 import { fgsm, pgd } from '../../src/attacks/index.ts'
 import type { Split } from '../../src/data/dataset.ts'
 import { subset } from '../../src/data/subset.ts'

@@ -1,12 +1,12 @@
 // Tickets of one small random network, and linear stand-ins whose answers are known on paper.
-import type { Classifier } from '../../src/attacks/classifier.ts'
-import type { SearchOptions } from '../../src/search/options.ts'
-import { randomTicket, searchRST } from '../../src/search/search.ts'
+import type { Classifier } from '../../src/nn/classifier.ts'
+import type { Ticket } from '../../src/saved/ticket.ts'
 import type { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
-import type { Ticket } from '../../src/tickets/ticket.ts'
-import { stripes } from '../search/synthetic-dataset.ts'
+import type { SearchOptions } from '../../src/training/options.ts'
+import { randomTicket, searchRST } from '../../src/training/search.ts'
+import { stripes } from '../training/synthetic-dataset.ts'
 
 export const data = stripes({ train: 256, test: 61 })
 

@@ -3,6 +3,7 @@
 import { ConfigError } from '../../errors.ts'
 import { flag, kind, oneOf } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
+import type { Classifier } from '../../nn/classifier.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import {
   type Attack,
@@ -12,13 +13,12 @@ import {
   type Passes,
   passesOf,
   type Warning,
-} from '../attack.ts'
-import type { Classifier } from '../classifier.ts'
-import { within } from '../journal.ts'
-import { topClass } from '../losses.ts'
-import { Oracle, row, rows } from '../oracle.ts'
-import { checkedRun } from '../run-options.ts'
-import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../threat-model.ts'
+} from '../frame/attack.ts'
+import { within } from '../frame/journal.ts'
+import { topClass } from '../frame/losses.ts'
+import { Oracle, row, rows } from '../frame/oracle.ts'
+import { checkedRun } from '../frame/run-options.ts'
+import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../frame/threat-model.ts'
 import { checkBlackBox, checkClassCount, checkModel, type PartResult, type Probe } from './checks.ts'
 import {
   type AutoAttackPart,

@@ -1,10 +1,10 @@
 // What may be wrong with a model or an evaluation, so that robust accuracy would mislead. After the checks of the
 // reference code (fra31/auto-attack, checks.py, flags_doc.md); each docstring names what it does otherwise.
 import { apgd } from '../apgd.ts'
-import type { Warning } from '../attack.ts'
-import { type LossName, leastClasses, losses, topClass } from '../losses.ts'
-import { type Oracle, row } from '../oracle.ts'
-import type { Norm } from '../threat-model.ts'
+import type { Warning } from '../frame/attack.ts'
+import { type LossName, leastClasses, losses, topClass } from '../frame/losses.ts'
+import { type Oracle, row } from '../frame/oracle.ts'
+import type { Norm } from '../frame/threat-model.ts'
 import { mostTargets } from './parts.ts'
 
 /** The first few images, on which a model is probed. */

@@ -1,11 +1,11 @@
 // The attacks that AutoAttack is made of, and its versions.
 import { apgd } from '../apgd.ts'
 import { apgdT } from '../apgd-t.ts'
-import type { Attack } from '../attack.ts'
 import { fab } from '../fab.ts'
-import { leastClasses } from '../losses.ts'
+import type { Attack } from '../frame/attack.ts'
+import { leastClasses } from '../frame/losses.ts'
+import type { Norm } from '../frame/threat-model.ts'
 import { square } from '../square.ts'
-import type { Norm } from '../threat-model.ts'
 
 export const partNames = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const
 export type AutoAttackPart = (typeof partNames)[number]

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
-import { didYouMean } from '../../nearest-name.ts'
+import { didYouMean } from '../../inputs/nearest-name.ts'
 import { formatCount } from '../format.ts'
 import { addDatasetOption, addOutputOptions, type OutputOptions } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'

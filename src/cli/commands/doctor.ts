@@ -1,9 +1,9 @@
 // rst doctor
 import { Command } from 'commander'
-import type { MaskedArchitecture } from '../../doctor.ts'
 import { ConfigError } from '../../errors.ts'
 import type { SparseBelow } from '../../native/addon.ts'
 import type { LayerKernels } from '../../nn/layer-kernels.ts'
+import type { MaskedArchitecture } from '../../runs/doctor.ts'
 import { formatPercent } from '../format.ts'
 import { formatTable } from '../layout.ts'
 import type { Library } from '../library.ts'

@@ -1,7 +1,7 @@
 // rst info
 import { Command } from 'commander'
-import { type TicketAccount, ticketAccounts } from '../../tickets/accounting.ts'
-import type { Measurement } from '../../tickets/ticket-data.ts'
+import { type TicketAccount, ticketAccounts } from '../../saved/accounting.ts'
+import type { Measurement } from '../../saved/ticket-data.ts'
 import { formatAccuracy, formatBytes, formatCount, formatPercent } from '../format.ts'
 import { addOutputOptions, type OutputOptions } from '../options.ts'
 import { attackName, imagesLine } from '../provenance-lines.ts'

@@ -1,7 +1,7 @@
 // rst search
 import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
-import type { SearchOptions } from '../../search/options.ts'
+import type { SearchOptions } from '../../training/options.ts'
 import { closingEvaluation, evaluationLines, printWarnings, writeEvaluations } from '../closing-evaluation.ts'
 import { formatCount, formatDuration, formatPercent } from '../format.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'

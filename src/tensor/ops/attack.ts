@@ -1,5 +1,5 @@
 // The update of a projected-gradient attack (native/ops/attack.h). Not differentiable.
-import type { ThreatModel } from '../../attacks/threat-model.ts'
+import type { ThreatModel } from '../../attacks/frame/threat-model.ts'
 import { anyNumber, count, number, oneOf, required, seed } from '../../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'

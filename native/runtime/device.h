@@ -1,0 +1,47 @@
+// A backend and its queue: where tensors live and ops run.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "native/ops/op_table.h"
+#include "native/runtime/stream.h"
+
+namespace rst {
+
+class Device {
+ public:
+  explicit Device(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}
+
+  Backend& backend() { return *backend_; }
+  Stream& stream() { return stream_; }
+
+  // Checks the call now (throws Error), enqueues the work and returns the outputs' handles at once; an output
+  // that the op leaves out is undefined. A failure on the worker travels with the outputs. Inputs stay as
+  // they were, but for those that the op had begun to change. A failure without outputs to travel with is
+  // told by the next download, unless that failure was told already.
+  std::vector<Tensor> run(std::string_view op, OpCall call);
+
+  // A tensor of row-major bytes; `keep_alive` holds them until they are copied.
+  Tensor upload(const Shape& shape, DType dtype, const void* bytes, std::shared_ptr<void> keep_alive);
+
+  // Copies the elements, row-major, to `bytes`, then calls done on the worker, with the failure that made the
+  // tensor unreadable or with nothing.
+  void download(const Tensor& tensor, void* bytes, std::function<void(std::optional<Error>)> done);
+
+ private:
+  using Failure = std::shared_ptr<const Error>;
+
+  void execute(const OpSpec& spec, OpCall& call, const std::vector<Tensor>& outputs);
+  Failure failure_to_tell(const Tensor& tensor, void* bytes);
+
+  std::unique_ptr<Backend> backend_;
+  // Of the worker: what the last failed download told, and what no output could.
+  Failure told_, untold_;
+  Stream stream_;  // destroyed first: its queue still uses the backend
+};
+
+}  // namespace rst

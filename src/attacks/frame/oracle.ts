@@ -1,0 +1,113 @@
+// What an attack may ask of a model, with images and answers in host memory, and how often it did.
+import { AbortError } from '../../errors.ts'
+import type { Classifier } from '../../nn/classifier.ts'
+import { Device } from '../../tensor/device.ts'
+import { scope } from '../../tensor/scope.ts'
+import { vjp } from '../../tensor/tape.ts'
+import { tensor } from '../../tensor/tensor.ts'
+import { answerOf } from './answer.ts'
+
+/** The derivative of an attack's loss to the logits of image n, written to `cotangent` [classes]. */
+export type CotangentOf = (n: number, logits: Float32Array, cotangent: Float64Array) => void
+
+export class Oracle {
+  readonly model: Classifier
+  readonly classes: number
+  /** Values of one image, C·H·W. */
+  readonly imageSize: number
+  /** Images that passed through the model so far. */
+  forwards = 0
+  backwards = 0
+  /** Ends every further pass. */
+  readonly signal: AbortSignal | undefined
+  readonly #device: Device
+  readonly #onPass: ((passes: number) => void) | undefined
+
+  /** @param onPass told the images that passed so far, forwards and backwards, after each pass */
+  constructor(model: Classifier, signal?: AbortSignal, onPass?: (passes: number) => void) {
+    this.model = model
+    this.classes = model.numClasses
+    this.imageSize = model.inputShape.reduce((product, d) => product * d, 1)
+    this.#device = (model as { device?: Device }).device ?? Device.default
+    this.signal = signal
+    this.#onPass = onPass
+  }
+
+  /**
+   * @param x [n·imageSize], at least one image
+   * @returns [n·classes]
+   * @throws AbortError, ShapeError where the model answers anything but a logit for each class
+   */
+  async logits(x: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    const count = this.#count(x)
+    this.forwards += count
+    using y = scope(() => answerOf(this.model, this.#upload(x, count)))
+    const logits = await y.data()
+    this.#onPass?.(this.forwards + this.backwards)
+    return logits
+  }
+
+  /**
+   * The gradient to each image of the loss whose derivative to the logits is `cotangentOf`.
+   * @param x [n·imageSize], at least one image
+   * @returns logits [n·classes] and gradient [n·imageSize]
+   * @throws AbortError
+   */
+  async differentiate(
+    x: Float32Array<ArrayBuffer>,
+    cotangentOf: CotangentOf,
+  ): Promise<{ logits: Float32Array<ArrayBuffer>; gradient: Float32Array<ArrayBuffer> }> {
+    const count = this.#count(x)
+    this.forwards += count
+    using images = this.#upload(x, count)
+    const { value, pull, dispose } = vjp(() => answerOf(this.model, images), [images])
+    let logits: Float32Array<ArrayBuffer>
+    let cotangents: Float32Array<ArrayBuffer>
+    try {
+      logits = await value.data()
+      cotangents = new Float32Array(logits.length)
+      const cotangent = new Float64Array(this.classes)
+      for (let n = 0; n < count; n++) {
+        cotangent.fill(0)
+        cotangentOf(n, row(logits, n, this.classes), cotangent)
+        cotangents.set(cotangent, n * this.classes)
+      }
+    } catch (error) {
+      dispose()
+      throw error
+    }
+    this.backwards += count
+    const [gradient] = pull(tensor(cotangents, [count, this.classes], { device: this.#device }))
+    using dx = gradient!
+    const found = { logits, gradient: await dx.data() }
+    this.#onPass?.(this.forwards + this.backwards)
+    return found
+  }
+
+  #count(x: Float32Array): number {
+    if (this.signal?.aborted) {
+      throw new AbortError('The attack was interrupted.', { cause: this.signal.reason })
+    }
+    return x.length / this.imageSize
+  }
+
+  #upload(x: Float32Array<ArrayBuffer>, count: number) {
+    return tensor(x, [count, ...this.model.inputShape], { device: this.#device })
+  }
+}
+
+/** Row n of a matrix of rows of `width`, sharing its memory. */
+export function row<T extends Float32Array | Float64Array>(matrix: T, n: number, width: number): T {
+  return matrix.subarray(n * width, (n + 1) * width) as T
+}
+
+/** The rows `indices` of a matrix of rows of `width`, copied. */
+export function rows(
+  matrix: Float32Array,
+  indices: readonly number[],
+  width: number,
+): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(indices.length * width)
+  for (const [i, n] of indices.entries()) out.set(row(matrix as Float32Array, n, width), i * width)
+  return out
+}

@@ -1,0 +1,132 @@
+// What this machine offers the package, and how it computes a network.
+import { totalmem } from 'node:os'
+import { datasets } from '../data/datasets.ts'
+import { RstError } from '../errors.ts'
+import { kind, number, oneOf, path, required, text } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import * as models from '../models/index.ts'
+import type { SparseBelow } from '../native/addon.ts'
+import { addonPath } from '../native/load.ts'
+import { type LayerKernels, layerKernels } from '../nn/layer-kernels.ts'
+import { type Pattern, patterns } from '../nn/pattern.ts'
+import { loadTicket } from '../saved/ticket.ts'
+import { Device } from '../tensor/device.ts'
+import { networkOptions } from '../training/resolve.ts'
+import { version } from '../version.ts'
+
+/** A network of random masks. */
+export interface MaskedArchitecture {
+  /** One of `models.names`. */
+  arch: string
+  /** Multiplier of every layer's channels, > 0. Default 1. */
+  width?: number
+  /** Name of the data set whose images it sees. Default 'cifar10'. */
+  dataset?: string
+  /** Share of weights kept in each layer, (0, 1]. */
+  remainingRatio: number
+  /** Default 'element'. */
+  pattern?: Pattern
+}
+
+export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
+  arch: required(text),
+  width: number(0, 64, { above: true }),
+  dataset: text,
+  remainingRatio: required(number(0, 1, { above: true })),
+  pattern: oneOf(patterns),
+}
+
+export interface DoctorReport {
+  readonly version: string
+  readonly node: string
+  readonly platform: string
+  /** Such as 'CPU, AVX2, 2 threads'; this and the next two null where the addon does not work. */
+  readonly device: string | null
+  /** The instruction set of the kernels, such as 'AVX2'. */
+  readonly simdTarget: string | null
+  /** The same on all machines, so that all give the same bits. */
+  readonly sparseBelow: SparseBelow | null
+  /** Bytes of the machine. */
+  readonly memory: number
+  /** Path of the native addon; null where there is none. */
+  readonly addon: string | null
+  /** Why the native addon does not work, and what to do. */
+  readonly error?: { readonly code: string; readonly message: string }
+  /** `dir` is null where the data set was not found in its usual places. */
+  readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
+  /** The convolutions of the network asked for. */
+  readonly layers?: readonly LayerKernels[]
+}
+
+export interface DoctorOptions {
+  /** The path of a ticket file, or an architecture, whose layers to report. */
+  layersOf?: string | MaskedArchitecture
+}
+
+export const doctorRows: OptionRows<DoctorOptions> = {
+  layersOf: kind(
+    'the path of a ticket or an object { arch, remainingRatio }',
+    value => path.accepts(value) || (typeof value === 'object' && value !== null && !Array.isArray(value)),
+  ),
+}
+
+/**
+ * Where the native addon is missing or broken the report says why, and has no layers.
+ * @throws ConfigError, TicketError
+ */
+export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  checkOptions('doctor', options, doctorRows)
+  const { layersOf } = options
+  if (typeof layersOf === 'object') checkOptions('layersOf', layersOf, maskedArchitectureRows)
+  const found = findDevice()
+  return {
+    version,
+    node: process.versions.node,
+    platform: `${process.platform}-${process.arch}`,
+    device: found.device?.description ?? null,
+    simdTarget: found.device?.simdTarget ?? null,
+    sparseBelow: found.device?.sparseBelow ?? null,
+    memory: totalmem(),
+    addon: findAddon(),
+    ...(found.error && { error: { code: found.error.code, message: found.error.message } }),
+    datasets: await Promise.all(
+      datasets.list().map(async ({ name }) => ({ name, dir: (await datasets.locate(name)) ?? null })),
+    ),
+    ...(layersOf !== undefined && found.device && { layers: await layersOfNetwork(layersOf, found.device) }),
+  }
+}
+
+function findDevice(): { device?: Device; error?: RstError } {
+  try {
+    return { device: Device.default }
+  } catch (error) {
+    if (error instanceof RstError) return { error }
+    throw error
+  }
+}
+
+function findAddon(): string | null {
+  try {
+    return addonPath()
+  } catch {
+    return null
+  }
+}
+
+async function layersOfNetwork(source: string | MaskedArchitecture, device: Device): Promise<LayerKernels[]> {
+  if (typeof source === 'string') {
+    using ticket = await loadTicket(source, { device })
+    return await layerKernels(ticket.network)
+  }
+  checkOptions('layersOf', source, maskedArchitectureRows)
+  const { arch, width = 1, dataset = 'cifar10', remainingRatio, pattern = 'element' } = source
+  const network = models.create(arch, networkOptions({ info: datasets.info(dataset) }, width, device))
+  try {
+    network.drawWeights('signed-kaiming-constant', 0)
+    network.drawScores(pattern, 0)
+    network.updateMasks(remainingRatio)
+    return await layerKernels(network)
+  } finally {
+    network.dispose()
+  }
+}

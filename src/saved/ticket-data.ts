@@ -1,0 +1,90 @@
+// What a ticket is made of, in memory.
+import type { AttackSettings } from '../attacks/frame/attack.ts'
+import type { Norm } from '../attacks/frame/threat-model.ts'
+import type { SplitPart } from '../data/dataset.ts'
+import type { Initialisation } from '../nn/initialisation.ts'
+import type { Pattern } from '../nn/pattern.ts'
+
+export const ticketFormat = 'rst-ticket/1'
+
+/** A value that JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+export interface TicketMetadata {
+  readonly format: typeof ticketFormat
+  /** One of `models.names`. */
+  readonly arch: string
+  /** Multiplier of every layer's channels, > 0. */
+  readonly width: number
+  readonly classes: number
+  readonly inChannels: number
+  /** [height, width] in pixels. */
+  readonly imageSize: readonly [height: number, width: number]
+  readonly init: Initialisation
+  /** Integers from 0 to 2^53 − 1. */
+  readonly weightSeed: number
+  readonly scoreSeed: number
+  /** Share of weights (or groups, by `pattern`) kept in each layer, (0, 1]. */
+  readonly remainingRatio: number
+  readonly pattern: Pattern
+  /** The data set searched on. */
+  readonly dataset: string
+  /** Per channel, of pixels in [0, 1]; std > 0. */
+  readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] }
+  /** The training options. */
+  readonly recipe: { readonly [option: string]: Json }
+  /** Shares in [0, 1]: `natural`, `robust` and whatever else was measured. */
+  readonly accuracies: {
+    readonly natural?: number
+    readonly robust?: number
+    readonly [name: string]: number | undefined
+  }
+  /** What the accuracies are of, by name; older tickets do not say. */
+  readonly measured?: Readonly<Record<string, Measurement>>
+  readonly libraryVersion: string
+}
+
+/** What an accuracy was measured on and by. */
+export interface Measurement {
+  /** 95 % interval. */
+  readonly interval: readonly [low: number, high: number]
+  /** The images, as evaluations name them. */
+  readonly data: {
+    readonly name: string | null
+    readonly images: number
+    readonly of?: number
+    readonly which: 'all' | 'part' | SplitPart['which']
+    readonly fingerprint: string
+  }
+  /** None for natural images. */
+  readonly attack?: {
+    readonly name: string
+    readonly norm: Norm
+    readonly eps: number
+    readonly settings: AttackSettings
+    readonly seed: number
+  }
+  readonly device: string
+  readonly version: string
+}
+
+/** Which weights of one layer are kept. */
+export interface LayerMask {
+  /** [K, C, R, S] */
+  readonly weightShape: readonly number[]
+  /** The leading sizes of `weightShape`: all four for 'element', three for 'row', two for 'kernel', one for 'channel'. */
+  readonly shape: readonly number[]
+  /** One bit an element of `shape`, packed LSB first, ceil(elements / 8) bytes; bits past the last element are 0. */
+  readonly bits: Uint8Array
+}
+
+export interface TicketData {
+  readonly metadata: TicketMetadata
+  /** By layer name. */
+  readonly masks: ReadonlyMap<string, LayerMask>
+  /** By batch-norm name, one value a channel. */
+  readonly runningMean: ReadonlyMap<string, Float32Array>
+  readonly runningVar: ReadonlyMap<string, Float32Array>
+  /** A fine-tuned ticket's kept weights of every layer, in the order of the dense weight [K, C, R, S]. */
+  readonly weights?: ReadonlyMap<string, Float32Array>
+}

@@ -1,0 +1,231 @@
+// A robust scratch ticket: a frozen random network, its mask, and its batch-norm statistics.
+
+import { ConfigError, TicketError } from '../errors.ts'
+import { flag, kind, path as pathKind, required } from '../inputs/kinds.ts'
+import { checkOption, checkOptions } from '../inputs/options.ts'
+import * as models from '../models/index.ts'
+import type { ModelIdentity } from '../nn/classifier.ts'
+import type { Network } from '../nn/network.ts'
+import { NetworkClassifier } from '../nn/network-classifier.ts'
+import { keepCount, maskShape } from '../nn/pattern.ts'
+import { type Device, resolveDevice } from '../tensor/device.ts'
+import * as ops from '../tensor/ops/index.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
+import { outsideScopes, scope } from '../tensor/scope.ts'
+import { tensor } from '../tensor/tensor.ts'
+import { type Architecture, checkArchitecture } from './architecture-check.ts'
+import { readTicket, writeTicket } from './stored-ticket.ts'
+import type { LayerMask, Measurement, TicketData, TicketMetadata } from './ticket-data.ts'
+import { ticketHash } from './ticket-file.ts'
+import { encodeMetadata, notedRows } from './ticket-metadata.ts'
+
+const metadataRow = required(
+  kind('an object of metadata', value => typeof value === 'object' && value !== null),
+)
+
+/** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
+export class Ticket extends NetworkClassifier {
+  /** Whether its kept weights were fine-tuned, so that a file must hold them. */
+  readonly trained: boolean
+  #metadata: TicketMetadata
+  #file: string | undefined
+
+  /** @internal Takes ownership of the network. */
+  constructor(
+    network: Network,
+    metadata: TicketMetadata,
+    { trained = false, file }: { trained?: boolean; file?: string } = {},
+  ) {
+    super(network)
+    for (const layer of network.convolutions) layer.scores = null
+    this.#metadata = metadata
+    this.trained = trained
+    this.#file = file
+  }
+
+  get metadata(): TicketMetadata {
+    return this.#metadata
+  }
+
+  /**
+   * Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes.
+   * @param measured what they are of, under the same names
+   * @throws ConfigError
+   */
+  recordAccuracies(
+    accuracies: TicketMetadata['accuracies'],
+    measured: Readonly<Record<string, Measurement>> = {},
+  ): void {
+    checkOption('accuracies', accuracies, notedRows.accuracies, 'recordAccuracies')
+    checkOption('measured', measured, notedRows.measured, 'recordAccuracies')
+    const { accuracies: former, measured: formerly = {} } = this.#metadata
+    // What was said of a former accuracy is not true of the new one.
+    const kept = Object.entries(formerly).filter(([name]) => !(name in accuracies))
+    this.#metadata = {
+      ...this.#metadata,
+      accuracies: { ...former, ...accuracies },
+      measured: { ...Object.fromEntries(kept), ...measured },
+    }
+  }
+
+  /** For reports. */
+  async identity(): Promise<ModelIdentity> {
+    const { arch, width, remainingRatio } = this.metadata
+    const hash = ticketHash(await this.data())
+    return { kind: 'ticket', ...(this.#file && { file: this.#file }), hash, arch, width, remainingRatio }
+  }
+
+  /** Weights kept, and weights of the dense network. */
+  get parameters(): { kept: number; total: number } {
+    const { remainingRatio, pattern } = this.metadata
+    let kept = 0
+    for (const { spec } of this.network.convolutions) {
+      const groups = maskShape(spec.weightShape, pattern)
+      const count = elements(groups)
+      kept += keepCount(count, remainingRatio) * (elements(spec.weightShape) / count)
+    }
+    return { kept, total: this.network.weightCount }
+  }
+
+  /** What a file holds of it. */
+  async data(): Promise<TicketData> {
+    const masks = new Map<string, LayerMask>()
+    const runningMean = new Map<string, Float32Array>()
+    const runningVar = new Map<string, Float32Array>()
+    const weights = new Map<string, Float32Array>()
+    for (const { spec, mask, weight } of this.network.convolutions) {
+      using packed = outsideScopes(() => ops.packBits(mask!))
+      masks.set(spec.name, { weightShape: spec.weightShape, shape: mask!.shape, bits: await packed.data() })
+      if (this.trained) weights.set(spec.name, keptWeights(await weight.data(), await mask!.data()))
+    }
+    for (const layer of this.network.batchNorms) {
+      runningMean.set(layer.spec.name, await layer.runningMean.data())
+      runningVar.set(layer.spec.name, await layer.runningVar.data())
+    }
+    return { metadata: this.metadata, masks, runningMean, runningVar, ...(this.trained && { weights }) }
+  }
+
+  /**
+   * Writes the ticket file, atomically.
+   * @throws ConfigError where the path cannot be written
+   */
+  async save(path: string): Promise<void> {
+    checkOption('path', path, required(pathKind), 'save')
+    await writeTicket(path, await this.data())
+    this.#file = path
+  }
+
+  /** The same ticket on tensors of its own. */
+  async clone(): Promise<Ticket> {
+    return fromData(await this.data(), this.device)
+  }
+
+  /**
+   * The same network under other metadata; this object is not to be used any more.
+   * @throws TicketError naming the field that no ticket has, ConfigError
+   */
+  withMetadata(metadata: TicketMetadata, options: { trained?: boolean } = {}): Ticket {
+    checkOption('metadata', metadata, metadataRow, 'withMetadata')
+    checkOptions('withMetadata', options, { trained: flag })
+    encodeMetadata(metadata)
+    const { trained = this.trained } = options
+    return new Ticket(this.network, metadata, { trained })
+  }
+}
+
+/**
+ * Reads a ticket file and rebuilds its network.
+ * @throws TicketError naming the field at fault; ConfigError
+ */
+export async function loadTicket(path: string, options: Placement = {}): Promise<Ticket> {
+  checkOption('path', path, required(pathKind), 'loadTicket')
+  checkOptions('loadTicket', options, placementRows)
+  return fromData(await readTicket(path), resolveDevice(options.device, options.threads), path)
+}
+
+/**
+ * The ticket of which a file holds `data`.
+ * @param file where it lies, if it does
+ * @param weights of a network of the same layers and weights, which are then not drawn again; it must live as long
+ * @throws TicketError naming the field at fault
+ */
+export function fromData(data: TicketData, device: Device, file?: string, weights?: Network): Ticket {
+  const { metadata } = data
+  const owner = file ?? 'The ticket'
+  // Before anything is made for a network of whatever size.
+  checkArchitecture(data, architectureOf(metadata, owner), owner)
+  const { mean, std } = metadata.normalisation
+  const network = models.create(metadata.arch, { ...metadata, mean, std, device })
+  try {
+    fill(network, data, weights)
+    return new Ticket(network, metadata, { trained: data.weights !== undefined, file })
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+/** Weights, masks and statistics. Kept weights of a ticket are those of all its layers. */
+function fill(network: Network, data: TicketData, weights: Network | undefined): void {
+  const { metadata, masks, runningMean, runningVar } = data
+  const { device } = network
+  if (data.weights === undefined) {
+    if (weights === undefined) network.drawWeights(metadata.init, metadata.weightSeed)
+    else network.borrowWeights(weights)
+  }
+  for (const layer of network.convolutions) {
+    const { name, weightShape } = layer.spec
+    const { shape, bits } = masks.get(name)!
+    layer.mask = outsideScopes(() =>
+      scope(() => ops.unpackBits(tensor(bits, [bits.length], { dtype: 'u8', device }), shape)),
+    )
+    const kept = data.weights?.get(name)
+    if (kept) {
+      const dense = scattered(kept, bits, shape, weightShape)
+      layer.weight = outsideScopes(() => tensor(dense, weightShape, { device }))
+    }
+  }
+  for (const layer of network.batchNorms) {
+    layer.setRunning(
+      Float32Array.from(runningMean.get(layer.spec.name)!),
+      Float32Array.from(runningVar.get(layer.spec.name)!),
+    )
+  }
+}
+
+/** @throws TicketError where there is no such network */
+function architectureOf(metadata: TicketMetadata, file: string): Architecture {
+  try {
+    return models.layersOf(metadata.arch, metadata)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new TicketError(`${file}: no network can be made of its metadata: ${error.message}`, error.option, {
+      cause: error,
+    })
+  }
+}
+
+const elements = (shape: readonly number[]) => shape.reduce((product, d) => product * d, 1)
+
+/** The weights under a mask entry of 1, in order. */
+function keptWeights(weight: Float32Array, mask: Uint8Array): Float32Array {
+  const group = weight.length / mask.length
+  return weight.filter((_, i) => mask[Math.floor(i / group)] === 1)
+}
+
+/** The inverse of keptWeights; the others are 0. */
+function scattered(
+  kept: Float32Array,
+  bits: Uint8Array,
+  maskShape: readonly number[],
+  weightShape: readonly number[],
+): Float32Array<ArrayBuffer> {
+  const weight = new Float32Array(elements(weightShape))
+  const group = weight.length / elements(maskShape)
+  let next = 0
+  for (let i = 0; i < weight.length; i++) {
+    const entry = Math.floor(i / group)
+    if ((bits[entry >> 3] >> (entry & 7)) & 1) weight[i] = kept[next++]
+  }
+  return weight
+}

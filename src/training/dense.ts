@@ -1,0 +1,75 @@
+// Training of the dense network: the baseline that tickets are compared with, natural or adversarial.
+import { oneOf } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import * as models from '../models/index.ts'
+import { type Initialisation, initialisations } from '../nn/initialisation.ts'
+import type { Network } from '../nn/network.ts'
+import { type DenseMetadata, DenseModel, denseFormat } from '../saved/dense-model.ts'
+import { version } from '../version.ts'
+import { trainingRows } from './option-rows.ts'
+import type { TrainingOptions } from './options.ts'
+import { networkOptions, type ResolvedTraining, recipeOf, resolveTraining } from './resolve.ts'
+import { openRun } from './run.ts'
+import { train } from './training.ts'
+import type { EpochRecord } from './training-state.ts'
+
+export interface DenseOptions extends TrainingOptions {
+  /** Where training starts. Default 'kaiming-normal'. */
+  init?: Initialisation
+}
+
+export const denseRows: OptionRows<DenseOptions> = { ...trainingRows, init: oneOf(initialisations) }
+
+/**
+ * Trains all weights of a dense network; `inner: null` is natural training.
+ * @throws as searchRST
+ */
+export async function trainDense(
+  options: DenseOptions,
+): Promise<{ model: DenseModel; history: EpochRecord[] }> {
+  checkOptions('trainDense', options, denseRows)
+  const training = await resolveTraining(options)
+  const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
+  try {
+    const { init = 'kaiming-normal' } = options
+    network.drawWeights(init, training.seed)
+    const recipe = { ...recipeOf(training), init }
+    const history = await train(weightTrainee(network), training, await openRun(training, 'train', recipe))
+    return { model: new DenseModel(network, denseMetadata(training, recipe)), history }
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+function denseMetadata(
+  { arch, width, data: { info } }: ResolvedTraining,
+  recipe: DenseMetadata['recipe'],
+): DenseMetadata {
+  return {
+    format: denseFormat,
+    arch,
+    width,
+    classes: info.classes,
+    inChannels: info.channels,
+    imageSize: [info.height, info.width],
+    dataset: info.name,
+    normalisation: { mean: info.mean, std: info.std },
+    recipe,
+    libraryVersion: version,
+  }
+}
+
+/** Optimises the weights themselves, under the masks that the network has. */
+export function weightTrainee(network: Network) {
+  return {
+    network,
+    parameters: network.convolutions.map(layer => ({
+      name: `${layer.spec.name}.weight`,
+      tensor: layer.weight,
+    })),
+    parametersChanged: () => {
+      for (const layer of network.convolutions) layer.weightChanged()
+    },
+  }
+}

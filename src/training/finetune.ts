@@ -1,0 +1,77 @@
+// Fine-tuning of a ticket's kept weights under its frozen mask (paper, Sec. 5.1).
+import { ConfigError } from '../errors.ts'
+import { checkDataset } from '../inputs/images.ts'
+import { kind, oneOf, required } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import type { Ticket } from '../saved/ticket.ts'
+import { ticketFormat } from '../saved/ticket-data.ts'
+import { version } from '../version.ts'
+import { weightTrainee } from './dense.ts'
+import { trainingRows } from './option-rows.ts'
+import type { TrainingOptions } from './options.ts'
+import { recipeOf, resolveTraining } from './resolve.ts'
+import { openRun } from './run.ts'
+import { train } from './training.ts'
+import type { EpochRecord } from './training-state.ts'
+
+export interface FinetuneOptions extends Omit<TrainingOptions, 'arch' | 'width' | 'device' | 'threads'> {
+  ticket: Ticket
+  /** Start from the ticket's weights, or from new Kaiming-normal ones drawn with `seed`. Default 'inherit'. */
+  weights?: 'inherit' | 'reinit'
+}
+
+const { arch: _arch, width: _width, device: _device, threads: _threads, ...sharedRows } = trainingRows
+const isTicket = (value: unknown): value is Ticket =>
+  (value as Ticket | null | undefined)?.metadata?.format === ticketFormat && 'network' in (value as Ticket)
+
+export const finetuneRows: OptionRows<FinetuneOptions> = {
+  ...sharedRows,
+  ticket: required(kind('a ticket, as searchRST or loadTicket gives,', isTicket)),
+  weights: oneOf(['inherit', 'reinit']),
+}
+
+/**
+ * Trains the weights that the ticket keeps; the ticket given stays as it is.
+ * @throws ConfigError for data of another kind than the ticket's; otherwise as searchRST
+ */
+export async function finetune(
+  options: FinetuneOptions,
+): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
+  checkOptions('finetune', options, finetuneRows)
+  const { ticket, weights = 'inherit', data } = options
+  const { metadata } = ticket
+  checkDataset(data)
+  const { info } = data
+  const size = [info.channels, info.height, info.width, info.classes]
+  const expected = [metadata.inChannels, ...metadata.imageSize, metadata.classes]
+  if (size.join() !== expected.join()) {
+    throw new ConfigError(
+      `Expected images and classes of [${expected.join(', ')}] (channels, height, width, classes) as the ticket's but the data set ${info.name} has [${size.join(', ')}].`,
+      'data',
+    )
+  }
+  const training = await resolveTraining({
+    ...options,
+    arch: metadata.arch,
+    width: metadata.width,
+    device: ticket.network.device,
+  })
+  const copy = await ticket.clone()
+  try {
+    if (weights === 'reinit') copy.network.drawWeights('kaiming-normal', training.seed)
+    const recipe = { search: 'finetune', weights, ...recipeOf(training), from: metadata.recipe }
+    const history = await train(
+      weightTrainee(copy.network),
+      training,
+      await openRun(training, 'finetune', recipe),
+    )
+    const tuned = copy.withMetadata(
+      { ...metadata, recipe, accuracies: {}, measured: undefined, libraryVersion: version },
+      { trained: true },
+    )
+    return { ticket: tuned, history }
+  } catch (error) {
+    copy.dispose()
+    throw error
+  }
+}

@@ -1,0 +1,198 @@
+// The search of a robust scratch ticket (paper, Sec. 3): adversarial training of a mask over frozen random weights.
+import { createHash } from 'node:crypto'
+import { AbortError, ConfigError } from '../errors.ts'
+import { checkOptions } from '../inputs/options.ts'
+import * as models from '../models/index.ts'
+import type { Network } from '../nn/network.ts'
+import type { DenseMetadata, DenseModel } from '../saved/dense-model.ts'
+import { Ticket } from '../saved/ticket.ts'
+import { type Json, type TicketMetadata, ticketFormat } from '../saved/ticket-data.ts'
+import { outsideScopes, scope } from '../tensor/scope.ts'
+import { tensor } from '../tensor/tensor.ts'
+import { version } from '../version.ts'
+import { ImageSource } from './image-source.ts'
+import { searchRows } from './option-rows.ts'
+import type { SearchOptions } from './options.ts'
+import { networkOptions, type ResolvedTraining, recipeOf, resolveTraining } from './resolve.ts'
+import { openRun } from './run.ts'
+import { train } from './training.ts'
+import type { EpochRecord, Trainee } from './training-state.ts'
+
+/**
+ * Searches the subnetwork that is robust to the inner attack.
+ *
+ * @returns the ticket after the last epoch, and a record of each epoch
+ * @throws ConfigError, DatasetError, DivergenceError, OutOfMemoryError; AbortError after a checkpoint (with runDir)
+ * @example
+ * const { ticket } = await searchRST({ arch: 'conv4', data: await datasets.fashionMnist(), remainingRatio: 0.3,
+ *   inner: attacks.fgsmRs({ eps: 0.1 }), epochs: 2 })
+ */
+export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
+  checkOptions('searchRST', options, searchRows)
+  const training = await resolveTraining(options)
+  const metadata = ticketMetadata(options, training)
+  const network = await searchedNetwork(training, metadata, options)
+  try {
+    const trainee: Trainee = {
+      network,
+      parameters: network.convolutions.map(layer => ({
+        name: `${layer.spec.name}.scores`,
+        tensor: layer.scores!,
+      })),
+      parametersChanged: () => network.updateMasks(metadata.remainingRatio),
+    }
+    const { remainingRatio, pattern, init, weightSeed, scoreSeed } = metadata
+    const settings = {
+      ...recipeOf(training),
+      remainingRatio,
+      pattern,
+      init,
+      weightSeed,
+      scoreSeed,
+      ...(options.from && { from: await weightsDigest(network) }),
+    }
+    const history = await train(trainee, training, await openRun(training, 'search', settings))
+    return { ticket: new Ticket(network, metadata, { trained: options.from !== undefined }), history }
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+/** Batches that settle the running statistics of a ticket that was not searched. */
+const calibrationBatches = 40
+
+/**
+ * The baseline that every search starts from: a random mask of the same ratio. Its batch-norm statistics are estimated
+ * on training images, so that it is only the mask that is random.
+ * @throws ConfigError
+ */
+export async function randomTicket(options: SearchOptions): Promise<Ticket> {
+  checkOptions('randomTicket', options, searchRows)
+  const training = await resolveTraining(options)
+  const metadata = ticketMetadata(options, training)
+  const network = await searchedNetwork(training, metadata, options)
+  try {
+    await calibrate(network, training, metadata.remainingRatio)
+    return new Ticket(
+      network,
+      { ...metadata, recipe: { search: 'none' } },
+      { trained: options.from !== undefined },
+    )
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+/** Masks the network by its scores, and lets its running statistics settle. @throws AbortError */
+async function calibrate(
+  network: Network,
+  training: ResolvedTraining,
+  remainingRatio: number,
+): Promise<void> {
+  const source = await ImageSource.open(training)
+  try {
+    network.updateMasks(remainingRatio)
+    network.mode = 'train'
+    const { size } = training.images
+    for (let i = 0; i < calibrationBatches; i++) {
+      if (training.signal?.aborted) {
+        throw new AbortError('The statistics of the random ticket were interrupted.', {
+          cause: training.signal.reason,
+        })
+      }
+      const indices = Array.from(
+        { length: Math.min(training.batchSize, size) },
+        (_, j) => (i * training.batchSize + j) % size,
+      )
+      const batch = source.batch(indices, 0)
+      try {
+        scope(() => void network.logits(batch.images))
+      } finally {
+        batch.dispose()
+      }
+      await training.device.synchronize()
+    }
+  } finally {
+    source.dispose()
+  }
+}
+
+/** The network that masks are searched over: random weights, or those of a trained one. */
+async function searchedNetwork(
+  training: ResolvedTraining,
+  metadata: TicketMetadata,
+  { from, reinitClassifier = false }: SearchOptions,
+): Promise<Network> {
+  if (reinitClassifier && !from) {
+    throw new ConfigError(
+      'Expected reinitClassifier only together with from, the trained model to search in.',
+      'reinitClassifier',
+    )
+  }
+  if (from) checkSource(from, metadata, reinitClassifier)
+  const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
+  try {
+    network.drawWeights(metadata.init, metadata.weightSeed)
+    network.drawScores(metadata.pattern, metadata.scoreSeed)
+    if (from) {
+      const copied = reinitClassifier ? network.convolutions.slice(0, -1) : network.convolutions
+      for (const [i, layer] of copied.entries()) {
+        const weight = await from.network.convolutions[i].weight.data()
+        layer.weight = outsideScopes(() =>
+          tensor(weight, layer.spec.weightShape, { device: training.device }),
+        )
+      }
+    }
+    return network
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+/** @throws ConfigError where the trained model is another network than the search's */
+function checkSource(from: DenseModel, metadata: TicketMetadata, reinitClassifier: boolean): void {
+  const describe = ({ arch, width, classes, inChannels, imageSize }: typeof metadata | DenseMetadata) =>
+    `${arch} of width ${width} for ${inChannels}×${imageSize.join('×')} pixels${reinitClassifier ? '' : ` and ${classes} classes`}`
+  const [wanted, came] = [describe(metadata), describe(from.metadata)]
+  if (wanted === came) return
+  const hint = reinitClassifier ? '' : '; for other classes set reinitClassifier'
+  throw new ConfigError(`Expected a trained ${wanted} in from but received ${came}${hint}.`, 'from')
+}
+
+async function weightsDigest(network: Network): Promise<string> {
+  const hash = createHash('sha256')
+  for (const { weight } of network.convolutions) hash.update(await weight.data())
+  return hash.digest('hex')
+}
+
+function ticketMetadata(options: SearchOptions, training: ResolvedTraining): TicketMetadata {
+  const { remainingRatio, pattern = 'element', init = 'signed-kaiming-constant' } = options
+  const { info } = training.data
+  return {
+    format: ticketFormat,
+    arch: training.arch,
+    width: training.width,
+    classes: info.classes,
+    inChannels: info.channels,
+    imageSize: [info.height, info.width],
+    init,
+    weightSeed: options.weightSeed ?? training.seed,
+    scoreSeed: options.scoreSeed ?? training.seed,
+    remainingRatio,
+    pattern,
+    dataset: info.name,
+    normalisation: { mean: info.mean, std: info.std },
+    recipe: options.from
+      ? {
+          search: 'rtt',
+          ...recipeOf(training),
+          from: options.from.metadata.recipe as { [key: string]: Json },
+        }
+      : { search: 'rst', ...recipeOf(training) },
+    accuracies: {},
+    libraryVersion: version,
+  }
+}
