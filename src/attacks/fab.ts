@@ -13,7 +13,14 @@ import type { HostBatch } from './frame/host-batch.ts'
 import { bestOther, descending, mostTargets } from './frame/losses.ts'
 import { type Oracle, row, rows } from './frame/oracle.ts'
 import { drawsOf } from './frame/streams.ts'
-import { anyEpsRow, distance, type Norm, normRow, type ThreatModel, threatModel } from './frame/threat-model.ts'
+import {
+  anyEpsRow,
+  distance,
+  type Norm,
+  normRow,
+  type ThreatModel,
+  threatModel,
+} from './frame/threat-model.ts'
 
 export const fabRows = {
   eps: anyEpsRow,

@@ -3,20 +3,9 @@ import { ConfigError } from '../../errors.ts'
 import { type Kind, number, oneOf } from '../../inputs/kinds.ts'
 import { describeValue } from '../../inputs/options.ts'
 import { option, requiredOption } from '../../inputs/rows.ts'
+import type { Norm, ThreatModel } from '../../tensor/ops/attack.ts'
 
-export const norms = ['linf', 'l2'] as const
-export type Norm = (typeof norms)[number]
-
-/**
- * Perturbations of norm at most eps (in pixel units, pixels in [0, 1]; Infinity: of any norm) that keep pixels in
- * [low, high].
- */
-export interface ThreatModel {
-  readonly norm: Norm
-  readonly eps: number
-  readonly low: number
-  readonly high: number
-}
+export type { Norm, ThreatModel }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number'
 
@@ -48,7 +37,7 @@ export const linfEpsRow = requiredOption(
   'L∞ radius, pixels in [0, 1]: 8/255 on CIFAR',
 )
 
-export const normRow = option(oneOf(norms), 'linf', 'norm of the perturbation')
+export const normRow = option(oneOf(['linf', 'l2']), 'linf', 'norm of the perturbation')
 
 /**
  * @param anyDistance allows an eps of Infinity: for attacks that look for the nearest adversarial image, and so need
