@@ -257,4 +257,33 @@ HostTensor sample_norm(const HostTensor& x, Norm norm) {
   return map(squares, [](double s) { return std::sqrt(s); });
 }
 
+HostTensor masked_weight(const HostTensor& weight, const HostTensor& mask) {
+  HostTensor y = weight;
+  for (size_t i = 0; i < y.values.size(); ++i) {
+    if (mask.values[i / (weight.values.size() / mask.values.size())] == 0) y.values[i] = 0;
+  }
+  return y;
+}
+
+HostTensor score_grad(const HostTensor& d_weight, const HostTensor& weight, const HostTensor& scores) {
+  HostTensor d_scores = filled(scores.shape, 0);
+  for (size_t i = 0; i < weight.values.size(); ++i) {
+    const size_t group = i / (weight.values.size() / scores.values.size());
+    const double s = scores.values[group];
+    d_scores.values[group] += d_weight.values[i] * weight.values[i] * ((s > 0) - (s < 0));
+  }
+  return d_scores;
+}
+
+SgdState sgd_step(const SgdState& state, const HostTensor& gradient, double lr, double momentum,
+                  double weight_decay) {
+  SgdState next = state;
+  for (size_t i = 0; i < gradient.values.size(); ++i) {
+    const double g = gradient.values[i] + weight_decay * state.parameter.values[i];
+    next.velocity.values[i] = momentum * state.velocity.values[i] + g;
+    next.parameter.values[i] -= lr * next.velocity.values[i];
+  }
+  return next;
+}
+
 }  // namespace rst::test::reference
