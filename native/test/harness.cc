@@ -123,7 +123,9 @@ HostTensor read(Device& device, const Tensor& tensor) {
 OpCall place_call(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
                   const AttributeList& attributes, InputLayout layout) {
   const OpSpec& spec = find_op(op);
-  REQUIRE_MESSAGE(inputs.size() == spec.inputs.size(), op << " takes " << spec.inputs.size() << " inputs");
+  if (inputs.size() != spec.inputs.size()) {
+    throw_argument(std::string(op) + " takes " + std::to_string(spec.inputs.size()) + " inputs.");
+  }
   OpCall call;
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -97,6 +97,10 @@ int64_t by_channel(int64_t, int64_t c) {
 double add(double sum, double x) {
   return sum + x;
 }
+// A NaN is larger than all.
+double larger(double a, double b) {
+  return std::isnan(a) || a >= b ? a : b;
+}
 
 }  // namespace
 
@@ -149,7 +153,11 @@ HostTensor positive(const HostTensor& y) {
 }
 
 HostTensor max_pool2d(const HostTensor& x, const PoolParams& p) {
-  return pool(x, p, [](const auto& window) { return *std::max_element(window.begin(), window.end()); });
+  return pool(x, p, [](const auto& window) {
+    double largest = window[0];
+    for (double v : window) largest = larger(largest, v);
+    return largest;
+  });
 }
 
 HostTensor avg_pool2d(const HostTensor& x, const PoolParams& p) {
@@ -191,7 +199,7 @@ HostTensor cross_entropy(const HostTensor& logits, const HostTensor& labels, dou
     for (int64_t k = 0; k < classes; ++k) {
       const double target =
           smoothing / static_cast<double>(classes) + (k == labels.values[n] ? 1 - smoothing : 0);
-      losses.values[n] += target * (largest + std::log(sum) - row[k]);
+      if (target != 0) losses.values[n] += target * (largest + std::log(sum) - row[k]);
     }
   }
   return losses;
@@ -251,7 +259,7 @@ HostTensor sample_sum(const HostTensor& x) {
 
 HostTensor sample_norm(const HostTensor& x, Norm norm) {
   if (norm == Norm::kLinf) {
-    return fold(x, {x.shape[0]}, by_sample, [](double m, double v) { return std::max(m, std::abs(v)); });
+    return fold(x, {x.shape[0]}, by_sample, [](double m, double v) { return larger(m, std::abs(v)); });
   }
   const HostTensor squares = fold(x, {x.shape[0]}, by_sample, [](double s, double v) { return s + v * v; });
   return map(squares, [](double s) { return std::sqrt(s); });
