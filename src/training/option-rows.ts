@@ -19,7 +19,7 @@ import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import { type DenseModel, denseFormat } from '../saved/dense-model.ts'
 import { placementRows } from '../tensor/placement.ts'
-import type { TrainingProgress } from './options.ts'
+import type { TrainingProgress } from './progress.ts'
 import { defaultSchedule, type Schedule } from './schedule.ts'
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
