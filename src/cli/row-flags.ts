@@ -4,20 +4,15 @@ import { ConfigError } from '../errors.ts'
 import { kebabCase } from '../inputs/names.ts'
 import { didYouMean } from '../inputs/nearest-name.ts'
 import { Computed, type Row, type Rows } from '../inputs/rows.ts'
-import { flagOf, numberIn, optionName, type Parser, parseEps, parseRadius, quote } from './values.ts'
-
-/** An option of some attack, by the name of that attack on the command line. */
-export interface Taker {
-  readonly name: string
-  readonly row: Row
-}
+import type { Taker } from './named-attack.ts'
+import { flagOf, numberIn, optionName, type Parser, parseRadius, quote } from './values.ts'
 
 /** Reads a flag by the rows that may take it. @throws ConfigError for what none accepts */
-export function parserOf(rows: readonly Row[]): Parser<unknown> {
+function parserOf(rows: readonly Row[], parseSize: Parser<number>): Parser<unknown> {
   return (text, flag) => {
     const [{ schema, unit }] = rows
     const numeric = schema?.type === 'integer' || schema?.type === 'number'
-    const value = unit === 'pixels' ? parseRadius(text, flag) : numeric ? numberIn(text) : text
+    const value = unit === 'pixels' ? parseSize(text, flag) : numeric ? numberIn(text) : text
     if (rows.some(row => row.accepts(value))) return value
     const expected = [...new Set(rows.map(row => row.expected))].join(' or ')
     const hint = (schema?.enum && didYouMean(text, schema.enum)) || rows[0].hint?.(value) || '.'
@@ -47,18 +42,23 @@ export function bareFlag(row: Row, rows: Rows): Option {
 /**
  * A flag that several attacks read.
  * @param takers those that do
- * @param all names of the attacks to choose from, not all of which need to read it
+ * @param all number of the attacks to choose from, not all of which need to read it
+ * @param parseSize reads sizes in pixels, up to those that the command allows
  */
-export function sharedFlag(takers: readonly Taker[], all: number): Option {
+export function sharedFlag(
+  takers: readonly Taker[],
+  all: number,
+  parseSize: Parser<number> = parseRadius,
+): Option {
   const rows = takers.map(({ row }) => row)
-  return flagFor(rows[0], sharedHelp(takers, all), rows)
+  return flagFor(rows[0], sharedHelp(takers, all), rows, parseSize)
 }
 
 /** 'steps (default: 20 for pgd; 100 for fab), …': one clause for each sentence and default. */
 function sharedHelp(takers: readonly Taker[], all: number): string {
-  const bySentence = Map.groupBy(takers, ({ row }) => sentenceOf(row, {}))
+  const bySentence = grouped(takers, ({ row }) => sentenceOf(row, {}))
   const clauses = [...bySentence].map(([sentence, those]) => {
-    const byDefault = [...Map.groupBy(those, ({ row }) => defaultText(row))]
+    const byDefault = [...grouped(those, ({ row }) => defaultText(row))]
     const named = bySentence.size > 1 || byDefault.length > 1
     const defaults = byDefault
       .filter(([text]) => text !== 'false')
@@ -69,26 +69,48 @@ function sharedHelp(takers: readonly Taker[], all: number): string {
   return `${few}${clauses.join(', ')}`
 }
 
+function grouped(takers: readonly Taker[], by: (taker: Taker) => string): Map<string, Taker[]> {
+  const groups = new Map<string, Taker[]>()
+  for (const taker of takers) groups.set(by(taker), [...(groups.get(by(taker)) ?? []), taker])
+  return groups
+}
+
 const namesOf = (takers: readonly Taker[]) => takers.map(({ name }) => name).join(', ')
 
 /** A default as help and documentation print it; empty where there is none to tell. */
 export function defaultText({ default: value, otherwise }: Row): string {
   if (value instanceof Computed) return value.text
-  return value === undefined ? (otherwise ?? '') : typeof value === 'object' ? JSON.stringify(value) : `${value}`
+  return value === undefined
+    ? (otherwise ?? '')
+    : typeof value === 'object'
+      ? JSON.stringify(value)
+      : `${value}`
 }
 
-/** The sentence of an option with its words, other options as flags. */
-function sentenceOf({ help, schema }: Row, rows: Rows): string {
-  const text = help.replace(/`(\w+)`/g, (_, name: string) => (name in rows ? flagOf(rows[name].flag ?? name) : name))
-  const words = schema?.enum
-  return words === undefined || words.every(word => text.includes(word)) ? text : `${text}: ${words.join(', ')}`
+/** The sentence of an option with its words or its range, other options as flags. */
+function sentenceOf({ help, schema = {}, default: value }: Row, rows: Rows): string {
+  const text = help.replace(/`(\w+)`/g, (_, name: string) =>
+    name in rows ? flagOf(rows[name].flag ?? name) : name,
+  )
+  const words = schema.enum ?? []
+  if (!words.every(word => text.includes(word))) return `${text}: ${words.join(', ')}`
+  if (schema.type === 'boolean' && value === true) return `without ${text}`
+  const { type, minimum, exclusiveMinimum, maximum } = schema
+  if (type !== 'number' || maximum === undefined || maximum > 1000) return text
+  return `${text}, ${exclusiveMinimum === undefined ? minimum : `above ${exclusiveMinimum}`} to ${maximum}`
 }
 
-function flagFor({ flag, schema, unit, default: value }: Row, help: string, rows: readonly Row[]): Option {
+function flagFor(
+  { flag, schema, unit, default: value }: Row,
+  help: string,
+  rows: readonly Row[],
+  parseSize: Parser<number> = parseRadius,
+): Option {
   const name = kebabCase(flag!)
   if (schema?.type === 'boolean') return new Option(value === true ? `--no-${name}` : `--${name}`, help)
-  const what = unit === 'pixels' ? 'size' : schema?.enum ? 'name' : schema?.type === 'integer' ? 'n' : 'number'
+  const what =
+    unit === 'pixels' ? 'size' : schema?.enum ? 'name' : schema?.type === 'integer' ? 'n' : 'number'
   const made = new Option(`--${name} <${what}>`, help)
-  const parse = parserOf(rows)
+  const parse = parserOf(rows, parseSize)
   return made.argParser(text => parse(text, made.long!))
 }

@@ -119,7 +119,7 @@ export const trainingRows = {
     'told what went wrong and was mended, such as a damaged checkpoint in whose place the one before it is used',
   ),
   runDir: optionalOption(path, 'run folder for checkpoints and metrics, in which no other process may work'),
-  resume: option(flag, false, 'continue the run in runDir from its newest checkpoint, to the same bits'),
+  resume: option(flag, false, 'continue the run in `runDir` from its newest checkpoint, to the same bits'),
   checkpointMinutes: option(
     number(0, 1e6),
     10,
@@ -141,7 +141,8 @@ export const searchRows = {
   remainingRatio: requiredOption(
     {
       ...number(0, 1, { above: true }),
-      hint: value => (typeof value === 'number' && value > 1 ? '; 0.05 keeps 5 %.' : undefined),
+      hint: value =>
+        typeof value === 'number' && value > 1 && value <= 100 ? `: did you mean ${value / 100}?` : undefined,
     },
     'share of weights kept in each layer',
     { flag: 'ratio' },
@@ -162,7 +163,7 @@ export const searchRows = {
   reinitClassifier: option(
     flag,
     false,
-    'with from: draw the last layer anew, for a data set of other classes',
+    'with `from`: draw the last layer anew, for a data set of other classes',
     {
       flag: 'reinitClassifier',
     },
