@@ -57,6 +57,7 @@ export { R2S, type SwitchBatchPrediction, type SwitchOptions, type SwitchPredict
 export type { SwitchAttack, SwitchAttackResult } from './r2s/switch-attack.ts'
 export { type TransferMatrix, type TransferOptions, transferMatrix } from './r2s/transfer.ts'
 export { type DoctorOptions, type DoctorReport, doctor, type MaskedArchitecture } from './runs/doctor.ts'
+export * as runs from './runs/index.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './saved/accounting.ts'
 export { type DenseMetadata, type DenseModel, loadDense } from './saved/dense-model.ts'
 export { loadTicket, type Ticket } from './saved/ticket.ts'
