@@ -3,6 +3,7 @@
 // build up persists from batch to batch.
 import { count, number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { attackStep } from '../tensor/ops/attack.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -46,7 +47,7 @@ export function free(options: FreeOptions): InnerAttack {
       this.state = outsideScopes(() =>
         scope(() => {
           const zero = ops.full(noise.shape, 0, noise.device)
-          return ops.attackStep(noise, zero, gradient, noiseThreat, stepSize)
+          return attackStep(noise, zero, gradient, noiseThreat, stepSize)
         }),
       )
       noise.dispose()

@@ -217,6 +217,9 @@ export function checkDataset(data: unknown, option = 'data'): asserts data is Da
 
 // By tag and not by instanceof: arrays may come from another realm, such as a test runner's.
 const tagOf = (value: unknown) => Object.prototype.toString.call(value)
-const isFloat32Array = (value: unknown): value is Float32Array => tagOf(value) === '[object Float32Array]'
-const isInt32Array = (value: unknown): value is Int32Array => tagOf(value) === '[object Int32Array]'
+export const isFloat32Array = (value: unknown): value is Float32Array =>
+  tagOf(value) === '[object Float32Array]'
+export const isFloat64Array = (value: unknown): value is Float64Array =>
+  tagOf(value) === '[object Float64Array]'
+export const isInt32Array = (value: unknown): value is Int32Array => tagOf(value) === '[object Int32Array]'
 const isUint8Array = (value: unknown): value is Uint8Array => tagOf(value) === '[object Uint8Array]'
