@@ -12,10 +12,11 @@ export type {
   Targets,
   Warning,
 } from './attacks/frame/attack.ts'
-export type { BatchOutcome } from './attacks/frame/batches.ts'
+export type { BatchOutcome } from './attacks/frame/batch-outcome.ts'
 export type { GradientAttack } from './attacks/frame/gradient-attack.ts'
 export type { HostAttackSpec, HostBatchResult } from './attacks/frame/host-attack.ts'
 export type { HostBatch } from './attacks/frame/host-batch.ts'
+export type { ProjectedAscentSettings, ThreatModelOptions } from './attacks/frame/index.ts'
 export * as attackFrame from './attacks/frame/index.ts'
 export type { InnerAttack, InnerAttackBatch, InnerAttackSession } from './attacks/frame/inner-attack.ts'
 export type { Journal } from './attacks/frame/journal.ts'

@@ -12,10 +12,15 @@ import { row as rowUnchecked } from './oracle.ts'
 import { project as projectUnchecked } from './project.ts'
 import { type Ascent, projectedAscent as ascendUnchecked, type GradientBatch } from './projected-gradient.ts'
 import { drawsOf as drawsOfUnchecked } from './streams.ts'
-import type { ThreatModel } from './threat-model.ts'
+import {
+  anyRadius,
+  type Norm,
+  normKind,
+  type ThreatModel,
+  threatModel as threatModelUnchecked,
+} from './threat-model.ts'
 
 export { hostAttack } from './host-attack.ts'
-export { threatModel } from './threat-model.ts'
 
 const floats = required(
   kind('a Float32Array or Float64Array', value => isFloat32Array(value) || isFloat64Array(value)),
@@ -31,6 +36,26 @@ const batchKind = required(
   ),
 )
 const index = required(count(0))
+
+export interface ThreatModelOptions {
+  /** Radius of the ball, pixels in [0, 1]. */
+  eps: number
+  /** Default 'linf'. */
+  norm?: Norm
+  /** Allows an eps of Infinity: for attacks that look for the nearest adversarial image. Default false. */
+  anyDistance?: boolean
+}
+
+const threatModelRows: OptionRows<ThreatModelOptions> = { eps: anyRadius, norm: normKind, anyDistance: flag }
+
+/**
+ * What an attacker may do: perturbations of norm at most eps that keep pixels in [0, 1].
+ * @throws ConfigError
+ */
+export function threatModel(options: ThreatModelOptions): ThreatModel {
+  checkOptions('threatModel', options, threatModelRows)
+  return threatModelUnchecked(options)
+}
 
 /**
  * A loss of one image and its derivative to the logits: cross-entropy, the difference of logits ratio (Croce & Hein,

@@ -7,8 +7,15 @@ export function project(
   original: Float32Array,
   threat: ThreatModel,
 ): void {
-  if (threat.norm === 'l2') return projectL2(point, original, threat)
-  const { eps, low, high } = threat
+  if (threat.norm === 'l2') projectL2(point, original, threat)
+  else projectLinf(point, original, threat)
+}
+
+function projectLinf(
+  point: Float32Array | Float64Array,
+  original: Float32Array,
+  { eps, low, high }: ThreatModel,
+): void {
   for (let j = 0; j < point.length; j++) {
     const inBall = Math.min(original[j] + eps, Math.max(original[j] - eps, point[j]))
     point[j] = Math.min(high, Math.max(low, inBall))

@@ -2,19 +2,9 @@
 import { ConfigError } from '../../errors.ts'
 import { type Kind, oneOf, required } from '../../inputs/kinds.ts'
 import { describeValue } from '../../inputs/options.ts'
+import type { Norm, ThreatModel } from '../../tensor/ops/attack.ts'
 
-export type Norm = 'linf' | 'l2'
-
-/**
- * Perturbations of norm at most eps (in pixel units, pixels in [0, 1]; Infinity: of any norm) that keep pixels in
- * [low, high].
- */
-export interface ThreatModel {
-  readonly norm: Norm
-  readonly eps: number
-  readonly low: number
-  readonly high: number
-}
+export type { Norm, ThreatModel }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number'
 
