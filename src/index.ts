@@ -12,6 +12,7 @@ export type {
   Targets,
   Warning,
 } from './attacks/frame/attack.ts'
+export type { AttackFactory, AttackRow } from './attacks/frame/attack-row.ts'
 export type { BatchOutcome } from './attacks/frame/batch-outcome.ts'
 export type { GradientAttack } from './attacks/frame/gradient-attack.ts'
 export type { HostAttackSpec, HostBatchResult } from './attacks/frame/host-attack.ts'
@@ -53,6 +54,17 @@ export type {
 export type { RunOptions } from './evaluation/runner.ts'
 export type { DistanceSummary, Interval, MeanEstimate, PairedDifference } from './evaluation/statistics.ts'
 export type { Effort } from './evaluation/tally.ts'
+export type { JsonSchema, Kind } from './inputs/kinds.ts'
+export type {
+  Computed,
+  DefaultRow,
+  OptionalRow,
+  OptionsOf,
+  RequiredRow,
+  Row,
+  Rows,
+  RowText,
+} from './inputs/rows.ts'
 export * as models from './models/index.ts'
 export type { ConvKernel, ConvKernels, MemoryStats, SparseBelow } from './native/addon.ts'
 export type { Classifier, ModelIdentity } from './nn/classifier.ts'

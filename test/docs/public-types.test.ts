@@ -78,8 +78,10 @@ function mentioned(declaration: ts.Node, seen = new Set<ts.Node>()): Set<ts.Symb
       const meant = symbol && resolved(symbol)
       const [of] = meant?.declarations ?? []
       if (of && isOurs(of.getSourceFile().fileName) && !ts.isTypeParameterDeclaration(of)) {
-        if (meant!.flags & (Class | Interface | TypeAlias | Enum)) found.add(meant!)
-        else if (meant!.flags & (aFunction | Variable)) {
+        // A generic alias that its file keeps to itself only computes a type.
+        const helper = ts.isTypeAliasDeclaration(of) && of.typeParameters && !isExported(of)
+        if (!helper && meant!.flags & (Class | Interface | TypeAlias | Enum)) found.add(meant!)
+        else if (helper || meant!.flags & (aFunction | Variable)) {
           for (const type of mentionedOnce(of, seen)) found.add(type)
         }
       }
@@ -89,6 +91,9 @@ function mentioned(declaration: ts.Node, seen = new Set<ts.Node>()): Set<ts.Symb
   visit(declaration)
   return found
 }
+
+const isExported = (declaration: ts.TypeAliasDeclaration) =>
+  declaration.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true
 
 function mentionedOnce(declaration: ts.Node, seen: Set<ts.Node>): Set<ts.Symbol> {
   if (seen.has(declaration)) return new Set()

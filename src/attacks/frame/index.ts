@@ -13,9 +13,9 @@ import { project as projectUnchecked } from './project.ts'
 import { type Ascent, projectedAscent as ascendUnchecked, type GradientBatch } from './projected-gradient.ts'
 import { drawsOf as drawsOfUnchecked } from './streams.ts'
 import {
-  anyRadius,
+  anyEpsRow,
   type Norm,
-  normKind,
+  normRow,
   type ThreatModel,
   threatModel as threatModelUnchecked,
 } from './threat-model.ts'
@@ -46,7 +46,7 @@ export interface ThreatModelOptions {
   anyDistance?: boolean
 }
 
-const threatModelRows: OptionRows<ThreatModelOptions> = { eps: anyRadius, norm: normKind, anyDistance: flag }
+const threatModelRows: OptionRows<ThreatModelOptions> = { eps: anyEpsRow, norm: normRow, anyDistance: flag }
 
 /**
  * What an attacker may do: perturbations of norm at most eps that keep pixels in [0, 1].
