@@ -167,8 +167,8 @@ function free(value: Any, seen = new Set<unknown>([ticket, ticket.network, r2s])
   if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) return
   seen.add(value)
   // What vjp() gives keeps all that its way back needs.
-  if (typeof value.pull === 'function') return value.dispose()
-  if (Object.hasOwn(value, 'dispose') || value.dispose === undefined) {
+  if (typeof value.pull === 'function') value.dispose()
+  else if (Object.hasOwn(value, 'dispose') || value.dispose === undefined) {
     for (const item of Object.values(value)) free(item, seen)
   } else if (value.constructor !== R2S) value.dispose()
 }
