@@ -51,7 +51,8 @@ export function create(arch: string, options: NetworkOptions): Network {
   return new Network(architectures[canonicalName(arch)]!, options)
 }
 
-type Size = Pick<NetworkOptions, 'classes' | 'inChannels' | 'imageSize' | 'width'>
+/** What the shapes of a network's layers depend on. */
+export type Size = Pick<NetworkOptions, 'classes' | 'inChannels' | 'imageSize' | 'width'>
 const { classes, inChannels, imageSize, width } = networkRows
 const sizeRows: OptionRows<Size> = { classes, inChannels, imageSize, width }
 

@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts'
 import { count, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as ops from '../tensor/ops/index.ts'
+import { recordMaskedWeight } from '../tensor/ops/mask.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import { type Tensor, tensorKind } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
@@ -140,7 +141,7 @@ export class MaskedConv2d {
   #effectiveWeight(): Tensor {
     if (!this.#mask) return this.weight
     this.#effective ??= outsideScopes(() => ops.maskedWeight(this.weight, this.#mask!))
-    ops.recordMaskedWeight(this.#effective, this.weight, this.#mask, this.#scores)
+    recordMaskedWeight(this.#effective, this.weight, this.#mask, this.#scores)
     return this.#effective
   }
 

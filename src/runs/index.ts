@@ -12,7 +12,7 @@ export {
 export { type FinetuneRun, type FinetuneRunOptions, finetune } from './finetune.ts'
 export { type R2SRun, type R2SRunOptions, r2s } from './r2s.ts'
 export type { DataPlace, ImageChoice } from './run-data.ts'
-export type { RunEvents } from './run-events.ts'
+export type { BegunRun, RunEvents } from './run-events.ts'
 export { type SearchRun, type SearchRunOptions, search } from './search.ts'
 export { type TrainRun, type TrainRunOptions, train } from './train.ts'
 export { type TransferRun, type TransferRunOptions, transfer } from './transfer.ts'
