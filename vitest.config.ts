@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 const shared = { testTimeout: 60_000, pool: 'forks' as const, maxWorkers: 2 }
-const alone = ['test/search/long-run.test.ts']
+const alone = ['test/training/long-run.test.ts']
 
 export default defineConfig({
   test: {

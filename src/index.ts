@@ -12,7 +12,7 @@ export type {
   Targets,
   Warning,
 } from './attacks/frame/attack.ts'
-export type { BatchOutcome } from './attacks/frame/batches.ts'
+export type { BatchOutcome } from './attacks/frame/batch-outcome.ts'
 export type { InnerAttack } from './attacks/frame/inner-attack.ts'
 export type { Journal } from './attacks/frame/journal.ts'
 export type { Norm, ThreatModel } from './attacks/frame/threat-model.ts'

@@ -1,6 +1,7 @@
 // Fine-tuning of a ticket's kept weights under its frozen mask (paper, Sec. 5.1).
+
+import { checkDataset } from '../data/check-dataset.ts'
 import { ConfigError } from '../errors.ts'
-import { checkDataset } from '../inputs/images.ts'
 import { kind, oneOf, required } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import type { Ticket } from '../saved/ticket.ts'

@@ -1,9 +1,21 @@
 // The update of a projected-gradient attack (native/ops/attack.h). Not differentiable.
-import type { ThreatModel } from '../../attacks/frame/threat-model.ts'
 import { anyNumber, count, number, oneOf, required, seed } from '../../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
+
+export type Norm = 'linf' | 'l2'
+
+/**
+ * Perturbations of norm at most eps (in pixel units, pixels in [0, 1]; Infinity: of any norm) that keep pixels in
+ * [low, high].
+ */
+export interface ThreatModel {
+  readonly norm: Norm
+  readonly eps: number
+  readonly low: number
+  readonly high: number
+}
 
 const threatRows: OptionRows<ThreatModel> = {
   norm: required(oneOf(['linf', 'l2'])),
