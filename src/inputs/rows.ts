@@ -15,7 +15,7 @@ export class Computed<T> {
   }
 }
 
-interface RowText {
+export interface RowText {
   /** What the option is: a sentence without its full stop. */
   readonly help: string
   /** What else a programmer should know, in whole sentences. */
@@ -97,13 +97,22 @@ export type Filled<R> = Given<R, FilledNames<R>> & {
  */
 export function withDefaults<R extends Rows>(owner: string, given: unknown, rows: R): Filled<R> {
   checkOptions<Record<string, unknown>>(owner, given, rows)
-  const filled: Record<string, unknown> = {}
+  return filled(given, rows)
+}
+
+/**
+ * The value of every row.
+ * @param given options that fit their rows; it may have others
+ */
+export function filled<R extends Rows>(given: object, rows: R): Filled<R> {
+  const values: Record<string, unknown> = {}
+  const open: [string, Computed<unknown>][] = []
   for (const [name, { default: value }] of Object.entries(rows)) {
-    const open = value instanceof Computed ? undefined : value
-    filled[name] = given[name] === undefined ? open : given[name]
+    values[name] = (given as Record<string, unknown>)[name]
+    if (values[name] !== undefined) continue
+    if (value instanceof Computed) open.push([name, value])
+    else values[name] = value
   }
-  for (const [name, { default: value }] of Object.entries(rows)) {
-    if (filled[name] === undefined && value instanceof Computed) filled[name] = value.of(filled as never)
-  }
-  return filled as Filled<R>
+  for (const [name, { of }] of open) values[name] = of(values as never)
+  return values as Filled<R>
 }

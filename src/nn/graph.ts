@@ -6,7 +6,8 @@ import { checkOption, checkOptions, describeValue, type OptionRows } from '../in
 /** [channels, height, width] of what an image becomes. */
 export type MapShape = readonly [channels: number, height: number, width: number]
 
-interface NodeOf<Op extends string> {
+/** What all kinds of layers have. */
+export interface NodeOf<Op extends string> {
   readonly op: Op
   /** Unique in the network. */
   readonly name: string

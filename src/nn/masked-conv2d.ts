@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts'
 import { count, flag, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as ops from '../tensor/ops/index.ts'
+import { recordMaskedWeight } from '../tensor/ops/mask.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import { release } from '../tensor/tape.ts'
 import { type Tensor, tensorKind } from '../tensor/tensor.ts'
@@ -171,7 +172,7 @@ export class MaskedConv2d {
   /** Kept between passes, because the device keeps its compiled form with it. */
   #recordedWeight(): Tensor {
     const effective = this.effectiveWeight
-    if (this.#mask) ops.recordMaskedWeight(effective, this.weight, this.#mask, this.#scores)
+    if (this.#mask) recordMaskedWeight(effective, this.weight, this.#mask, this.#scores)
     return effective
   }
 

@@ -3,7 +3,7 @@ import * as models from '../../src/models/index.ts'
 import { describedOps } from '../../src/nn/description.ts'
 import type { Network } from '../../src/nn/network.ts'
 import { Device } from '../../src/tensor/device.ts'
-import * as ops from '../../src/tensor/ops/index.ts'
+import { assign } from '../../src/tensor/ops/optim.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { execute } from './execute-description.ts'
@@ -32,7 +32,7 @@ function changeParameters(network: Network): void {
   network.addBiasesAndAffine()
   for (const [i, { tensor: t }] of network.biasesAndAffine.entries()) {
     const values = Float32Array.from({ length: t.size }, (_, j) => 0.6 + ((i * 5 + j * 3) % 7) / 10)
-    scope(() => ops.assign(t, tensor(values, t.shape, { device })))
+    scope(() => assign(t, tensor(values, t.shape, { device })))
   }
 }
 

@@ -52,11 +52,18 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkTensor('linear', 'x', x)
   checkTensor('linear', 'weight', weight)
   if (bias !== undefined) checkTensor('linear', 'bias', bias)
-  const rows = x.shape.length === 2 ? x : reshape(x, [x.shape[0]!, -1])
-  const product = conv2d(rows, weight)
-  if (rows !== x) release(rows)
-  if (!bias) return product
-  const y = biasAdd(product, bias)
-  release(product)
-  return y
+  const product =
+    x.shape.length === 2
+      ? conv2d(x, weight)
+      : releasing(reshape(x, [x.shape[0]!, -1]), rows => conv2d(rows, weight))
+  return bias ? releasing(product, y => biasAdd(y, bias)) : product
+}
+
+/** What `body` makes of an intermediate value, which is released then, also where `body` throws. */
+function releasing(value: Tensor, body: (value: Tensor) => Tensor): Tensor {
+  try {
+    return body(value)
+  } finally {
+    release(value)
+  }
 }
