@@ -3,26 +3,10 @@ import type { InnerAttack } from '../attacks/frame/inner-attack.ts'
 import { innerAttackCommands } from '../attacks/table.ts'
 import { ConfigError } from '../errors.ts'
 import { checkApplicable, type Reader } from './applicable.ts'
-import { readersOf, settingsFrom } from './named-attack.ts'
+import { innerReaders } from './inner-readers.ts'
+import { settingsFrom } from './named-attack.ts'
 import type { MaskOptions, RunOptions } from './options.ts'
 import { flagOf } from './values.ts'
-
-/** What trainings read of the flags that attacks have, beside eps: the others are for evaluations. */
-export const innerFlags: readonly string[] = ['stepSize', 'steps']
-
-/** What a training against each attack reads. */
-export const innerReaders: Readonly<Record<string, Reader>> = {
-  ...Object.fromEntries(
-    Object.entries(readersOf(innerAttackCommands)).map(([name, { reads }]) => [
-      name,
-      { reads: ['eps', ...reads.filter(flag => innerFlags.includes(flag))] },
-    ]),
-  ),
-  none: {
-    reads: [],
-    notes: { eps: 'leave it out, or give the closing evaluation its own by --eval-eps' },
-  },
-}
 
 const selectionReaders: Readonly<Record<RunOptions['selectOn'], Reader>> = {
   validation: { reads: ['selectEvery', 'validationImages'] },

@@ -6,7 +6,7 @@ import type { Rows } from '../inputs/rows.ts'
 import { readStoredRun, type Stored } from '../runs/beside-recipe.ts'
 import { finetuneRows } from '../training/finetune.ts'
 import { searchRows } from '../training/option-rows.ts'
-import { innerReaders } from './inner-attack.ts'
+import { innerReaders } from './inner-readers.ts'
 
 /**
  * Sets the options of `command` that are open to those of the run in `out`. The run itself refuses given ones that
