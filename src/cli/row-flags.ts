@@ -3,7 +3,7 @@ import { Option } from 'commander'
 import { ConfigError } from '../errors.ts'
 import { kebabCase } from '../inputs/names.ts'
 import { didYouMean } from '../inputs/nearest-name.ts'
-import { Computed, type Row, type Rows } from '../inputs/rows.ts'
+import { Computed, defaultText, type Row, type Rows } from '../inputs/rows.ts'
 import type { Taker } from './named-attack.ts'
 import { flagOf, numberIn, optionName, type Parser, parseRadius, quote } from './values.ts'
 
@@ -76,16 +76,6 @@ function grouped(takers: readonly Taker[], by: (taker: Taker) => string): Map<st
 }
 
 const namesOf = (takers: readonly Taker[]) => takers.map(({ name }) => name).join(', ')
-
-/** A default as help and documentation print it; empty where there is none to tell. */
-export function defaultText({ default: value, otherwise }: Row): string {
-  if (value instanceof Computed) return value.text
-  return value === undefined
-    ? (otherwise ?? '')
-    : typeof value === 'object'
-      ? JSON.stringify(value)
-      : `${value}`
-}
 
 /** The sentence of an option with its words or its range, other options as flags. */
 function sentenceOf({ help, schema = {}, default: value }: Row, rows: Rows): string {

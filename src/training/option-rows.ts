@@ -14,13 +14,14 @@ import {
   seed,
 } from '../inputs/kinds.ts'
 import { computed, option, optionalOption, requiredOption } from '../inputs/rows.ts'
+import { optionSchema } from '../inputs/schema.ts'
 import * as models from '../models/index.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import { type DenseModel, denseFormat } from '../saved/dense-model.ts'
 import { placementRows } from '../tensor/placement.ts'
 import type { TrainingProgress } from './progress.ts'
-import { defaultSchedule, type Schedule } from './schedule.ts'
+import { defaultSchedule, type Schedule, scheduleRows } from './schedule.ts'
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -66,7 +67,10 @@ export const trainingRows = {
   batchSize: option(count(2, 65536), 256, 'images a step', { flag: 'batchSize' }),
   lr: option(number(0, 1e6), 0.1, 'learning rate', { flag: 'lr' }),
   schedule: option(
-    kind<Schedule>("a schedule such as { kind: 'cosine' }", isObject),
+    {
+      ...kind<Schedule>("a schedule such as { kind: 'cosine' }", isObject),
+      schema: { anyOf: Object.values(scheduleRows).map(optionSchema) },
+    },
     defaultSchedule,
     'how the learning rate falls',
   ),
