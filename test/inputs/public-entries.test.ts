@@ -218,6 +218,7 @@ function membersOf(owner: string, object: Any): [string, (...args: unknown[]) =>
 }
 
 const { grad, models, nn, scope, upload } = library
+const network = (architecture: Any) => new nn.Network(architecture, networkOptions)
 const spec = { name: 'a', index: 0, weightShape: [1, 1, 1, 1], stride: 1, padding: 0 }
 
 /** Calls that could be taken for answers, with the option or input that the error names. */
@@ -262,11 +263,20 @@ const refused: [string, (() => Any)[]][] = [
   ['n', [() => nn.keepCount(-1, 0.5), () => nn.keepCount(1.5, 0.5)]],
   ['weightShape', [() => nn.maskShape('' as Any, 'row'), () => nn.maskShape(undefined as Any, 'row')]],
   ['pattern', [() => nn.maskShape([1, 1, 1, 1], 'block' as Any)]],
-  ['layer 1', [() => nn.chain(undefined as Any)]],
-  ['layer 2', [() => nn.chain(ops.relu, 1 as Any)]],
+  [
+    'x',
+    [
+      () => network((build: Any) => build.relu(1 as Any)),
+      () => network((build: Any) => build.conv('a', x() as Any, 1, 1)),
+    ],
+  ],
+  ['name', [() => network((build: Any, images: Any) => build.batchNorm('', images))]],
+  ['groups', [() => network((build: Any, images: Any) => build.conv('a', images, 3, 1, { groups: 2 }))]],
+  ['stride', [() => network((build: Any, images: Any) => build.maxPool(images, 2, { stride: 0 }))]],
+  ['outputs', [() => network((build: Any, images: Any) => build.linear('a', images, 0))]],
   ['stride', [() => new nn.MaskedConv2d({ ...spec, stride: 0 })]],
   ['channels', [() => new nn.BatchNorm2d({ name: 'a', channels: 0 }, Device.default)]],
-  ['architecture', [() => new nn.Network(() => 1 as Any, networkOptions)]],
+  ['architecture', [() => network(1), () => network(() => 1)]],
   ['weight', [() => new nn.MaskedConv2d(spec).weight]],
   ['network', [() => nn.layerKernels({} as Any)]],
   ['dataset', [() => library.datasets.open({} as Any), () => library.datasets.info(Symbol('mnist') as Any)]],
