@@ -62,6 +62,8 @@ export { type DenseMetadata, type DenseModel, loadDense } from './saved/dense-mo
 export { loadTicket, type Ticket } from './saved/ticket.ts'
 export type { Measurement, TicketMetadata } from './saved/ticket-data.ts'
 export { Device, type DeviceOptions } from './tensor/device.ts'
+export type { DeviceName } from './tensor/device-name.ts'
+export { type ListedDevice, listDevices } from './tensor/list-devices.ts'
 export * as ops from './tensor/ops/index.ts'
 export { scope } from './tensor/scope.ts'
 export { grad } from './tensor/tape.ts'

@@ -11,6 +11,7 @@ import type { TransferMatrix, TransferOptions } from '../r2s/transfer.ts'
 import type { DoctorReport, MaskedArchitecture } from '../runs/doctor.ts'
 import type { DenseModel as LoadedDenseModel } from '../saved/dense-model.ts'
 import type { Measurement, TicketMetadata } from '../saved/ticket-data.ts'
+import type { DeviceName } from '../tensor/device-name.ts'
 import type { SearchOptions, TrainingOptions } from '../training/options.ts'
 
 export interface Ticket extends Classifier {
@@ -89,14 +90,14 @@ export interface Library {
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>
-  loadDense(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<LoadedDenseModel>
+  loadDense(path: string, options?: { device?: DeviceName; threads?: number }): Promise<LoadedDenseModel>
   finetune(options: FinetuneOptions): Promise<{ ticket: Ticket }>
-  loadTicket(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Ticket>
+  loadTicket(path: string, options?: { device?: DeviceName; threads?: number }): Promise<Ticket>
   /** The ticket of an untrained random mask, of the same options as a search. */
   randomTicket(options: SearchOptions): Promise<Ticket>
   readonly R2S: {
     /** Loads tickets of one random network onto one device. */
-    load(paths: readonly string[], options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Switch>
+    load(paths: readonly string[], options?: { device?: DeviceName; threads?: number }): Promise<Switch>
   }
   readonly adversaries: {
     random(attack: Attack): SwitchAttack

@@ -6,8 +6,7 @@ import { projectedAscent } from '../attacks/frame/projected-gradient.ts'
 import { type Norm, normKind, radius, threatModel } from '../attacks/frame/threat-model.ts'
 import { count, number } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
-import type { Classifier } from '../nn/classifier.ts'
-import { Device } from '../tensor/device.ts'
+import { type Classifier, deviceOf } from '../nn/classifier.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
@@ -79,7 +78,7 @@ export function ascentAttack(name: string, options: AscentOptions, gradientOf: S
         labels,
         options,
         async (batch, { signal, onShare }) => {
-          const device = (model as { device?: Device }).device ?? Device.default
+          const device = deviceOf(model)
           const { count, seed } = batch
           const imageSize = batch.images.length / count
           using natural = tensor(batch.images, [count, ...model.inputShape], { device })

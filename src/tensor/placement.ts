@@ -1,16 +1,17 @@
 // The options that name a device.
-import { count, kind } from '../inputs/kinds.ts'
+import { count } from '../inputs/kinds.ts'
 import type { OptionRows } from '../inputs/options.ts'
-import { Device } from './device.ts'
+import { type Device, deviceOrNameKind } from './device.ts'
+import type { DeviceName } from './device-name.ts'
 
 export interface Placement {
-  /** 'auto' and 'cpu' mean the CPU. Default 'auto'. */
-  device?: 'auto' | 'cpu' | Device
+  /** Default 'auto'. */
+  device?: DeviceName | Device
   /** Of the CPU; no influence on results. Default: those of the default device. */
   threads?: number
 }
 
 export const placementRows: OptionRows<Placement> = {
-  device: kind("'auto', 'cpu' or a Device", value => value === 'auto' || value === 'cpu' || Device.is(value)),
+  device: deviceOrNameKind,
   threads: count(1, 1024),
 }

@@ -18,7 +18,7 @@ import * as models from '../models/index.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import { type DenseModel, denseFormat } from '../saved/dense-model.ts'
-import { Device } from '../tensor/device.ts'
+import { placementRows } from '../tensor/placement.ts'
 import type { SearchOptions, TrainingOptions } from './options.ts'
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -64,11 +64,7 @@ export const trainingRows: OptionRows<TrainingOptions> = {
   attackBatchNorm: oneOf(['train', 'eval']),
   seed,
   dataSeed: seed,
-  device: kind(
-    "'auto', 'cpu' or a Device",
-    value => value === 'auto' || value === 'cpu' || value instanceof Device,
-  ),
-  threads: count(1, 1024),
+  ...placementRows,
   signal: abortSignal,
   onProgress: callback,
   onWarning: callback,

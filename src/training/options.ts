@@ -5,6 +5,7 @@ import type { Initialisation } from '../nn/initialisation.ts'
 import type { Pattern } from '../nn/pattern.ts'
 import type { DenseModel } from '../saved/dense-model.ts'
 import type { Device } from '../tensor/device.ts'
+import type { DeviceName } from '../tensor/device-name.ts'
 import type { Schedule } from './schedule.ts'
 
 /** Options that every training loop shares. */
@@ -47,8 +48,8 @@ export interface TrainingOptions {
   seed?: number
   /** Of the images: the subset of `limit`, those held out or chosen for selection, and their order. Default: seed. */
   dataSeed?: number
-  /** 'auto', 'cpu' or a Device. Default 'auto'. */
-  device?: 'auto' | 'cpu' | Device
+  /** Default 'auto'. */
+  device?: DeviceName | Device
   threads?: number
   signal?: AbortSignal
   onProgress?: (progress: TrainingProgress) => void
