@@ -8,11 +8,14 @@
 #include <vector>
 
 #include "native/core/error.h"
+#include "native/test/suites.h"
 
 namespace rst {
 namespace {
 
 constexpr int64_t kMebi = 1 << 20;
+
+TEST_SUITE_BEGIN(test::kNoDevice);
 
 TEST_CASE("a released block is handed out again for the same size") {
   CachingAllocator allocator;

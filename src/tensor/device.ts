@@ -27,7 +27,7 @@ export interface DeviceOptions {
   sparse?: 'auto' | 'never'
 }
 
-const nameKind = kind("'auto', 'cpu', 'cuda' or 'cuda:n'", isDeviceName)
+const nameKind = kind<DeviceName>("'auto', 'cpu', 'cuda' or 'cuda:n'", isDeviceName)
 
 export const deviceRows: OptionRows<DeviceOptions> = {
   name: nameKind,
@@ -172,7 +172,7 @@ export class Device {
 export const deviceKind = kind('a Device', value => Device.is(value))
 
 /** What options take for a device. */
-export const deviceOrNameKind = kind(
+export const deviceOrNameKind = kind<DeviceName | Device>(
   `${nameKind.expected.replace(' or', ',')} or a Device`,
   value => Device.is(value) || isDeviceName(value),
 )

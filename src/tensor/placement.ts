@@ -1,17 +1,13 @@
 // The options that name a device.
 import { count } from '../inputs/kinds.ts'
-import type { OptionRows } from '../inputs/options.ts'
-import { type Device, deviceOrNameKind } from './device.ts'
-import type { DeviceName } from './device-name.ts'
+import { type OptionsOf, option, optionalOption } from '../inputs/rows.ts'
+import { deviceOrNameKind } from './device.ts'
 
-export interface Placement {
-  /** Default 'auto'. */
-  device?: DeviceName | Device
-  /** Of the CPU; no influence on results. Default: those of the default device. */
-  threads?: number
+export const placementRows = {
+  device: option(deviceOrNameKind, 'auto', 'device; auto takes the best there is'),
+  threads: optionalOption(count(1, 1024), 'threads of the CPU, without influence on results', {
+    otherwise: 'all cores',
+    flag: 'threads',
+  }),
 }
-
-export const placementRows: OptionRows<Placement> = {
-  device: deviceOrNameKind,
-  threads: count(1, 1024),
-}
+export type Placement = OptionsOf<typeof placementRows>
