@@ -3,6 +3,7 @@
 // build up persists from batch to batch.
 import { count } from '../inputs/kinds.ts'
 import { computed, type OptionsOf, option } from '../inputs/rows.ts'
+import { attackStep } from '../tensor/ops/attack.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -56,7 +57,7 @@ export const free: AttackFactory<FreeOptions, InnerAttack> = attackFactory(
         this.state = outsideScopes(() =>
           scope(() => {
             const zero = ops.full(noise.shape, 0, noise.device)
-            return ops.attackStep(noise, zero, gradient, noiseThreat, stepSize)
+            return attackStep(noise, zero, gradient, noiseThreat, stepSize)
           }),
         )
         noise.dispose()

@@ -101,5 +101,7 @@ export function checkLabels(
 const tagOf = (value: unknown) => Object.prototype.toString.call(value)
 export const isFloat32Array = (value: unknown): value is Float32Array =>
   tagOf(value) === '[object Float32Array]'
+export const isFloat64Array = (value: unknown): value is Float64Array =>
+  tagOf(value) === '[object Float64Array]'
 export const isInt32Array = (value: unknown): value is Int32Array => tagOf(value) === '[object Int32Array]'
 export const isUint8Array = (value: unknown): value is Uint8Array => tagOf(value) === '[object Uint8Array]'

@@ -15,7 +15,7 @@ export class Computed<T> {
   }
 }
 
-interface RowText {
+export interface RowText {
   /** What the option is: a sentence without its full stop. */
   readonly help: string
   /** What else a programmer should know, in whole sentences. */

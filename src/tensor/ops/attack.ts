@@ -24,12 +24,12 @@ const threatRows: OptionRows<ThreatModel> = {
   high: required(anyNumber),
 }
 
-interface StartOptions {
+export interface RandomStartOptions {
   seed: number
   step: number
 }
 
-const startRows: OptionRows<StartOptions> = { seed: required(seed), step: required(count(0)) }
+const startRows: OptionRows<RandomStartOptions> = { seed: required(seed), step: required(count(0)) }
 const stepSizeRow = required(anyNumber)
 
 const attributes = ({ norm, eps, low, high }: ThreatModel) => ({
@@ -61,7 +61,7 @@ export function randomStart(
   x0: Tensor,
   sampleIds: Tensor<'i32'>,
   threat: ThreatModel,
-  options: StartOptions,
+  options: RandomStartOptions,
 ): Tensor {
   checkOptions('randomStart', threat, threatRows)
   checkOptions('randomStart', options, startRows)
