@@ -1,9 +1,9 @@
 // The options of the commands, each defined once.
 import { type Command, Option } from 'commander'
 import { ConfigError } from '../errors.ts'
+import { type DeviceName, deviceNames, isDeviceName } from '../inputs/device-name.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
-import { type DeviceName, deviceNames, isDeviceName } from '../tensor/device-name.ts'
 import {
   integerFrom,
   numberFrom,

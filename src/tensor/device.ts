@@ -1,6 +1,7 @@
 // Where tensors live and ops run.
 import { availableParallelism } from 'node:os'
 import { DeviceError } from '../errors.ts'
+import { type DeviceName, isDeviceName } from '../inputs/device-name.ts'
 import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import {
@@ -10,7 +11,6 @@ import {
   type MemoryStats,
   type SparseBelow,
 } from '../native/addon.ts'
-import { type DeviceName, isDeviceName } from './device-name.ts'
 import { locateDevice } from './locate-device.ts'
 
 export interface DeviceOptions {

@@ -1,8 +1,8 @@
 // Which devices this machine has for the package.
 import { DeviceError } from '../errors.ts'
-import { backendNames, findBackend } from '../native/backends.ts'
+import { backendNames, type DeviceName } from '../inputs/device-name.ts'
+import { findBackend } from '../native/backends.ts'
 import { resolveDevice } from './device.ts'
-import type { DeviceName } from './device-name.ts'
 
 export interface ListedDevice {
   /** As options take it. */

@@ -1,7 +1,12 @@
 // From the name of a device to the library and index it is made of.
 import { DeviceError } from '../errors.ts'
-import { findBackend, isInstalled, packagedBackends } from '../native/backends.ts'
-import { type DeviceName, type NamedDevice, parseDeviceName } from './device-name.ts'
+import {
+  type DeviceName,
+  type NamedDevice,
+  packagedBackends,
+  parseDeviceName,
+} from '../inputs/device-name.ts'
+import { findBackend, isInstalled } from '../native/backends.ts'
 
 /** One device of this machine. */
 export interface LocatedDevice {

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { backendNames } from '../../src/inputs/device-name.ts'
 import { addon } from '../../src/native/addon.ts'
 import { tryBackend } from '../../src/native/backend-trial.ts'
-import { backendNames, findBackend } from '../../src/native/backends.ts'
+import { findBackend } from '../../src/native/backends.ts'
 import { addonPath } from '../../src/native/load.ts'
 import { faultyLibrary } from './faulty-backend.ts'
 

@@ -1,7 +1,7 @@
 // How devices are named: the one place that reads such a name.
+import { delimiter, resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
-import { describeValue } from '../inputs/options.ts'
-import { backendNames } from '../native/backends.ts'
+import { describeValue } from './options.ts'
 
 /**
  * 'cuda' is the first CUDA device that works, 'cuda:1' the second of the machine; 'auto' is what the environment variable
@@ -45,4 +45,29 @@ export function isDeviceName(value: unknown): value is DeviceName {
     if (error instanceof ConfigError && error.option === 'device') return false
     throw error
   }
+}
+
+/** Backends that may lie beside the addon; 'auto' takes the first that works. */
+export const packagedBackends: readonly string[] = ['cuda']
+
+/** All but the CPU's. @throws ConfigError for an RST_BACKENDS that cannot be read */
+export function backendNames(): string[] {
+  return [...new Set([...packagedBackends, ...registeredBackends().keys()])]
+}
+
+/** Paths of the libraries that RST_BACKENDS names, for who develops one: "name=path", several separated as in PATH. */
+export function registeredBackends(): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const entry of (process.env.RST_BACKENDS ?? '').split(delimiter)) {
+    if (entry === '') continue
+    const [, name, path] = /^([a-z][a-z0-9-]*)=(.+)$/.exec(entry) ?? []
+    if (name === undefined || path === undefined || name === 'auto' || name === 'cpu') {
+      throw new ConfigError(
+        `Expected name=path, several separated by '${delimiter}', in the environment variable RST_BACKENDS but received '${entry}'.`,
+        'RST_BACKENDS',
+      )
+    }
+    found.set(name, resolve(path))
+  }
+  return found
 }
