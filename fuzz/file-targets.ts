@@ -240,14 +240,17 @@ function configFiles(): FileTarget {
     async read(folder) {
       let printed = ''
       const silent = { write: () => {} }
-      await run(['search', '--config', join(folder, 'config.yaml'), '--json', '--data', join(folder, 'none')], {
-        stdout: { write: text => (printed += text) },
-        stderr: silent,
-        env: {},
-        now: () => 0,
-        onInterrupt: () => () => {},
-        exit: () => {},
-      })
+      await run(
+        ['search', '--config', join(folder, 'config.yaml'), '--json', '--data', join(folder, 'none')],
+        {
+          stdout: { write: text => (printed += text) },
+          stderr: silent,
+          env: {},
+          now: () => 0,
+          onInterrupt: () => () => {},
+          exit: () => {},
+        },
+      )
       const code = /"code":"(\w+)"/.exec(printed)?.[1] ?? 'none'
       if (code === 'ERR_RST_UNEXPECTED') throw new Error(printed)
       return code
