@@ -27,9 +27,9 @@ import {
   trainingRunRows,
 } from './training-run.ts'
 
-type MaskOptions = Omit<SearchOptions, keyof TrainingRunOptions | 'runDir' | 'onProgress' | 'from'>
-
-export interface SearchRunOptions extends TrainingRunOptions, MaskOptions {
+export interface SearchRunOptions
+  extends TrainingRunOptions,
+    Omit<SearchOptions, keyof TrainingRunOptions | 'runDir' | 'onProgress' | 'from'> {
   /** Path of a trained dense model, over whose weights is searched instead of random ones. See SearchOptions. */
   from?: string
 }

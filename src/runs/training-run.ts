@@ -23,13 +23,9 @@ import {
 import { type DataPlace, runDataKind } from './run-data.ts'
 import { type RunEvents, runEventRows } from './run-events.ts'
 
-/** Of the training itself, without what the run sees to. */
-type OwnOptions = Omit<
-  TrainingOptions,
-  'arch' | 'width' | 'data' | 'inner' | 'runDir' | 'signal' | 'onProgress' | 'onWarning'
->
-
-export interface TrainingRunOptions extends OwnOptions, RunEvents {
+export interface TrainingRunOptions
+  extends RunEvents,
+    Omit<TrainingOptions, 'arch' | 'width' | 'data' | 'inner' | 'runDir' | 'onProgress' | keyof RunEvents> {
   /** The images, or where they are read from. */
   data?: Dataset | DataPlace
   /**
