@@ -54,6 +54,7 @@ export type {
 export type { RunOptions } from './evaluation/runner.ts'
 export type { DistanceSummary, Interval, MeanEstimate, PairedDifference } from './evaluation/statistics.ts'
 export type { Effort } from './evaluation/tally.ts'
+export type { DeviceName } from './inputs/device-name.ts'
 export type { JsonSchema, Kind } from './inputs/kinds.ts'
 export type {
   Computed,
@@ -91,6 +92,7 @@ export { loadTicket, type Ticket } from './saved/ticket.ts'
 export type { Json, LayerMask, Measurement, TicketData, TicketMetadata } from './saved/ticket-data.ts'
 export { Device, type DeviceOptions } from './tensor/device.ts'
 export type { Elements, TypedArrayOf } from './tensor/elements.ts'
+export { type ListedDevice, listDevices } from './tensor/list-devices.ts'
 export * as ops from './tensor/ops/index.ts'
 export type { Placement } from './tensor/placement.ts'
 export { scope } from './tensor/scope.ts'

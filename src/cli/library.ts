@@ -4,6 +4,7 @@ import type { InnerAttack } from '../attacks/frame/inner-attack.ts'
 import type { UntargetedLoss } from '../attacks/frame/losses.ts'
 import type { Split } from '../data/dataset.ts'
 import type { EvaluateOptions, Evaluation } from '../evaluation/evaluate.ts'
+import type { DeviceName } from '../inputs/device-name.ts'
 import type { Classifier } from '../nn/classifier.ts'
 import type { SwitchEvaluationOptions, SwitchExpectation, SwitchSimulation } from '../r2s/evaluate.ts'
 import type { SwitchAttack } from '../r2s/switch-attack.ts'
@@ -89,14 +90,14 @@ export interface Library {
   }
   searchRST(options: SearchOptions): Promise<{ ticket: Ticket }>
   trainDense(options: TrainingOptions): Promise<{ model: DenseModel }>
-  loadDense(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<LoadedDenseModel>
+  loadDense(path: string, options?: { device?: DeviceName; threads?: number }): Promise<LoadedDenseModel>
   finetune(options: FinetuneOptions): Promise<{ ticket: Ticket }>
-  loadTicket(path: string, options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Ticket>
+  loadTicket(path: string, options?: { device?: DeviceName; threads?: number }): Promise<Ticket>
   /** The ticket of an untrained random mask, of the same options as a search. */
   randomTicket(options: SearchOptions): Promise<Ticket>
   readonly R2S: {
     /** Loads tickets of one random network onto one device. */
-    load(paths: readonly string[], options?: { device?: 'auto' | 'cpu'; threads?: number }): Promise<Switch>
+    load(paths: readonly string[], options?: { device?: DeviceName; threads?: number }): Promise<Switch>
   }
   readonly adversaries: {
     random(attack: Attack): SwitchAttack

@@ -284,6 +284,7 @@ export async function rst(
       node: 'v20',
       platform: 'linux-x64',
       device: 'CPU, AVX2, 2 threads',
+      devices: [{ name: 'cpu', description: 'CPU, AVX2, 2 threads', usable: true }],
       simdTarget: 'AVX2',
       sparseBelow: { winograd: 0.25, direct: 0.5 },
       memory: 2 ** 33,

@@ -31,6 +31,7 @@ async function doctor(options: LayersOptions, { terminal, loadLibrary, fail }: S
     ['Node.js', report.node],
     ['platform', report.platform],
     ['device', report.device ?? 'none: the native addon does not work, see below'],
+    ...report.devices.slice(1).map(device => [device.name, device.problem ?? device.description]),
     ...(report.simdTarget === null ? [] : [['SIMD target', report.simdTarget]]),
     ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
     ['addon', report.addon ?? 'not built'],
