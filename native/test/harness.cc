@@ -35,8 +35,8 @@ template <class T>
 HostTensor download_as(Device& device, const Tensor& tensor) {
   // A spare element keeps data() valid for empty tensors.
   std::vector<T> elements(static_cast<size_t>(tensor.elements()) + 1);
-  std::promise<std::optional<Error>> done;
-  device.download(tensor, elements.data(), [&](std::optional<Error> failure) { done.set_value(failure); });
+  std::promise<Failure> done;
+  device.download(tensor, elements.data(), [&](Failure failure) { done.set_value(failure); });
   if (const auto failure = done.get_future().get()) throw *failure;
   return {tensor.shape, {elements.begin(), elements.end() - 1}};
 }
@@ -162,28 +162,48 @@ Device& cpu_device(int threads) {
   return threads == 1 ? single : pair;
 }
 
+namespace {
+
+template <class T>
+T fact(Device& device, std::string_view name) {
+  for (const Fact& each : device.backend().facts()) {
+    if (each.name == name) return std::get<T>(each.value);
+  }
+  FAIL("there is no fact " << name);
+  return {};
+}
+
+}  // namespace
+
+double number_fact(Device& device, std::string_view name) {
+  return fact<double>(device, name);
+}
+std::string word_fact(Device& device, std::string_view name) {
+  return fact<std::string>(device, name);
+}
+
 OpCall place_call(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
                   const AttributeList& attributes, InputLayout layout) {
-  const OpSpec& spec = find_op(op);
-  REQUIRE_MESSAGE(inputs.size() == spec.inputs.size(), op << " takes " << spec.inputs.size() << " inputs");
+  const OpRow& row = find_op(op);
+  REQUIRE_MESSAGE(inputs.size() == row.inputs.size(), op << " takes " << row.inputs.size() << " inputs");
   OpCall call;
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    call.inputs.push_back(inputs[i].defined() ? place(device, inputs[i], spec.inputs[i].dtype, layout)
+    call.inputs.push_back(inputs[i].defined() ? place(device, inputs[i], row.inputs[i].dtype, layout)
                                               : Tensor{});
   }
   return call;
 }
 
 std::vector<HostTensor> run_call(Device& device, std::string_view op, const OpCall& call) {
-  const OpSpec& spec = find_op(op);
+  const OpRow& row = find_op(op);
   const std::vector<Tensor> outputs = device.run(op, call);
   std::vector<HostTensor> results;
   for (const Tensor& output : outputs) {
     results.push_back(output.defined() ? read(device, output) : HostTensor{});
   }
   for (size_t i = 0; i < call.inputs.size(); ++i) {
-    if (spec.inputs[i].mutated && call[i].defined()) results.push_back(read(device, call[i]));
+    if (row.inputs[i].mutated && call[i].defined()) results.push_back(read(device, call[i]));
   }
   return results;
 }

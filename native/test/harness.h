@@ -24,12 +24,16 @@ HostTensor random_tensor(const Shape& shape, uint32_t seed, double low = -1, dou
 // Whole numbers, uniform in 0 … count − 1.
 HostTensor random_integers(const Shape& shape, uint32_t seed, int64_t count);
 
-using AttributeList = std::vector<std::pair<std::string, std::vector<double>>>;
+using AttributeList = std::vector<std::pair<std::string, AttributeValue>>;
 
 // The attribute value of a shape.
 std::vector<double> dims_of(const Shape& shape);
 
 Device& cpu_device(int threads);
+
+// What the device's backend tells about itself under that name.
+double number_fact(Device& device, std::string_view name);
+std::string word_fact(Device& device, std::string_view name);
 
 // How inputs lie in memory when the op starts.
 enum class InputLayout {
