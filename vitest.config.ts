@@ -1,12 +1,18 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const shared = { testTimeout: 60_000, pool: 'forks' as const, maxWorkers: 2 }
-const alone = ['test/search/long-run.test.ts']
+/** What examples and snippets import. */
+const resolve = {
+  alias: [{ find: /^rst-native$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
+}
+const alone = ['test/training/long-run.test.ts']
 
 export default defineConfig({
   test: {
     projects: [
       {
+        resolve,
         test: {
           ...shared,
           name: 'all',

@@ -12,13 +12,25 @@ export type {
   Targets,
   Warning,
 } from './attacks/frame/attack.ts'
-export type { BatchOutcome } from './attacks/frame/batches.ts'
-export type { InnerAttack } from './attacks/frame/inner-attack.ts'
+export type { AttackFactory, AttackRow } from './attacks/frame/attack-row.ts'
+export type { BatchOutcome } from './attacks/frame/batch-outcome.ts'
+export type { GradientAttack } from './attacks/frame/gradient-attack.ts'
+export type { HostAttackSpec, HostBatchResult } from './attacks/frame/host-attack.ts'
+export type { HostBatch } from './attacks/frame/host-batch.ts'
+export type { ProjectedAscentSettings, ThreatModelOptions } from './attacks/frame/index.ts'
+export * as attackFrame from './attacks/frame/index.ts'
+export type { InnerAttack, InnerAttackBatch, InnerAttackSession } from './attacks/frame/inner-attack.ts'
 export type { Journal } from './attacks/frame/journal.ts'
+export type { Loss, UntargetedLoss } from './attacks/frame/losses.ts'
+export type { CotangentOf, Oracle } from './attacks/frame/oracle.ts'
+export type { Ascent, GradientBatch } from './attacks/frame/projected-gradient.ts'
 export type { Norm, ThreatModel } from './attacks/frame/threat-model.ts'
 export * as attacks from './attacks/index.ts'
 export type { Dataset, DatasetInfo, Split, SplitPart } from './data/dataset.ts'
-export { datasets } from './data/datasets.ts'
+export { type DatasetOptions, datasets } from './data/datasets.ts'
+export type { ArraysOptions, ImagesAndLabels } from './data/from-arrays.ts'
+export { subset } from './data/subset.ts'
+export type { DatasetVerification, VerifiedSplit } from './data/verify.ts'
 export * from './errors.ts'
 export {
   type AttackedImages,
@@ -39,38 +51,57 @@ export type {
   Provenance,
   UnknownModel,
 } from './evaluation/provenance.ts'
-export type { DistanceSummary, Interval, PairedDifference } from './evaluation/statistics.ts'
+export type { RunOptions } from './evaluation/runner.ts'
+export type { DistanceSummary, Interval, MeanEstimate, PairedDifference } from './evaluation/statistics.ts'
+export type { Effort } from './evaluation/tally.ts'
+export type { JsonSchema, Kind } from './inputs/kinds.ts'
+export type {
+  Computed,
+  DefaultRow,
+  OptionalRow,
+  OptionsOf,
+  RequiredRow,
+  Row,
+  Rows,
+  RowText,
+} from './inputs/rows.ts'
 export * as models from './models/index.ts'
+export type { ConvKernel, ConvKernels, MemoryStats, SparseBelow } from './native/addon.ts'
 export type { Classifier, ModelIdentity } from './nn/classifier.ts'
 export * as nn from './nn/index.ts'
-export type { BatchPrediction, Prediction } from './nn/network-classifier.ts'
+export type { BatchPrediction, NetworkClassifier, Prediction } from './nn/network-classifier.ts'
 export * as adversaries from './r2s/adversaries.ts'
 export type { BestTicket } from './r2s/best-ticket.ts'
 export {
   evaluateR2S,
   type SwitchEvaluationOptions,
   type SwitchExpectation,
+  type SwitchReport,
   type SwitchSimulation,
 } from './r2s/evaluate.ts'
-export type { Uncertainties } from './r2s/expectations.ts'
+export type { SwitchExpectations, Uncertainties } from './r2s/expectations.ts'
 export { R2S, type SwitchBatchPrediction, type SwitchOptions, type SwitchPrediction } from './r2s/r2s.ts'
 export type { SwitchAttack, SwitchAttackResult } from './r2s/switch-attack.ts'
 export { type TransferMatrix, type TransferOptions, transferMatrix } from './r2s/transfer.ts'
+export type { Draws } from './random/draws.ts'
 export { type DoctorOptions, type DoctorReport, doctor, type MaskedArchitecture } from './runs/doctor.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './saved/accounting.ts'
 export { type DenseMetadata, type DenseModel, loadDense } from './saved/dense-model.ts'
 export { loadTicket, type Ticket } from './saved/ticket.ts'
-export type { Measurement, TicketMetadata } from './saved/ticket-data.ts'
+export type { Json, LayerMask, Measurement, TicketData, TicketMetadata } from './saved/ticket-data.ts'
 export { Device, type DeviceOptions } from './tensor/device.ts'
+export type { Elements, TypedArrayOf } from './tensor/elements.ts'
 export * as ops from './tensor/ops/index.ts'
+export type { Placement } from './tensor/placement.ts'
 export { scope } from './tensor/scope.ts'
-export { grad } from './tensor/tape.ts'
-export { type DType, Tensor, tensor } from './tensor/tensor.ts'
+export { grad, type Pullback, vjp } from './tensor/tape.ts'
+export { type DType, Tensor, type TensorOptions, tensor } from './tensor/tensor.ts'
 export { upload } from './tensor/upload.ts'
 export { type DenseOptions, trainDense } from './training/dense.ts'
 export { type FinetuneOptions, finetune } from './training/finetune.ts'
 export type { SearchOptions, TrainingOptions, TrainingProgress } from './training/options.ts'
 export type { Schedule } from './training/schedule.ts'
 export { randomTicket, searchRST } from './training/search.ts'
+export type { Candidate } from './training/selection.ts'
 export type { EpochRecord } from './training/training-state.ts'
 export { version } from './version.ts'

@@ -1,14 +1,7 @@
 #include "native/runtime/allocator.h"
 
-#ifdef _WIN32
-#include <malloc.h>
-#else
-#include <sys/mman.h>
-#endif
-
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -18,36 +11,12 @@
 namespace rst {
 namespace {
 
-constexpr int64_t kHugePage = int64_t{2} << 20;
 // Smaller blocks stay in their class.
 constexpr int64_t kWorthSharing = int64_t{1} << 20;
 
-void* system_allocate(int64_t bytes) {
-  const int64_t alignment = bytes >= kHugePage / 2 ? kHugePage : 64;
-#ifdef _WIN32
-  return _aligned_malloc(static_cast<size_t>(bytes), static_cast<size_t>(alignment));
-#else
-  void* block = nullptr;
-  if (posix_memalign(&block, static_cast<size_t>(alignment), static_cast<size_t>(bytes)) != 0) return nullptr;
-#ifdef MADV_HUGEPAGE
-  // Only advice: a system without huge pages ignores it.
-  if (alignment == kHugePage) madvise(block, static_cast<size_t>(bytes), MADV_HUGEPAGE);
-#endif
-  return block;
-#endif
-}
-
-void system_free(void* block) {
-#ifdef _WIN32
-  _aligned_free(block);
-#else
-  std::free(block);
-#endif
-}
-
 }  // namespace
 
-CachingAllocator::CachingAllocator(int64_t limit) {
+CachingAllocator::CachingAllocator(int64_t limit, MemorySource& source) : source_(source) {
   stats_.limit = limit;
 }
 CachingAllocator::~CachingAllocator() {
@@ -69,19 +38,19 @@ CachingAllocator::Block CachingAllocator::allocate(int64_t bytes, uint64_t conte
     block = take_cached(size, content);
     if (!block.data) {
       if (stats_.limit) shrink_cache(stats_.limit - stats_.in_use - size);
-      block = {system_allocate(size), 0, size};
+      block = from_source(size);
     }
     if (!block.data) {
       shrink_cache(0);
-      block = {system_allocate(size), 0, size};
+      block = from_source(size);
     }
   }
   if (!block.data) {
     const std::string free_text =
-        stats_.limit
-            ? std::to_string(std::max<int64_t>(0, stats_.limit - stats_.in_use)) +
-                  " bytes are free of the limit of " + std::to_string(stats_.limit)
-            : "the system has no such block left beside " + std::to_string(stats_.in_use) + " bytes in use";
+        stats_.limit ? std::to_string(std::max<int64_t>(0, stats_.limit - stats_.in_use)) +
+                           " bytes are free of the limit of " + std::to_string(stats_.limit)
+                     : source_.name() + (" has no such block left beside " + std::to_string(stats_.in_use)) +
+                           " bytes in use";
     throw Error(ErrorCode::kOutOfMemory, "Asked for " + std::to_string(bytes) + " bytes but " + free_text +
                                              "; use a smaller batch size or width.");
   }
@@ -120,7 +89,7 @@ void CachingAllocator::put_cached(const Block& block) noexcept {
     free_[block.size].push_back({block, releases_++});
     stats_.cached += block.size;
   } catch (...) {  // no memory to note it with
-    system_free(block.data);
+    source_.free(block.data, block.size);
   }
 }
 
@@ -133,7 +102,7 @@ void CachingAllocator::shrink_cache(int64_t bytes) noexcept {
     const Block block = oldest->front().block;
     oldest->erase(oldest->begin());
     stats_.cached -= block.size;
-    system_free(block.data);
+    source_.free(block.data, block.size);
   }
 }
 

@@ -1,4 +1,4 @@
-// Host memory with a cache: training steps ask for the same sizes again and again.
+// Memory with a cache: training steps ask for the same sizes again and again.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,8 @@
 #include <map>
 #include <mutex>
 #include <vector>
+
+#include "native/runtime/memory_source.h"
 
 namespace rst {
 
@@ -17,18 +19,18 @@ struct MemoryStats {
   int64_t limit = 0;   // bytes that in_use may reach; 0 = no limit but the machine's
 };
 
-// Thread-safe. Blocks are 64-byte aligned; those of 1 MiB and more are aligned to and backed by huge pages
-// where the system grants them, because a convolution walks one page a channel.
+// Thread-safe.
 //
 // What is released is kept for the next who asks, up to kCacheFloor, or to twice the most bytes that were in
 // use since the cache was last released, less what is in use: blocks of a step that repeats have several
-// sizes, and with less room some are fetched from the system anew in each. What lay unused longest goes
+// sizes, and with less room some are fetched from the source anew in each. What lay unused longest goes
 // first.
 class CachingAllocator {
  public:
   static constexpr int64_t kCacheFloor = int64_t{64} << 20;
 
-  explicit CachingAllocator(int64_t limit = 0);
+  // The source outlives it.
+  explicit CachingAllocator(int64_t limit = 0, MemorySource& source = host_memory());
   ~CachingAllocator();
   CachingAllocator(const CachingAllocator&) = delete;
   CachingAllocator& operator=(const CachingAllocator&) = delete;
@@ -44,7 +46,7 @@ class CachingAllocator {
   // the result says what it has.
   Block allocate(int64_t bytes, uint64_t content = 0);
   void release(Block block) noexcept;
-  // Gives the cache back to the system.
+  // Gives the cache back to the source.
   void release_cached() noexcept;
   // peak = in_use.
   void reset_peak() noexcept;
@@ -66,9 +68,11 @@ class CachingAllocator {
   // data where there is none.
   Block take_cached(int64_t size, uint64_t content);
   void put_cached(const Block& block) noexcept;
-  // Gives blocks back to the system, the longest unused first, until at most `bytes` are cached.
+  // Gives blocks back to the source, the longest unused first, until at most `bytes` are cached.
   void shrink_cache(int64_t bytes) noexcept;
+  Block from_source(int64_t size) noexcept { return {source_.allocate(size), 0, size}; }
 
+  MemorySource& source_;
   mutable std::mutex mutex_;
   std::map<int64_t, std::vector<Cached>> free_;  // by size; each list in the order of release
   uint64_t releases_ = 0;

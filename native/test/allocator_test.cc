@@ -2,16 +2,20 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "native/core/error.h"
+#include "native/test/suites.h"
 
 namespace rst {
 namespace {
 
 constexpr int64_t kMebi = 1 << 20;
+
+TEST_SUITE_BEGIN(test::kNoDevice);
 
 TEST_CASE("a released block is handed out again for the same size") {
   CachingAllocator allocator;
@@ -175,6 +179,46 @@ TEST_CASE("a watcher sees each block, and what it throws leaves the allocator as
   allocator.watch(nullptr);
   const Buffer third(allocator, 100);
   CHECK(seen == 2);
+}
+
+// Counts what is out, and has no more than `room` bytes.
+class CountedMemory final : public MemorySource {
+ public:
+  explicit CountedMemory(int64_t room) : room_(room) {}
+
+  void* allocate(int64_t bytes) noexcept override {
+    if (out_ + bytes > room_) return nullptr;
+    out_ += bytes;
+    return std::malloc(static_cast<size_t>(bytes));
+  }
+  void free(void* block, int64_t bytes) noexcept override {
+    out_ -= bytes;
+    std::free(block);
+  }
+  const char* name() const noexcept override { return "the card"; }
+  int64_t out() const { return out_; }
+
+ private:
+  int64_t room_, out_ = 0;
+};
+
+TEST_CASE("blocks come from the source that was given and go back to it") {
+  CountedMemory source(8 * kMebi);
+  {
+    CachingAllocator allocator(0, source);
+    { const Buffer a(allocator, 3 * kMebi), b(allocator, 2 * kMebi); }
+    CHECK(source.out() == 5 * kMebi);
+    CHECK(allocator.stats().cached == 5 * kMebi);
+    const Buffer large(allocator, 7 * kMebi);  // only without the cache
+    CHECK(source.out() == 7 * kMebi);
+    CHECK_THROWS_WITH_AS(
+        Buffer(allocator, 2 * kMebi),
+        "Asked for 2097152 bytes but the card has no such block left beside 7340032 bytes in "
+        "use; use a smaller batch size or width.",
+        Error);
+    CHECK(source.out() == 7 * kMebi);
+  }
+  CHECK(source.out() == 0);
 }
 
 TEST_CASE("a moved-from buffer owns nothing") {

@@ -7,6 +7,7 @@
 
 #include "native/core/philox.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/test/harness.h"
 #include "native/test/reference.h"
 
 namespace rst::test {

@@ -4,7 +4,9 @@
 
 #include "native/cpu/conv/conv_choice.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/test/harness.h"
 #include "native/test/reference.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -88,7 +90,7 @@ void check_forward_and_gradients(const ConvCase& c, const HostTensor& w) {
            {reference::conv2d_weight_grad(x, dy, c.w, c.p)}, 1e-5);
 }
 
-TEST_CASE("conv2d and its gradients agree with the reference") {
+TEST_CASE("conv2d and its gradients agree with the reference" * suite(kGradients)) {
   for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, random_tensor(c.w, 2));
 }
 
@@ -124,7 +126,7 @@ TEST_CASE("dense 3×3 convolutions of enough channels for Winograd agree with th
   for (const ConvCase& c : cases) check_forward_and_gradients(c, random_tensor(c.w, 2));
 }
 
-TEST_CASE("weight gradients of enough channels for Winograd agree with the reference") {
+TEST_CASE("weight gradients of enough channels for Winograd agree with the reference" * suite(kGradients)) {
   const std::vector<ConvCase> cases = {{{17, 97, 4, 6}, {96, 97, 3, 3}, {1, 1}},
                                        {{33, 96, 5, 7}, {101, 96, 3, 3}, {1, 1}},
                                        {{3, 96, 5, 4}, {96, 96, 3, 3}, {1, 0}},
@@ -184,7 +186,7 @@ void check_input_gradients(const ConvCase& c, const HostTensor& w) {
   }
 }
 
-TEST_CASE("input gradients take in an addend, and the ReLU and batch norm before") {
+TEST_CASE("input gradients take in an addend, and the ReLU and batch norm before" * suite(kGradients)) {
   const std::vector<ConvCase> cases = {{{17, 18, 8, 4}, {20, 18, 3, 3}, {1, 1}},
                                        {{3, 18, 7, 5}, {21, 18, 3, 3}, {1, 1}},
                                        {{2, 3, 9, 19}, {4, 3, 7, 7}, {2, 3}},
@@ -235,7 +237,7 @@ TEST_CASE("conv2d_batch_norm is conv2d and then batch norm, for sparse, Winograd
   }
 }
 
-TEST_CASE("a device without sparse kernels computes masked weights by the dense ones") {
+TEST_CASE("a device without sparse kernels computes masked weights by the dense ones" * suite(kCpuOnly)) {
   Device dense(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{.threads = 2, .sparse = false}));
   const std::vector<ConvCase> cases = {{{17, 32, 8, 8}, {32, 32, 3, 3}, {1, 1}},
                                        {{17, 32, 8, 8}, {32, 32, 3, 3}, {2, 1}}};
@@ -257,7 +259,7 @@ TEST_CASE("a device without sparse kernels computes masked weights by the dense 
   }
 }
 
-TEST_CASE("the kernel follows from the share of non-zero weights and the geometry") {
+TEST_CASE("the kernel follows from the share of non-zero weights and the geometry" * suite(kCpuOnly)) {
   const std::string kSparse = "sparse", kWinograd = "winograd", kDirect = "direct";
   const cpu::CpuBackend backend({}), dense({.sparse = false});
   const cpu::ConvCostModel model = cpu::conv_cost_model(backend);
@@ -296,7 +298,7 @@ TEST_CASE("the kernel follows from the share of non-zero weights and the geometr
   CHECK_THROWS_AS(backend.conv_kernels({5, 3, 8, 8}, {32, 4, 3, 3}, {1, 1}, 1), Error);
 }
 
-TEST_CASE("compiling a weight is timed, once for each direction") {
+TEST_CASE("compiling a weight is timed, once for each direction" * suite(kCpuOnly)) {
   Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
   const HostTensor x = random_tensor({2, 3, 4, 4}, 1), w = random_tensor({5, 3, 3, 3}, 2);
   CHECK(number_fact(device, "weightCompileSeconds") == 0);
@@ -312,7 +314,7 @@ TEST_CASE("a convolution with a mask of zeros gives zeros") {
   for (const ConvCase& c : conv_cases()) check_forward_and_gradients(c, filled(c.w, 0));
 }
 
-TEST_CASE("the reference gradients of conv2d agree with central differences") {
+TEST_CASE("the reference gradients of conv2d agree with central differences" * suite(kGradients)) {
   for (const ConvCase& c : conv_cases()) {
     const HostTensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2);
     const Forward forward = [&](const auto& in) { return reference::conv2d(in[0], in[1], c.p); };

@@ -5,7 +5,7 @@
 #include <future>
 #include <string>
 
-#include "native/cpu/cpu_backend.h"
+#include "native/test/devices.h"
 
 namespace rst {
 namespace {
@@ -39,19 +39,17 @@ OpCall weight_call(double count) {
                         {"layer", {0}}});
 }
 
-Device cpu_device(int64_t memory_limit = 0) {
-  return Device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{2, memory_limit}));
-}
-
 TEST_CASE("what is uploaded comes back") {
-  Device device = cpu_device();
+  const auto owned = test::device_under_test().create();
+  Device& device = *owned;
   std::vector<float> values;
   CHECK_FALSE(read(device, upload<float>(device, {2, 3}, DType::kF32, {1, 2, 3, 4, 5, 6}), values));
   CHECK(values == std::vector<float>{1, 2, 3, 4, 5, 6});
 }
 
 TEST_CASE("a failure on the worker travels through every op that reads it") {
-  Device device = cpu_device();
+  const auto owned = test::device_under_test().create();
+  Device& device = *owned;
   const Tensor images = upload<uint8_t>(device, {1, 1, 2, 2}, DType::kU8, {1, 2, 3, 4});
   const Tensor indices = upload<int32_t>(device, {1}, DType::kI32, {5});
   const Tensor x = device.run(
@@ -82,7 +80,8 @@ TEST_CASE("a failure on the worker travels through every op that reads it") {
 }
 
 TEST_CASE("an update that failed and has no output is told by the next read, once") {
-  Device device = cpu_device();
+  const auto owned = test::device_under_test().create();
+  Device& device = *owned;
   const auto images = [&](std::vector<int32_t> index) {
     const Tensor store = upload<uint8_t>(device, {1, 1, 2, 2}, DType::kU8, {1, 2, 3, 4});
     return device.run("gather_images",
@@ -102,7 +101,8 @@ TEST_CASE("an update that failed and has no output is told by the next read, onc
 }
 
 TEST_CASE("running out of memory is an error of the outputs, and the device works on") {
-  Device device = cpu_device(1 << 20);
+  const auto owned = test::device_under_test().create(1 << 20);
+  Device& device = *owned;
   const Tensor large = device.run("random_weight", weight_call(1 << 20))[0];
   const Tensor small = device.run("random_weight", weight_call(16))[0];
   std::vector<float> values;
@@ -113,15 +113,17 @@ TEST_CASE("running out of memory is an error of the outputs, and the device work
 }
 
 TEST_CASE("memory is freed in stream order when the last handle goes") {
-  Device device = cpu_device();
+  const auto owned = test::device_under_test().create();
+  Device& device = *owned;
   for (int i = 0; i < 20; ++i) device.run("random_weight", weight_call(1 << 18));
   device.stream().synchronize();
   CHECK(device.backend().memory().in_use == 0);
-  CHECK(device.backend().memory().peak == 1 << 20);
+  if (test::device_under_test().name() == "cpu") CHECK(device.backend().memory().peak == 1 << 20);
 }
 
 TEST_CASE("wrong calls are refused at once") {
-  Device device = cpu_device();
+  const auto owned = test::device_under_test().create();
+  Device& device = *owned;
   const Tensor scores = upload<float>(device, {3}, DType::kF32, {1, 2, 3});
   CHECK_THROWS_WITH_AS(device.run("no_such_op", {}), "There is no op named 'no_such_op'.", Error);
   CHECK_THROWS_AS(device.run("topk_mask", make_call({}, {{"keep", {1}}})), Error);

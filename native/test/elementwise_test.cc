@@ -2,8 +2,10 @@
 
 #include <cmath>
 
+#include "native/test/harness.h"
 #include "native/test/reference.h"
 #include "native/test/shapes.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -42,7 +44,7 @@ TEST_CASE("elementwise ops agree with the reference to the bit") {
 TEST_CASE("inputs of different layouts meet") {
   const HostTensor a = random_tensor({17, 3, 4, 5}, 1), b = random_tensor({17, 3, 4, 5}, 2);
   const HostTensor expected = reference::map(a, b, [](double p, double q) { return p - q; });
-  Device& device = cpu_device(2);
+  Device& device = test_device();
   for (const bool first : {true, false}) {
     // A pooling of one pixel is the identity and leaves an activation behind.
     const auto upload = [&](const HostTensor& t, bool activation) {
@@ -82,6 +84,25 @@ TEST_CASE("normalize, its gradient and bias_add agree with the reference") {
              {reference::map_channels(x, [&](double v, int64_t c) { return v / at(std, c); })}, 1e-6);
     check_op("bias_add", {x, mean}, {},
              {reference::map_channels(x, [&](double v, int64_t c) { return v + at(mean, c); })}, 1e-6);
+  }
+}
+
+TEST_CASE("relu_grad and normalize_grad agree with central differences" * suite(kGradients)) {
+  const Shape shape{17, 3, 4, 5};
+  const HostTensor x = random_tensor(shape, 1), dy = random_tensor(shape, 2);
+  const HostTensor mean = random_tensor({3}, 3), std = random_tensor({3}, 4, 0.2, 2);
+  const Forward relu = [](const auto& in) {
+    return reference::map(in[0], [](double v) { return std::max(v, 0.0); });
+  };
+  const Forward normalize = [&](const auto& in) {
+    return reference::map_channels(in[0], [&](double v, int64_t c) {
+      return (v - mean.values[static_cast<size_t>(c)]) / std.values[static_cast<size_t>(c)];
+    });
+  };
+  for (const InputLayout layout : device_under_test().layouts_of({x})) {
+    check_gradient("relu", relu, {x}, 0, dy, run_op("relu_grad", {dy, relu({x})}, {}, layout)[0]);
+    check_gradient("normalize", normalize, {x}, 0, dy,
+                   run_op("normalize_grad", {dy}, {{"std", std.values}}, layout)[0]);
   }
 }
 

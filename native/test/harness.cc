@@ -4,12 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <future>
 #include <sstream>
-
-#include "native/core/philox.h"
-#include "native/cpu/cpu_backend.h"
 
 namespace rst::test {
 namespace {
@@ -55,8 +51,8 @@ Tensor as_activation(Device& device, const Tensor& tensor, InputLayout layout) {
   constexpr double kPadding = 1000;
   Tensor minus = constant(device, tensor.shape, -kPadding);
   const Tensor plus = constant(device, {tensor.shape[1]}, kPadding);
-  if (layout == InputLayout::kBlocked) {
-    // A gradient, here of the identity, is blocked whatever the batch.
+  if (layout == InputLayout::kGradient) {
+    // Of the identity.
     OpCall call{{minus, {}, constant(device, {tensor.shape[1]}, 1), {}}, {}};
     for (const char* name : {"eps", "relu", "residual"}) call.attributes.set(name, {0});
     minus = device.run("batch_norm_eval_grad", call)[0];
@@ -96,6 +92,11 @@ bool close(double actual, double expected, double slack) {
   return std::abs(actual - expected) <= slack;
 }
 
+std::set<std::string, std::less<>>& ran() {
+  static std::set<std::string, std::less<>> names;
+  return names;
+}
+
 double dot(const HostTensor& a, const HostTensor& b) {
   double sum = 0;
   for (size_t i = 0; i < a.values.size(); ++i) sum += a.values[i] * b.values[i];
@@ -119,73 +120,12 @@ HostTensor read(Device& device, const Tensor& tensor) {
                                        : download_as<uint8_t>(device, tensor);
 }
 
-bool same_bits(const HostTensor& a, const HostTensor& b) {
-  return a.shape == b.shape && a.values.size() == b.values.size() &&
-         (a.values.empty() ||
-          std::memcmp(a.values.data(), b.values.data(), a.values.size() * sizeof(double)) == 0);
-}
-
-HostTensor filled(const Shape& shape, double value) {
-  return {shape, std::vector<double>(static_cast<size_t>(shape.elements()), value)};
-}
-
-HostTensor random_tensor(const Shape& shape, uint32_t seed, double low, double high) {
-  HostTensor tensor = filled(shape, 0);
-  const RandomStream stream{seed, Purpose::kNoise};
-  for (size_t i = 0; i < tensor.values.size(); ++i) {
-    tensor.values[i] = static_cast<float>(low + (high - low) * uniform01(stream.word(i)));
-  }
-  return tensor;
-}
-
-std::vector<InputLayout> layouts_of(const std::vector<HostTensor>& inputs) {
-  const bool few = std::any_of(inputs.begin(), inputs.end(), [](const HostTensor& input) {
-    return input.defined() && input.shape.rank() >= 2 && input.shape[0] <= cpu::kPlanarImages;
-  });
-  if (!few) return {InputLayout::kUploaded, InputLayout::kBlocked};
-  return {InputLayout::kUploaded, InputLayout::kBlocked, InputLayout::kPlanar};
-}
-
-HostTensor random_integers(const Shape& shape, uint32_t seed, int64_t count) {
-  HostTensor tensor = random_tensor(shape, seed, 0, 1);
-  for (double& v : tensor.values) v = std::floor(v * static_cast<double>(count));
-  return tensor;
-}
-
-std::vector<double> dims_of(const Shape& shape) {
-  return {shape.dims().begin(), shape.dims().end()};
-}
-
-Device& cpu_device(int threads) {
-  static Device single(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{1}));
-  static Device pair(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{2}));
-  return threads == 1 ? single : pair;
-}
-
-namespace {
-
-template <class T>
-T fact(Device& device, std::string_view name) {
-  for (const Fact& each : device.backend().facts()) {
-    if (each.name == name) return std::get<T>(each.value);
-  }
-  FAIL("there is no fact " << name);
-  return {};
-}
-
-}  // namespace
-
-double number_fact(Device& device, std::string_view name) {
-  return fact<double>(device, name);
-}
-std::string word_fact(Device& device, std::string_view name) {
-  return fact<std::string>(device, name);
-}
-
 OpCall place_call(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
                   const AttributeList& attributes, InputLayout layout) {
   const OpRow& row = find_op(op);
-  REQUIRE_MESSAGE(inputs.size() == row.inputs.size(), op << " takes " << row.inputs.size() << " inputs");
+  if (inputs.size() != row.inputs.size()) {
+    throw_argument(std::string(op) + " takes " + std::to_string(row.inputs.size()) + " inputs.");
+  }
   OpCall call;
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -197,6 +137,7 @@ OpCall place_call(Device& device, std::string_view op, const std::vector<HostTen
 
 std::vector<HostTensor> run_call(Device& device, std::string_view op, const OpCall& call) {
   const OpRow& row = find_op(op);
+  ran().emplace(op);
   const std::vector<Tensor> outputs = device.run(op, call);
   std::vector<HostTensor> results;
   for (const Tensor& output : outputs) {
@@ -208,6 +149,10 @@ std::vector<HostTensor> run_call(Device& device, std::string_view op, const OpCa
   return results;
 }
 
+const std::set<std::string, std::less<>>& ops_run() {
+  return ran();
+}
+
 std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
                                const AttributeList& attributes, InputLayout layout) {
   return run_call(device, op, place_call(device, op, inputs, attributes, layout));
@@ -215,12 +160,16 @@ std::vector<HostTensor> run_op(Device& device, std::string_view op, const std::v
 
 std::vector<HostTensor> run_op(std::string_view op, const std::vector<HostTensor>& inputs,
                                const AttributeList& attributes, InputLayout layout) {
-  const auto single = run_op(cpu_device(1), op, inputs, attributes, layout);
-  const auto pair = run_op(cpu_device(2), op, inputs, attributes, layout);
-  for (size_t i = 0; i < single.size(); ++i) {
-    CHECK_MESSAGE(same_bits(single[i], pair[i]), op << " gives other bits with 2 threads in output " << i);
+  const std::vector<Device*>& devices = device_under_test().devices();
+  const auto results = run_op(*devices[0], op, inputs, attributes, layout);
+  for (size_t d = 1; d < devices.size(); ++d) {
+    const auto others = run_op(*devices[d], op, inputs, attributes, layout);
+    for (size_t i = 0; i < results.size(); ++i) {
+      CHECK_MESSAGE(same_bits(results[i], others[i]), op << " gives other bits in output " << i << " on "
+                                                         << devices[d]->backend().description());
+    }
   }
-  return single;
+  return results;
 }
 
 void check_close(std::string_view what, const HostTensor& actual, const HostTensor& expected,
@@ -231,6 +180,7 @@ void check_close(std::string_view what, const HostTensor& actual, const HostTens
                 what << " has shape " << actual.shape.to_string() << ", not " << expected.shape.to_string());
   if (actual.values.empty() || actual.values.size() != expected.values.size()) return;
   const double scale = root_mean_square(expected.values);
+  tolerance *= device_under_test().tolerance();
   int64_t wrong = 0, first = 0;
   for (int64_t i = static_cast<int64_t>(actual.values.size()) - 1; i >= 0; --i) {
     const double a = actual.values[static_cast<size_t>(i)], e = expected.values[static_cast<size_t>(i)];
@@ -247,8 +197,8 @@ void check_close(std::string_view what, const HostTensor& actual, const HostTens
 
 void check_op(std::string_view op, const std::vector<HostTensor>& inputs, const AttributeList& attributes,
               const std::vector<HostTensor>& expected, double tolerance) {
-  constexpr const char* kNames[] = {"", " (blocked inputs)", " (planar inputs)"};
-  for (const InputLayout layout : layouts_of(inputs)) {
+  constexpr const char* kNames[] = {"", " (inputs as ops leave them)", " (inputs as gradients leave them)"};
+  for (const InputLayout layout : device_under_test().layouts_of(inputs)) {
     const auto actual = run_op(op, inputs, attributes, layout);
     REQUIRE(actual.size() == expected.size());
     for (size_t i = 0; i < actual.size(); ++i) {
@@ -262,7 +212,7 @@ void check_op(std::string_view op, const std::vector<HostTensor>& inputs, const 
 void check_throws(ErrorCode code, std::string_view op, const std::vector<HostTensor>& inputs,
                   const AttributeList& attributes) {
   try {
-    run_op(cpu_device(1), op, inputs, attributes);
+    run_op(test_device(), op, inputs, attributes);
     FAIL_CHECK(op << " accepted a wrong call");
   } catch (const Error& error) {
     CHECK_MESSAGE(error.code() == code, op << ": " << error.what());
@@ -275,6 +225,7 @@ void check_gradient(std::string_view what, const Forward& forward, std::vector<H
   const auto total = static_cast<int64_t>(gradient.values.size());
   const int64_t samples = std::min(total, kGradientSamples);
   const double scale = root_mean_square(gradient.values);
+  tolerance *= device_under_test().tolerance();
   for (int64_t s = 0; s < samples; ++s) {
     // Spread over the whole tensor, its first and last element included.
     const int64_t i = samples > 1 ? s * (total - 1) / (samples - 1) : 0;

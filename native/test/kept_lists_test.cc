@@ -6,11 +6,14 @@
 
 #include "native/cpu/conv/sparse/planar_conv.h"
 #include "native/cpu/conv/sparse/sparse_conv.h"
+#include "native/test/suites.h"
 
 namespace rst::cpu {
 namespace {
 
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+
+TEST_SUITE_BEGIN(test::kCpuOnly);
 
 TEST_CASE("offsets of kept weights fit up to the last 32-bit number and not beyond") {
   CHECK(kept_offsets_fit(1, kMost, {0}));

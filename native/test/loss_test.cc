@@ -3,8 +3,10 @@
 #include <cmath>
 #include <limits>
 
+#include "native/test/harness.h"
 #include "native/test/reference.h"
 #include "native/test/shapes.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -13,7 +15,7 @@ AttributeList smoothing_of(double smoothing) {
   return {{"smoothing", {smoothing}}};
 }
 
-TEST_CASE("cross_entropy and its gradient agree with the reference") {
+TEST_CASE("cross_entropy and its gradient agree with the reference" * suite(kGradients)) {
   for (const Shape& shape : row_shapes()) {
     for (const double smoothing : {0.0, 0.125}) {
       const HostTensor logits = random_tensor(shape, 1, -5, 5);

@@ -6,6 +6,8 @@
 #include <numeric>
 
 #include "native/test/harness.h"
+#include "native/test/reference.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -90,12 +92,7 @@ const std::vector<Group> kGroups = {
 TEST_CASE("masked_weight clears what the mask leaves out") {
   for (const auto& [weight_shape, mask_shape] : kGroups) {
     const HostTensor weight = random_tensor(weight_shape, 5), mask = random_integers(mask_shape, 6, 2);
-    const int64_t group = weight_shape.elements() / mask_shape.elements();
-    HostTensor expected = weight;
-    for (size_t i = 0; i < expected.values.size(); ++i) {
-      if (mask.values[i / static_cast<size_t>(group)] == 0) expected.values[i] = 0;
-    }
-    check_op("masked_weight", {weight, mask}, {}, {expected}, 0);
+    check_op("masked_weight", {weight, mask}, {}, {reference::masked_weight(weight, mask)}, 0);
   }
   check_throws(ErrorCode::kShape, "masked_weight", {filled({4, 2}, 1), filled({2}, 1)});
   check_throws(ErrorCode::kShape, "masked_weight", {filled({4}, 1), filled({4, 1}, 1)});
@@ -106,18 +103,13 @@ TEST_CASE("score_grad sums d_weight · weight over each group, times the score's
     const HostTensor d_weight = random_tensor(weight_shape, 7), weight = random_tensor(weight_shape, 8);
     HostTensor scores = random_tensor(score_shape, 9);
     scores.values[0] = 0;
-    const size_t group = weight.values.size() / scores.values.size();
-    HostTensor expected = filled(score_shape, 0);
-    for (size_t i = 0; i < weight.values.size(); ++i) {
-      const double s = scores.values[i / group];
-      expected.values[i / group] += d_weight.values[i] * weight.values[i] * ((s > 0) - (s < 0));
-    }
-    check_op("score_grad", {d_weight, weight, scores}, {}, {expected}, 1e-6);
+    check_op("score_grad", {d_weight, weight, scores}, {}, {reference::score_grad(d_weight, weight, scores)},
+             1e-6);
   }
   check_throws(ErrorCode::kShape, "score_grad", {filled({4, 2}, 1), filled({4, 3}, 1), filled({4}, 1)});
 }
 
-TEST_CASE("score_grad is the derivative of a loss that is linear in the masked weight") {
+TEST_CASE("score_grad is the derivative of a loss that is linear in the masked weight" * suite(kGradients)) {
   const HostTensor d_weight = random_tensor({4, 3, 2, 2}, 10), weight = random_tensor({4, 3, 2, 2}, 11);
   const HostTensor scores = random_tensor({4, 3}, 12);
   // The straight-through mask of an entry is |score|.

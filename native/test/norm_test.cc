@@ -2,8 +2,10 @@
 
 #include <cmath>
 
+#include "native/test/harness.h"
 #include "native/test/reference.h"
 #include "native/test/shapes.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -72,7 +74,7 @@ TEST_CASE("batch_norm_train agrees with the reference and moves the running stat
   }
 }
 
-TEST_CASE("batch_norm_train_grad agrees with central differences") {
+TEST_CASE("batch_norm_train_grad agrees with central differences" * suite(kGradients)) {
   for (const NormCase& c : norm_cases()) {
     if (degenerate(c.shape)) continue;
     const NormInputs in(c);
@@ -84,7 +86,7 @@ TEST_CASE("batch_norm_train_grad agrees with central differences") {
     const std::vector<HostTensor> inputs{in.x, in.residual, gamma, beta};
     const auto batch = reference::channel_statistics(in.x);
     const HostTensor dy = random_tensor(c.shape, 7);
-    for (const InputLayout layout : layouts_of({dy})) {
+    for (const InputLayout layout : device_under_test().layouts_of({dy})) {
       const auto gradients = run_op(
           "batch_norm_train_grad",
           {dy, in.x, c.relu ? reference::positive(forward(inputs)) : HostTensor{}, batch.mean,
@@ -114,7 +116,7 @@ TEST_CASE("batch_norm_eval agrees with the reference") {
   }
 }
 
-TEST_CASE("batch_norm_eval_grad agrees with central differences") {
+TEST_CASE("batch_norm_eval_grad agrees with central differences" * suite(kGradients)) {
   for (const NormCase& c : norm_cases()) {
     const NormInputs in(c);
     const Forward forward = [&](const std::vector<HostTensor>& v) {

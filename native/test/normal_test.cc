@@ -1,4 +1,5 @@
 #include "native/core/normal.h"
+#include "native/test/suites.h"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +8,8 @@
 
 namespace rst {
 namespace {
+
+TEST_SUITE_BEGIN(test::kNoDevice);
 
 TEST_CASE("uniform_open01 stays inside (0, 1) and is symmetric") {
   const double lowest = uniform_open01({0, 0, 0, 0});

@@ -3,7 +3,9 @@
 
 #include <limits>
 
+#include "native/test/dirty_device.h"
 #include "native/test/op_examples.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -52,6 +54,8 @@ struct Devices {
     return first;
   }
 };
+
+TEST_SUITE_BEGIN(kCpuOnly);
 
 TEST_CASE(
     "an attribute that is missing, or has no number or two where it takes one, is refused by its name") {

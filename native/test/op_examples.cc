@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "native/test/reference.h"
 
@@ -446,23 +445,6 @@ const std::vector<OpExample>& op_examples() {
     return all;
   }();
   return examples;
-}
-
-namespace {
-
-cpu::CpuBackend& dirty(cpu::CpuBackend& backend, uint8_t byte) {
-  backend.allocator().watch([byte](CachingAllocator::Block& block) {
-    std::memset(block.data, byte, static_cast<size_t>(block.size));
-    block.content = 0;
-  });
-  return backend;
-}
-
-}  // namespace
-
-DirtyDevice::DirtyDevice(uint8_t byte, const cpu::CpuOptions& options)
-    : allocator_(nullptr), device_(std::make_unique<cpu::CpuBackend>(options)) {
-  allocator_ = &dirty(static_cast<cpu::CpuBackend&>(device_.backend()), byte).allocator();
 }
 
 Outcome outcome_of(const std::function<std::vector<HostTensor>()>& run) {

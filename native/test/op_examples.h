@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "native/cpu/cpu_backend.h"
 #include "native/test/harness.h"
 
 namespace rst::test {
@@ -30,19 +29,6 @@ struct OpExample {
 
 // At least one example of each op of op_table().
 const std::vector<OpExample>& op_examples();
-
-// A CPU device whose fresh memory is full of that byte, so that what a kernel does not write shows.
-class DirtyDevice {
- public:
-  explicit DirtyDevice(uint8_t byte, const cpu::CpuOptions& options = {});
-
-  Device& device() { return device_; }
-  CachingAllocator& allocator() { return *allocator_; }
-
- private:
-  CachingAllocator* allocator_;
-  Device device_;
-};
 
 // What a call gives: results, or the Error that it threw.
 struct Outcome {

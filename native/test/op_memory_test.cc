@@ -8,7 +8,9 @@
 #include <new>
 #include <utility>
 
+#include "native/cpu/cpu_backend.h"
 #include "native/test/op_examples.h"
+#include "native/test/suites.h"
 
 namespace {
 
@@ -140,6 +142,8 @@ OpArguments with_images(const OpExample& example, int64_t images) {
   return example.arguments(sizes);
 }
 
+TEST_SUITE_BEGIN(kCpuOnly);
+
 TEST_CASE("any block of memory that an op asks for may fail") {
   auto backend = std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{});
   FailingBlocks failing(backend->allocator());
@@ -147,7 +151,7 @@ TEST_CASE("any block of memory that an op asks for may fail") {
   for (const OpExample& example : op_examples()) {
     for (const int64_t images : {3, 12}) {
       const OpArguments arguments = with_images(example, images);
-      for (const InputLayout layout : layouts_of(arguments.inputs))
+      for (const InputLayout layout : device_under_test().layouts_of(arguments.inputs))
         check_every_failure(device, failing, example, arguments, layout);
     }
   }

@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <set>
 
+#include "native/test/dirty_device.h"
 #include "native/test/op_examples.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
 
 constexpr uint8_t kNanBytes = 0xFF, kNumberBytes = 0x3F;
-constexpr InputLayout kLayouts[] = {InputLayout::kUploaded, InputLayout::kBlocked, InputLayout::kPlanar};
+constexpr InputLayout kLayouts[] = {InputLayout::kUploaded, InputLayout::kGradient, InputLayout::kForward};
 
 // Devices whose fresh memory differs, so that what an op does not write differs too.
 struct Pair {
@@ -55,7 +57,8 @@ TEST_CASE("every op of the table has an example") {
   for (const OpRow& row : op_table()) CHECK_MESSAGE(shown.count(row.name) == 1, row.name);
 }
 
-TEST_CASE("every output of every op is written, and its examples agree with their plain twins") {
+TEST_CASE("every output of every op is written, and its examples agree with their plain twins" *
+          suite(kCpuOnly)) {
   Pair dirty;
   for (const OpExample& example : op_examples()) {
     for (const int64_t images : {int64_t{3}, int64_t{12}}) {
@@ -72,7 +75,8 @@ TEST_CASE("every output of every op is written, and its examples agree with thei
   }
 }
 
-TEST_CASE("any dimension of any op may be 0: the value of nothing, or an error, never old memory") {
+TEST_CASE("any dimension of any op may be 0: the value of nothing, or an error, never old memory" *
+          suite(kCpuOnly)) {
   Pair dirty;
   for (const OpExample& example : op_examples()) {
     for (const auto& [letter, size] : example.sizes) {
@@ -89,7 +93,7 @@ TEST_CASE("any dimension of any op may be 0: the value of nothing, or an error, 
   }
 }
 
-TEST_CASE("a dimension of one input alone may be 0 without harm") {
+TEST_CASE("a dimension of one input alone may be 0 without harm" * suite(kCpuOnly)) {
   Pair dirty;
   for (const OpExample& example : op_examples()) {
     const OpArguments whole = example.arguments(example.sizes);
@@ -117,8 +121,8 @@ std::vector<size_t> partners(const OpRow& row, const OpArguments& arguments, siz
 }
 
 TEST_CASE("two inputs that are one tensor give what two copies give, or an error where both change") {
-  DirtyDevice dirty(kNanBytes);
-  Device& device = dirty.device();
+  const auto owned = device_under_test().create();
+  Device& device = *owned;
   int pairs = 0;
   for (const OpExample& example : op_examples()) {
     const OpRow& row = find_op(example.op);
@@ -131,7 +135,7 @@ TEST_CASE("two inputs that are one tensor give what two copies give, or an error
         for (size_t j : partners(row, drawn, i)) {
           OpArguments arguments = drawn;
           arguments.inputs[j] = arguments.inputs[i];
-          for (const InputLayout layout : kLayouts) {
+          for (const InputLayout layout : device_under_test().layouts_of(arguments.inputs)) {
             ++pairs;
             const std::string what = text_of(example, arguments) + " with '" + row.inputs[i].name + "' as '" +
                                      row.inputs[j].name + "'";

@@ -1,4 +1,5 @@
 #include "native/core/philox.h"
+#include "native/test/suites.h"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +8,8 @@
 
 namespace rst {
 namespace {
+
+TEST_SUITE_BEGIN(test::kNoDevice);
 
 TEST_CASE("Philox4x32-10 gives the known answers of Random123") {
   CHECK(philox4x32_10({0, 0, 0, 0}, {0, 0}) == PhiloxBlock{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});

@@ -30,7 +30,7 @@ void check_batch_sizes(std::string_view op, const std::vector<HostTensor>& input
     for (size_t i = 0; i < few.size(); ++i) {
       if (per_image[i] && few[i].defined()) few[i] = first_images(few[i], n);
     }
-    for (const InputLayout layout : layouts_of(few)) {
+    for (const InputLayout layout : device_under_test().layouts_of(few)) {
       const HostTensor part = run_op(op, few, attributes, layout)[0];
       CHECK_MESSAGE(part.values == first_images(whole, n).values,
                     op << " gives other bits for " << n << " images of " << whole.shape.to_string());

@@ -2,8 +2,10 @@
 
 #include <cmath>
 
+#include "native/test/harness.h"
 #include "native/test/reference.h"
 #include "native/test/shapes.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -36,7 +38,7 @@ AttributeList with_shape(AttributeList attributes, const Shape& shape) {
   return attributes;
 }
 
-TEST_CASE("max_pool2d and its gradient agree with the reference") {
+TEST_CASE("max_pool2d and its gradient agree with the reference" * suite(kGradients)) {
   for (const auto& [shape, params] : pool_cases()) {
     const PoolParams p = params;
     const HostTensor x = random_tensor(shape, 1);
@@ -49,7 +51,7 @@ TEST_CASE("max_pool2d and its gradient agree with the reference") {
   }
 }
 
-TEST_CASE("avg_pool2d and its gradient agree with the reference") {
+TEST_CASE("avg_pool2d and its gradient agree with the reference" * suite(kGradients)) {
   for (const auto& [shape, params] : pool_cases()) {
     const PoolParams p = params;
     const HostTensor x = random_tensor(shape, 1);
@@ -62,7 +64,7 @@ TEST_CASE("avg_pool2d and its gradient agree with the reference") {
   }
 }
 
-TEST_CASE("global_avg_pool and its gradient agree with the reference") {
+TEST_CASE("global_avg_pool and its gradient agree with the reference" * suite(kGradients)) {
   for (const Shape& shape : image_shapes()) {
     const HostTensor x = random_tensor(shape, 1);
     const HostTensor y = reference::global_avg_pool(x);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "native/test/harness.h"
 #include "native/test/reference.h"
 #include "native/test/shapes.h"
 

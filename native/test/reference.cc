@@ -97,6 +97,10 @@ int64_t by_channel(int64_t, int64_t c) {
 double add(double sum, double x) {
   return sum + x;
 }
+// A NaN is larger than all.
+double larger(double a, double b) {
+  return std::isnan(a) || a >= b ? a : b;
+}
 
 }  // namespace
 
@@ -149,7 +153,11 @@ HostTensor positive(const HostTensor& y) {
 }
 
 HostTensor max_pool2d(const HostTensor& x, const PoolParams& p) {
-  return pool(x, p, [](const auto& window) { return *std::max_element(window.begin(), window.end()); });
+  return pool(x, p, [](const auto& window) {
+    double largest = window[0];
+    for (double v : window) largest = larger(largest, v);
+    return largest;
+  });
 }
 
 HostTensor avg_pool2d(const HostTensor& x, const PoolParams& p) {
@@ -191,7 +199,7 @@ HostTensor cross_entropy(const HostTensor& logits, const HostTensor& labels, dou
     for (int64_t k = 0; k < classes; ++k) {
       const double target =
           smoothing / static_cast<double>(classes) + (k == labels.values[n] ? 1 - smoothing : 0);
-      losses.values[n] += target * (largest + std::log(sum) - row[k]);
+      if (target != 0) losses.values[n] += target * (largest + std::log(sum) - row[k]);
     }
   }
   return losses;
@@ -243,10 +251,39 @@ HostTensor sample_sum(const HostTensor& x) {
 
 HostTensor sample_norm(const HostTensor& x, Norm norm) {
   if (norm == Norm::kLinf) {
-    return fold(x, {x.shape[0]}, by_sample, [](double m, double v) { return std::max(m, std::abs(v)); });
+    return fold(x, {x.shape[0]}, by_sample, [](double m, double v) { return larger(m, std::abs(v)); });
   }
   const HostTensor squares = fold(x, {x.shape[0]}, by_sample, [](double s, double v) { return s + v * v; });
   return map(squares, [](double s) { return std::sqrt(s); });
+}
+
+HostTensor masked_weight(const HostTensor& weight, const HostTensor& mask) {
+  HostTensor y = weight;
+  for (size_t i = 0; i < y.values.size(); ++i) {
+    if (mask.values[i / (weight.values.size() / mask.values.size())] == 0) y.values[i] = 0;
+  }
+  return y;
+}
+
+HostTensor score_grad(const HostTensor& d_weight, const HostTensor& weight, const HostTensor& scores) {
+  HostTensor d_scores = filled(scores.shape, 0);
+  for (size_t i = 0; i < weight.values.size(); ++i) {
+    const size_t group = i / (weight.values.size() / scores.values.size());
+    const double s = scores.values[group];
+    d_scores.values[group] += d_weight.values[i] * weight.values[i] * ((s > 0) - (s < 0));
+  }
+  return d_scores;
+}
+
+SgdState sgd_step(const SgdState& state, const HostTensor& gradient, double lr, double momentum,
+                  double weight_decay) {
+  SgdState next = state;
+  for (size_t i = 0; i < gradient.values.size(); ++i) {
+    const double g = gradient.values[i] + weight_decay * state.parameter.values[i];
+    next.velocity.values[i] = momentum * state.velocity.values[i] + g;
+    next.parameter.values[i] -= lr * next.velocity.values[i];
+  }
+  return next;
 }
 
 }  // namespace rst::test::reference

@@ -7,7 +7,7 @@
 #include "native/ops/norm.h"
 #include "native/ops/pool.h"
 #include "native/ops/reduce.h"
-#include "native/test/harness.h"
+#include "native/test/host_tensor.h"
 
 namespace rst::test::reference {
 
@@ -44,5 +44,15 @@ HostTensor sum(const HostTensor& x);
 HostTensor channel_sum(const HostTensor& x);
 HostTensor sample_sum(const HostTensor& x);
 HostTensor sample_norm(const HostTensor& x, Norm norm);
+
+// One entry of the mask or score covers a group of the weight.
+HostTensor masked_weight(const HostTensor& weight, const HostTensor& mask);
+HostTensor score_grad(const HostTensor& d_weight, const HostTensor& weight, const HostTensor& scores);
+
+struct SgdState {
+  HostTensor parameter, velocity;
+};
+SgdState sgd_step(const SgdState& state, const HostTensor& gradient, double lr, double momentum,
+                  double weight_decay);
 
 }  // namespace rst::test::reference

@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/test/harness.h"
 #include "native/test/reference.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -25,12 +27,6 @@ HostTensor convolved(Device& device, const HostTensor& x, const Tensor& w) {
   return read(device, run(device, "conv2d", {upload(device, x), w}, {{"stride", {1}}, {"padding", {1}}})[0]);
 }
 
-HostTensor masked(HostTensor w, const HostTensor& mask) {
-  const size_t group = w.values.size() / mask.values.size();
-  for (size_t i = 0; i < w.values.size(); ++i) w.values[i] = mask.values[i / group] != 0 ? w.values[i] : 0;
-  return w;
-}
-
 int64_t in_use(Device& device) {
   device.stream().synchronize();
   return device.backend().memory().in_use;
@@ -40,7 +36,7 @@ int64_t in_use(Device& device) {
 const int64_t kBatches[] = {3, 17};
 
 TEST_CASE("a masked weight keeps the values of its call when weight and mask go or change") {
-  Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
+  Device& device = test_device();
   const HostTensor w = random_tensor({12, 4, 3, 3}, 2);
   for (const Shape& shape : {Shape{12, 4, 3, 3}, Shape{12, 4, 3}, Shape{12, 4}, Shape{12}}) {
     const HostTensor mask = random_integers(shape, 3, 2);
@@ -49,15 +45,15 @@ TEST_CASE("a masked weight keeps the values of its call when weight and mask go 
       Tensor weight = upload(device, w);
       const Tensor effective = run(device, "masked_weight", {weight, upload(device, mask, DType::kU8)})[0];
       const HostTensor before = convolved(device, x, effective);
-      check_close("conv2d by a masked weight", before, reference::conv2d(x, masked(w, mask), kGeometry),
-                  1e-5);
+      check_close("conv2d by a masked weight", before,
+                  reference::conv2d(x, reference::masked_weight(w, mask), kGeometry), 1e-5);
       run(device, "sgd_step", {weight, upload(device, w), upload(device, filled(w.shape, 0))}, kStep);
       CHECK(same_bits(convolved(device, x, effective), before));
       CHECK(read(device, weight).values[5] == 0.5 * w.values[5]);
       run(device, "assign", {weight, upload(device, filled(w.shape, 7))});
       weight = {};
       CHECK(same_bits(convolved(device, x, effective), before));
-      CHECK(same_bits(read(device, effective), masked(w, mask)));
+      CHECK(same_bits(read(device, effective), reference::masked_weight(w, mask)));
       // Now that its elements were needed they may change too.
       run(device, "assign", {effective, upload(device, w)});
       CHECK(same_bits(convolved(device, x, effective), convolved(device, x, upload(device, w))));
@@ -66,10 +62,10 @@ TEST_CASE("a masked weight keeps the values of its call when weight and mask go 
 }
 
 TEST_CASE("a weight that is assigned the result of an op is compiled anew") {
-  Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
+  Device& device = test_device();
   for (const int64_t images : kBatches) {
     const HostTensor x = random_tensor({images, 4, 5, 5}, 1), w = random_tensor({12, 4, 3, 3}, 2);
-    for (const InputLayout layout : layouts_of({filled({12, 4, 3, 3}, 0)})) {
+    for (const InputLayout layout : device_under_test().layouts_of({filled({12, 4, 3, 3}, 0)})) {
       const Tensor weight = upload(device, w);
       convolved(device, x, weight);
       const HostTensor other = random_tensor({12, 4, 3, 3}, 5);
@@ -80,7 +76,7 @@ TEST_CASE("a weight that is assigned the result of an op is compiled anew") {
 }
 
 TEST_CASE("a copy and what it was copied from change apart") {
-  Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
+  Device& device = test_device();
   const HostTensor w = random_tensor({40, 50}, 2);
   const Tensor one = upload(device, w), other = run(device, "copy", {one})[0];
   run(device, "sgd_step", {one, upload(device, w), upload(device, filled(w.shape, 0))}, kStep);
@@ -89,7 +85,8 @@ TEST_CASE("a copy and what it was copied from change apart") {
   CHECK(same_bits(read(device, other), read(device, one)));
 }
 
-TEST_CASE("masked weights cost their masks, not their weights, however often they convolve") {
+TEST_CASE("masked weights cost their masks, not their weights, however often they convolve" *
+          suite(kCpuOnly)) {
   Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
   const HostTensor w = random_tensor({64, 64, 3, 3}, 2);
   const Tensor weight = upload(device, w);

@@ -4,6 +4,7 @@
 
 #include "native/ops/norm_word.h"
 #include "native/test/harness.h"
+#include "native/test/suites.h"
 
 namespace rst::test {
 namespace {
@@ -55,6 +56,8 @@ void check_conv_targets(const char* op, const std::vector<HostTensor>& inputs,
     }
   }
 }
+
+TEST_SUITE_BEGIN(kCpuOnly);
 
 TEST_CASE("all instruction sets with fused multiply-add give the same bits of a convolution") {
   const Shape x_shape{18, 67, 9, 8}, w_shape{13, 67, 3, 3};

@@ -1,4 +1,5 @@
 #include "native/runtime/stream.h"
+#include "native/test/suites.h"
 
 #include <doctest/doctest.h>
 
@@ -12,6 +13,8 @@
 
 namespace rst {
 namespace {
+
+TEST_SUITE_BEGIN(test::kNoDevice);
 
 TEST_CASE("tasks run in order and synchronize waits for all") {
   std::vector<int> order;

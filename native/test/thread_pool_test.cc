@@ -1,4 +1,5 @@
 #include "native/runtime/thread_pool.h"
+#include "native/test/suites.h"
 
 #include <doctest/doctest.h>
 
@@ -8,6 +9,8 @@
 
 namespace rst {
 namespace {
+
+TEST_SUITE_BEGIN(test::kNoDevice);
 
 TEST_CASE("parallel_for calls every index once") {
   for (int threads : {1, 2, 4}) {

@@ -2,40 +2,33 @@
 // Parameter-free Attacks" (ICML 2020), section 5. One APGD run on the targeted DLR loss for each of the likeliest classes.
 import { ConfigError } from '../errors.ts'
 import { count } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { type OptionsOf, option } from '../inputs/rows.ts'
 import { apgdAscent } from './frame/apgd-ascent.ts'
 import type { Attack, Warning } from './frame/attack.ts'
+import { type AttackFactory, attackFactory } from './frame/attack-row.ts'
 import { reached } from './frame/goal.ts'
 import { hostAttack } from './frame/host-attack.ts'
-import { descending, leastClasses, losses, lossFor } from './frame/losses.ts'
+import { descending, leastClasses, losses, lossFor, mostTargets } from './frame/losses.ts'
 import { lossObjective } from './frame/objective.ts'
 import { row } from './frame/oracle.ts'
-import { type Norm, normKind, radius, threatModel } from './frame/threat-model.ts'
+import { epsRow, normRow, threatModel } from './frame/threat-model.ts'
 import { Tries } from './frame/tries.ts'
 
-export interface ApgdTOptions {
-  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /** Iterations for each target, ≥ 1. Default 100. */
-  steps?: number
-  /**
-   * Target classes of an image: those ranked 2 … targets + 1 on the image itself. Default 9. A run that is given
-   * `targets` has one for each image.
-   */
-  targets?: number
-  /** Runs for each target, from other random starts. Default 1. */
-  restarts?: number
+export const apgdTRows = {
+  eps: epsRow,
+  norm: normRow,
+  steps: option(count(), 100, 'iterations of each run', { flag: 'steps' }),
+  targets: option(
+    count(),
+    mostTargets,
+    'target classes of an image: those ranked 2 … targets + 1 on the image itself',
+    {
+      more: 'A run that is given `targets` has one for each image.',
+    },
+  ),
+  restarts: option(count(), 1, 'random starts', { flag: 'restarts', more: 'For each target.' }),
 }
-
-export const apgdTRows: OptionRows<ApgdTOptions> = {
-  eps: radius,
-  norm: normKind,
-  steps: count(),
-  targets: count(),
-  restarts: count(),
-}
+export type ApgdTOptions = OptionsOf<typeof apgdTRows>
 
 /**
  * Each run works on the images that none before has fooled, whatever class they are taken for. An image that is never
@@ -49,75 +42,76 @@ export const apgdTRows: OptionRows<ApgdTOptions> = {
  * its target.
  * @throws ConfigError
  */
-export function apgdT(options: ApgdTOptions): Attack {
-  checkOptions('apgdT', options, apgdTRows)
-  const { eps, norm = 'linf', steps = 100, targets = 9, restarts = 1 } = options
-  const threat = threatModel({ eps, norm })
-  return hostAttack({
-    name: 'apgd-t',
-    threat,
-    settings: { steps, targets, restarts },
-    passes(classes, targeted) {
-      const runs = (targeted ? 1 : Math.min(targets, classes - 1)) * restarts
-      return { forwards: 2 + runs * (steps + 1), backwards: runs * steps }
-    },
-    check({ numClasses }) {
-      if (numClasses >= leastClasses['dlr-targeted']) return
-      throw new ConfigError(
-        `Expected a model of at least ${leastClasses['dlr-targeted']} classes for apgd-t but it has ${numClasses}; use apgd.`,
-        'model',
-      )
-    },
-    async attackBatch(oracle, batch, natural) {
-      const { imageSize, classes } = oracle
-      const toTarget = batch.targets !== undefined
-      const loss = toTarget ? lossFor('dlr', true) : losses['dlr-targeted']
-      const tries = new Tries(batch)
-      const cotangent = new Float64Array(classes)
-      const targetsOf = Array.from(batch.labels, (label, n) => {
-        const logits = row(natural, n, classes)
-        const others = toTarget ? [batch.targets[n]] : descending(logits).filter(c => c !== label)
-        const image = row(batch.images, n, imageSize)
-        const value = loss(logits, label, cotangent, others[0])
-        tries.offer(n, image, value, reached(batch, n, logits) ? 1 : 0)
-        return others
-      })
-      const available = toTarget ? 1 : Math.min(targets, classes - 1)
-      for (let rank = 0; rank < available; rank++) {
-        const objective = lossObjective(oracle, loss, batch.labels, {
-          targets: Int32Array.from(targetsOf, others => others[rank]),
-          toTarget,
+export const apgdT: AttackFactory<ApgdTOptions, Attack> = attackFactory(
+  { name: 'apgdT', title: 'APGD-T', paper: 'Croce & Hein, ICML 2020', options: apgdTRows },
+  ({ eps, norm, steps, targets, restarts }) => {
+    const threat = threatModel({ eps, norm })
+    return hostAttack({
+      name: 'apgd-t',
+      threat,
+      settings: { steps, targets, restarts },
+      passes(classes, targeted) {
+        const runs = (targeted ? 1 : Math.min(targets, classes - 1)) * restarts
+        return { forwards: 2 + runs * (steps + 1), backwards: runs * steps }
+      },
+      check({ numClasses }) {
+        if (numClasses >= leastClasses['dlr-targeted']) return
+        throw new ConfigError(
+          `Expected a model of at least ${leastClasses['dlr-targeted']} classes for apgd-t but it has ${numClasses}; use apgd.`,
+          'model',
+        )
+      },
+      async attackBatch(oracle, batch, natural) {
+        const { imageSize, classes } = oracle
+        const toTarget = batch.targets !== undefined
+        const loss = toTarget ? lossFor('dlr', true) : losses['dlr-targeted']
+        const tries = new Tries(batch)
+        const cotangent = new Float64Array(classes)
+        const targetsOf = Array.from(batch.labels, (label, n) => {
+          const logits = row(natural, n, classes)
+          const others = toTarget ? [batch.targets[n]] : descending(logits).filter(c => c !== label)
+          const image = row(batch.images, n, imageSize)
+          const value = loss(logits, label, cotangent, others[0])
+          tries.offer(n, image, value, reached(batch, n, logits) ? 1 : 0)
+          return others
         })
-        for (let restart = 0; restart < restarts; restart++) {
-          const images = tries.standing
-          if (images.length === 0) break
-          // The runs of more targets or restarts include those of fewer.
-          const run = restart * classes + rank
-          await apgdAscent(
-            {
-              objective,
-              threat,
-              steps,
-              batch,
-              images,
-              start: 'random',
-              stream: 'apgd-t',
-              run,
-              untilFooled: true,
-            },
-            tries,
-          )
+        const available = toTarget ? 1 : Math.min(targets, classes - 1)
+        for (let rank = 0; rank < available; rank++) {
+          const objective = lossObjective(oracle, loss, batch.labels, {
+            targets: Int32Array.from(targetsOf, others => others[rank]),
+            toTarget,
+          })
+          for (let restart = 0; restart < restarts; restart++) {
+            const images = tries.standing
+            if (images.length === 0) break
+            // The runs of more targets or restarts include those of fewer.
+            const run = restart * classes + rank
+            await apgdAscent(
+              {
+                objective,
+                threat,
+                steps,
+                batch,
+                images,
+                start: 'random',
+                stream: 'apgd-t',
+                run,
+                untilFooled: true,
+              },
+              tries,
+            )
+          }
         }
-      }
-      const { adversarial, bestLoss } = tries
-      return {
-        adversarial,
-        bestLoss,
-        warnings: !toTarget && available < targets ? [tooFewClasses(targets, classes)] : [],
-      }
-    },
-  })
-}
+        const { adversarial, bestLoss } = tries
+        return {
+          adversarial,
+          bestLoss,
+          warnings: !toTarget && available < targets ? [tooFewClasses(targets, classes)] : [],
+        }
+      },
+    })
+  },
+)
 
 function tooFewClasses(targets: number, classes: number): Warning {
   return {

@@ -2,62 +2,55 @@
 // Priors" (ICLR 2019), Algorithms 1 to 3, with the settings of the authors' code for ImageNet.
 import { ConfigError } from '../errors.ts'
 import { count, number } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { computed, type OptionsOf, option, optionalOption } from '../inputs/rows.ts'
 import type { Draws } from '../random/draws.ts'
 import type { Attack } from './frame/attack.ts'
+import { type AttackFactory, attackFactory } from './frame/attack-row.ts'
 import { reached } from './frame/goal.ts'
 import { type HostBatchResult, hostAttack } from './frame/host-attack.ts'
 import type { HostBatch } from './frame/host-batch.ts'
 import { lossFor } from './frame/losses.ts'
 import { type Oracle, row } from './frame/oracle.ts'
 import { drawsOf } from './frame/streams.ts'
-import { type Norm, normKind, radius, type ThreatModel, threatModel } from './frame/threat-model.ts'
-
-export interface BanditsOptions {
-  /** Radius of the ball, pixels in [0, 1]. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /**
-   * Loss queries for each image, ≥ 2, two an iteration. As in the paper the pass that sees whether the image of an
-   * iteration fools the model is not among them (but among the `forwards` of the result). Default 10000.
-   */
-  queries?: number
-  /** L2 size of the finite differences, above 0. Default 0.1 for L∞, 0.01 for L2. */
-  fdEta?: number
-  /** Size of the random directions around the prior, above 0. Default 1 for L∞, 0.01 for L2. */
-  exploration?: number
-  /** Step of the image, above 0. Default 0.01 for L∞, 0.5 for L2. */
-  imageLearningRate?: number
-  /** Step of the prior, above 0. Default 100 for L∞, 0.1 for L2. */
-  onlineLearningRate?: number
-  /**
-   * Height and width of the prior, each of whose values belongs to a rectangle of pixels, from 1 to the longer side of
-   * the image; a shorter side has one value a pixel at most. Default the paper's 50 on 224 pixels for each side in
-   * proportion, at least 4: 7 on 32 pixels, 6 on 28.
-   */
-  tile?: number
-}
+import { epsRow, type Norm, normRow, type ThreatModel, threatModel } from './frame/threat-model.ts'
 
 type Rates = Readonly<
   Record<'fdEta' | 'exploration' | 'imageLearningRate' | 'onlineLearningRate' | 'iterations', number>
 >
 
-const defaults = {
-  linf: { fdEta: 0.1, exploration: 1, imageLearningRate: 0.01, onlineLearningRate: 100 },
-  l2: { fdEta: 0.01, exploration: 0.01, imageLearningRate: 0.5, onlineLearningRate: 0.1 },
-} as const
+const rate = (linf: number, l2: number, help: string) =>
+  option(
+    number(0, undefined, { above: true }),
+    computed(`${linf}; ${l2} for l2`, ({ norm }: { norm: Norm }) => (norm === 'linf' ? linf : l2)),
+    help,
+  )
 
-export const banditsRows: OptionRows<BanditsOptions> = {
-  eps: radius,
-  norm: normKind,
-  queries: { ...count(2), expected: 'a whole number of at least 2, two an iteration,' },
-  fdEta: number(0, undefined, { above: true }),
-  exploration: number(0, undefined, { above: true }),
-  imageLearningRate: number(0, undefined, { above: true }),
-  onlineLearningRate: number(0, undefined, { above: true }),
-  tile: count(),
+export const banditsRows = {
+  eps: epsRow,
+  norm: normRow,
+  queries: option(
+    { ...count(2), expected: 'a whole number of at least 2, two an iteration,' },
+    10_000,
+    'loss queries for each image, two an iteration',
+    {
+      flag: 'queries',
+      more: 'As in the paper the pass that sees whether the image of an iteration fools the model is not among them (but among the `forwards` of the result).',
+    },
+  ),
+  fdEta: rate(0.1, 0.01, 'L2 size of the finite differences'),
+  exploration: rate(1, 0.01, 'size of the random directions around the prior'),
+  imageLearningRate: rate(0.01, 0.5, 'step of the image'),
+  onlineLearningRate: rate(100, 0.1, 'step of the prior'),
+  tile: optionalOption(
+    count(),
+    'height and width of the prior, each of whose values belongs to a rectangle of pixels',
+    {
+      otherwise: "the paper's 50 on 224 pixels for each side in proportion, at least 4",
+      more: 'From 1 to the longer side of the image; a shorter side has one value a pixel at most. By default 7 on 32 pixels, 6 on 28.',
+    },
+  ),
 }
+export type BanditsOptions = OptionsOf<typeof banditsRows>
 
 /**
  * Gradient ascent on the cross-entropy by logits alone: a prior of the gradient, learnt from one finite difference an
@@ -70,27 +63,21 @@ export const banditsRows: OptionRows<BanditsOptions> = {
  * Passes of an image that resists: one to see whether it is right at all, 3·⌊queries/2⌋, one to check.
  * @throws ConfigError
  */
-export function bandits(options: BanditsOptions): Attack {
-  checkOptions('bandits', options, banditsRows)
-  const { eps, norm = 'linf', queries = 10000, tile, ...chosen } = options
-  const threat = threatModel({ eps, norm })
-  const rateOf = (option: keyof typeof defaults.linf) => chosen[option] ?? defaults[norm][option]
-  const rates: Rates = {
-    fdEta: rateOf('fdEta'),
-    exploration: rateOf('exploration'),
-    imageLearningRate: rateOf('imageLearningRate'),
-    onlineLearningRate: rateOf('onlineLearningRate'),
-    iterations: Math.floor(queries / 2),
-  }
-  return hostAttack({
-    name: 'bandits',
-    threat,
-    settings: { queries, ...rates, ...(tile !== undefined && { tile }) },
-    passes: () => ({ forwards: 2 + 3 * rates.iterations, backwards: 0 }),
-    check: ({ inputShape }) => checkTile(tile, inputShape),
-    attackBatch: (oracle, batch, natural) => attackBatch(oracle, batch, natural, threat, rates, tile),
-  })
-}
+export const bandits: AttackFactory<BanditsOptions, Attack> = attackFactory(
+  { name: 'bandits', title: 'Bandits', paper: 'Ilyas et al., ICLR 2019', options: banditsRows },
+  ({ eps, norm, queries, tile, ...chosen }) => {
+    const threat = threatModel({ eps, norm })
+    const rates: Rates = { ...chosen, iterations: Math.floor(queries / 2) }
+    return hostAttack({
+      name: 'bandits',
+      threat,
+      settings: { queries, ...rates, ...(tile !== undefined && { tile }) },
+      passes: () => ({ forwards: 2 + 3 * rates.iterations, backwards: 0 }),
+      check: ({ inputShape }) => checkTile(tile, inputShape),
+      attackBatch: (oracle, batch, natural) => attackBatch(oracle, batch, natural, threat, rates, tile),
+    })
+  },
+)
 
 function checkTile(tile: number | undefined, [, height, width]: readonly [number, number, number]): void {
   const largest = Math.max(height, width)

@@ -1,41 +1,31 @@
 // The L2 attack of Carlini & Wagner, "Towards Evaluating the Robustness of Neural Networks" (S&P 2017), Section VI-A,
 // with the constants of their code (nn_robust_attacks).
 import { count, number } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { type OptionsOf, option } from '../inputs/rows.ts'
 import type { Attack } from './frame/attack.ts'
+import { type AttackFactory, attackFactory } from './frame/attack-row.ts'
 import { reached } from './frame/goal.ts'
 import { hostAttack } from './frame/host-attack.ts'
 import type { HostBatch } from './frame/host-batch.ts'
 import { cwLoss, cwTowards } from './frame/losses.ts'
 import { type Oracle, row } from './frame/oracle.ts'
-import { anyRadius, distance, threatModel } from './frame/threat-model.ts'
+import { anyEpsRow, distance, threatModel } from './frame/threat-model.ts'
 
-export interface CwL2Options {
-  /**
-   * L2 budget, pixels in [0, 1]. The search does not know it: it decides at the end which images count as fooled.
-   * Infinity: any distance does.
-   */
-  eps: number
-  /** Steps of the search for the trade-off constant c. From 10 on, the last one tries its upper bound. Default 9. */
-  searchSteps?: number
-  /** Steps of Adam for each constant, at most. Default 10000. */
-  iterations?: number
-  /** Of Adam, above 0. Default 0.01. */
-  learningRate?: number
-  /** The first c, above 0. Default 0.001. */
-  initialConst?: number
-  /** By how much a logit must exceed the label's (the target's all others) to count as fooled, at least 0. Default 0. */
-  confidence?: number
+export const cwL2Rows = {
+  eps: anyEpsRow,
+  searchSteps: option(count(), 9, 'steps of the search for the trade-off constant c', {
+    more: 'From 10 on, the last one tries its upper bound.',
+  }),
+  iterations: option(count(), 10_000, 'steps of Adam for each constant, at most', { flag: 'steps' }),
+  learningRate: option(number(0, undefined, { above: true }), 0.01, 'step size of Adam'),
+  initialConst: option(number(0, undefined, { above: true }), 1e-3, 'the first c'),
+  confidence: option(
+    number(0),
+    0,
+    "by how much a logit must exceed the label's (the target's all others) to count as fooled",
+  ),
 }
-
-export const cwL2Rows: OptionRows<CwL2Options> = {
-  eps: anyRadius,
-  searchSteps: count(),
-  iterations: count(),
-  learningRate: number(0, undefined, { above: true }),
-  initialConst: number(0, undefined, { above: true }),
-  confidence: number(0),
-}
+export type CwL2Options = OptionsOf<typeof cwL2Rows>
 
 /** Images are shrunk by this towards grey before arctanh, which has no value at black and white. */
 const insideBox = 0.999999
@@ -74,47 +64,41 @@ interface SearchState {
  * forward before and one after.
  * @throws ConfigError
  */
-export function cwL2(options: CwL2Options): Attack {
-  checkOptions('cwL2', options, cwL2Rows)
-  const {
-    eps,
-    searchSteps = 9,
-    iterations = 10_000,
-    learningRate = 0.01,
-    initialConst = 1e-3,
-    confidence = 0,
-  } = options
-  const search: Search = { iterations, learningRate, confidence }
-  return hostAttack({
-    name: 'cw-l2',
-    threat: threatModel({ eps, norm: 'l2', anyDistance: true }),
-    settings: { searchSteps, iterations, learningRate, initialConst, confidence },
-    passes: () => ({ forwards: 2 + searchSteps * iterations, backwards: searchSteps * iterations }),
-    async attackBatch(oracle, batch, natural) {
-      const { imageSize, classes } = oracle
-      const { count, images, labels } = batch
-      const active = [...labels.keys()].filter(n => !reached(batch, n, row(natural, n, classes)))
-      const state: SearchState = {
-        c: new Float64Array(count).fill(initialConst),
-        lower: new Float64Array(count),
-        upper: new Float64Array(count).fill(unbounded),
-        nearest: new Float32Array(images),
-        distances: new Float64Array(count),
-      }
-      for (const n of active) state.distances[n] = Number.POSITIVE_INFINITY
-      for (let step = 0; step < searchSteps; step++) {
-        if (searchSteps >= 10 && step === searchSteps - 1) state.c.set(state.upper)
-        const fooled = await minimise(oracle, batch, active, state, search)
-        for (const n of active) nextConst(state, n, fooled[n] === 1)
-      }
-      const { nearest, distances } = state
-      for (let n = 0; n < count; n++) {
-        if (!(distances[n] <= eps)) nearest.set(row(images, n, imageSize), n * imageSize)
-      }
-      return { adversarial: nearest, bestLoss: distances.map(d => 0 - d), distances }
-    },
-  })
-}
+export const cwL2: AttackFactory<CwL2Options, Attack> = attackFactory(
+  { name: 'cwL2', title: 'CW-L2', paper: 'Carlini & Wagner, S&P 2017', options: cwL2Rows, norm: 'l2' },
+  ({ eps, searchSteps, iterations, learningRate, initialConst, confidence }) => {
+    const search: Search = { iterations, learningRate, confidence }
+    return hostAttack({
+      name: 'cw-l2',
+      threat: threatModel({ eps, norm: 'l2', anyDistance: true }),
+      settings: { searchSteps, iterations, learningRate, initialConst, confidence },
+      passes: () => ({ forwards: 2 + searchSteps * iterations, backwards: searchSteps * iterations }),
+      async attackBatch(oracle, batch, natural) {
+        const { imageSize, classes } = oracle
+        const { count, images, labels } = batch
+        const active = [...labels.keys()].filter(n => !reached(batch, n, row(natural, n, classes)))
+        const state: SearchState = {
+          c: new Float64Array(count).fill(initialConst),
+          lower: new Float64Array(count),
+          upper: new Float64Array(count).fill(unbounded),
+          nearest: new Float32Array(images),
+          distances: new Float64Array(count),
+        }
+        for (const n of active) state.distances[n] = Number.POSITIVE_INFINITY
+        for (let step = 0; step < searchSteps; step++) {
+          if (searchSteps >= 10 && step === searchSteps - 1) state.c.set(state.upper)
+          const fooled = await minimise(oracle, batch, active, state, search)
+          for (const n of active) nextConst(state, n, fooled[n] === 1)
+        }
+        const { nearest, distances } = state
+        for (let n = 0; n < count; n++) {
+          if (!(distances[n] <= eps)) nearest.set(row(images, n, imageSize), n * imageSize)
+        }
+        return { adversarial: nearest, bestLoss: distances.map(d => 0 - d), distances }
+      },
+    })
+  },
+)
 
 function nextConst({ c, lower, upper }: SearchState, n: number, fooled: boolean): void {
   if (fooled) upper[n] = Math.min(upper[n], c[n])

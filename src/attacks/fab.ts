@@ -2,73 +2,60 @@
 // Boundary Attack" (ICML 2020), as AutoAttack runs it (no final search along the line to the image).
 import { ConfigError } from '../errors.ts'
 import { count, flag, number } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { type OptionsOf, option, optionalOption } from '../inputs/rows.ts'
 import type { Draws } from '../random/draws.ts'
 import type { Attack } from './frame/attack.ts'
+import { type AttackFactory, attackFactory } from './frame/attack-row.ts'
 import { stepToHyperplane } from './frame/box-projection.ts'
 import { reached } from './frame/goal.ts'
 import { hostAttack } from './frame/host-attack.ts'
 import type { HostBatch } from './frame/host-batch.ts'
-import { bestOther, descending } from './frame/losses.ts'
+import { bestOther, descending, mostTargets } from './frame/losses.ts'
 import { type Oracle, row, rows } from './frame/oracle.ts'
 import { drawsOf } from './frame/streams.ts'
 import {
-  anyRadius,
+  anyEpsRow,
   distance,
   type Norm,
-  normKind,
+  normRow,
   type ThreatModel,
   threatModel,
 } from './frame/threat-model.ts'
 
-export interface FabOptions {
-  /**
-   * Radius of the ball, pixels in [0, 1]. The search does not know it: it only decides at the end which images count as
-   * fooled. Infinity: any distance does.
-   */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /** FAB-T, one target class after the other; false approaches the nearest of all classes. Default true. */
-  targeted?: boolean
-  /** Default 100. */
-  steps?: number
-  /**
-   * Runs (of each target): the first from the image, the others from random points within half of the least distance
-   * found so far. Default 1.
-   */
-  restarts?: number
-  /**
-   * Target classes of FAB-T, in the order of their logits on the image. Default 9, or all others if there are fewer. A run
-   * that is given `targets` has one for each image.
-   */
-  targets?: number
-  /** Most weight of the image's own projection in a step, 0 to 1. Default 0.1. */
-  alphaMax?: number
-  /** How far beyond the boundary a step aims, at least 1. Default 1.05. */
-  eta?: number
-  /** Where the search goes on between the image (0) and an adversarial point that it found (1). Default 0.9. */
-  beta?: number
-  /**
-   * An image is finished with the first run that finds an adversarial image within eps, and random points are within
-   * eps/2, as AutoAttack has it: the same images are fooled by less work, but the result has no `distances`. Default
-   * false.
-   */
-  untilFooled?: boolean
+export const fabRows = {
+  eps: anyEpsRow,
+  norm: normRow,
+  targeted: option(
+    flag,
+    true,
+    'FAB-T, one target class after the other; false: approach the nearest of all classes',
+  ),
+  steps: option(count(), 100, 'iterations of each run', { flag: 'steps' }),
+  restarts: option(count(), 1, 'random starts', {
+    flag: 'restarts',
+    more: 'Of each target. The first run starts from the image, the others at random points within half of the least distance found so far.',
+  }),
+  targets: optionalOption(count(), 'target classes of FAB-T, in the order of their logits on the image', {
+    otherwise: `${mostTargets}, or all others if there are fewer`,
+    more: 'A run that is given `targets` has one for each image.',
+  }),
+  alphaMax: option(number(0, 1), 0.1, "most weight of the image's own projection in a step"),
+  eta: option(number(1), 1.05, 'how far beyond the boundary a step aims'),
+  beta: option(
+    number(0, 1),
+    0.9,
+    'where the search goes on between the image (0) and an adversarial point that it found (1)',
+  ),
+  untilFooled: option(
+    flag,
+    false,
+    'finish an image with the first run that finds an adversarial image within eps',
+    {
+      more: 'Random points are within eps/2, as AutoAttack has it: the same images are fooled by less work, but the result has no `distances`.',
+    },
+  ),
 }
-
-export const fabRows: OptionRows<FabOptions> = {
-  eps: anyRadius,
-  norm: normKind,
-  targeted: flag,
-  steps: count(),
-  restarts: count(),
-  targets: count(),
-  alphaMax: number(0, 1),
-  eta: number(1),
-  beta: number(0, 1),
-  untilFooled: flag,
-}
+export type FabOptions = OptionsOf<typeof fabRows>
 
 /** Norms of the two steps are taken as at least this, and the norm of a gradient as more (reference code). */
 const leastStep = 1e-8
@@ -102,106 +89,105 @@ interface SearchImages {
  * (K − 1)·steps for K classes; and each image has one forward pass before and one after.
  * @throws ConfigError, at `run` for more targets than the model has other classes
  */
-export function fab(options: FabOptions): Attack {
-  checkOptions('fab', options, fabRows)
-  const {
-    eps,
-    norm = 'linf',
-    targeted = true,
-    steps = 100,
-    restarts = 1,
-    targets,
-    alphaMax = 0.1,
-    eta = 1.05,
-    beta = 0.9,
-    untilFooled = false,
-  } = options
-  const threat = threatModel({ eps, norm, anyDistance: true })
-  if (!targeted && targets !== undefined) {
-    throw new ConfigError(
-      'Targets are of FAB-T, one after the other; with targeted false the nearest of all classes is approached: leave targets out.',
-      'targets',
-    )
-  }
-  if (untilFooled && eps === Number.POSITIVE_INFINITY) {
-    throw new ConfigError(
-      'Expected a finite eps with untilFooled: where any distance counts, leave untilFooled out.',
-      'untilFooled',
-    )
-  }
-  const search: Search = { threat, steps, alphaMax, eta, beta }
-  const runsOf = (classes: number) => (targeted ? (targets ?? Math.min(9, classes - 1)) : 1)
-  const name = targeted ? 'fab-t' : 'fab'
-  return hostAttack({
-    name,
-    threat,
-    settings: {
-      steps,
-      restarts,
-      ...(targets !== undefined && { targets }),
-      alphaMax,
-      eta,
-      beta,
-      untilFooled,
-    },
-    passes(classes, toTarget) {
-      const iterations = (toTarget ? 1 : runsOf(classes)) * restarts * steps
-      return targeted || toTarget
-        ? { forwards: 2 + 2 * iterations, backwards: iterations }
-        : { forwards: 2 + classes * iterations, backwards: (classes - 1) * iterations }
-    },
-    check({ numClasses }) {
-      if (targets !== undefined && targets >= numClasses) {
-        throw new ConfigError(
-          `Expected at most ${numClasses - 1} targets for a model of ${numClasses} classes but received ${targets}.`,
-          'targets',
-        )
-      }
-    },
-    async attackBatch(oracle, batch, natural) {
-      const { imageSize, classes } = oracle
-      const toTarget = batch.targets !== undefined
-      const adversarial = new Float32Array(batch.images)
-      const distances = new Float64Array(batch.count).fill(Number.POSITIVE_INFINITY)
-      const others = Array.from(batch.labels, (label, n) => {
-        const order = descending(row(natural, n, classes))
-        return toTarget ? [batch.targets[n]] : order.filter(c => c !== label)
-      })
-      for (const n of distances.keys()) if (reached(batch, n, row(natural, n, classes))) distances[n] = 0
+export const fab: AttackFactory<FabOptions, Attack> = attackFactory(
+  {
+    name: 'fab',
+    title: 'FAB',
+    paper: 'Croce & Hein, ICML 2020',
+    options: fabRows,
+    commands: { fab: { targeted: false }, 'fab-t': { targeted: true } },
+  },
+  ({ eps, norm, targeted, steps, restarts, targets, alphaMax, eta, beta, untilFooled }) => {
+    const threat = threatModel({ eps, norm, anyDistance: true })
+    if (!targeted && targets !== undefined) {
+      throw new ConfigError(
+        'Targets are of FAB-T, one after the other; with targeted false the nearest of all classes is approached: leave targets out.',
+        'targets',
+      )
+    }
+    if (untilFooled && eps === Number.POSITIVE_INFINITY) {
+      throw new ConfigError(
+        'Expected a finite eps with untilFooled: where any distance counts, leave untilFooled out.',
+        'untilFooled',
+      )
+    }
+    const search: Search = { threat, steps, alphaMax, eta, beta }
+    const runsOf = (classes: number) => (targeted ? (targets ?? Math.min(mostTargets, classes - 1)) : 1)
+    const name = targeted ? 'fab-t' : 'fab'
+    return hostAttack({
+      name,
+      threat,
+      settings: {
+        steps,
+        restarts,
+        ...(targets !== undefined && { targets }),
+        alphaMax,
+        eta,
+        beta,
+        untilFooled,
+      },
+      passes(classes, toTarget) {
+        const iterations = (toTarget ? 1 : runsOf(classes)) * restarts * steps
+        return targeted || toTarget
+          ? { forwards: 2 + 2 * iterations, backwards: iterations }
+          : { forwards: 2 + classes * iterations, backwards: (classes - 1) * iterations }
+      },
+      check({ numClasses }) {
+        if (targets !== undefined && targets >= numClasses) {
+          throw new ConfigError(
+            `Expected at most ${numClasses - 1} targets for a model of ${numClasses} classes but received ${targets}.`,
+            'targets',
+          )
+        }
+      },
+      async attackBatch(oracle, batch, natural) {
+        const { imageSize, classes } = oracle
+        const toTarget = batch.targets !== undefined
+        const adversarial = new Float32Array(batch.images)
+        const distances = new Float64Array(batch.count).fill(Number.POSITIVE_INFINITY)
+        const others = Array.from(batch.labels, (label, n) => {
+          const order = descending(row(natural, n, classes))
+          return toTarget ? [batch.targets[n]] : order.filter(c => c !== label)
+        })
+        for (const n of distances.keys()) if (reached(batch, n, row(natural, n, classes))) distances[n] = 0
 
-      /** Where the search of an image ends before all is tried. */
-      const enough = untilFooled ? eps : 0
-      const runs = toTarget ? 1 : runsOf(classes)
-      for (let target = 0; target < runs; target++) {
-        for (let restart = 0; restart < restarts; restart++) {
-          const active = [...distances.keys()].filter(n => distances[n] > enough)
-          if (active.length === 0) break
-          const originals = rows(batch.images, active, imageSize)
-          const starts = new Float32Array(originals)
-          if (restart > 0) {
-            const reach = (n: number) => Math.min(distances[n], untilFooled ? eps : boxWidth(norm, imageSize))
-            startAtRandom(starts, active, threat, reach, n =>
-              drawsOf(name, restart * classes + target, batch, n),
-            )
-          }
-          const found = await approachBoundary(oracle, batch, search, {
-            originals,
-            starts,
-            images: active,
-            others: active.map(n => (targeted || toTarget ? [others[n][toTarget ? 0 : target]] : others[n])),
-          })
-          for (const [i, n] of active.entries()) {
-            if (!(found.distances[i] < distances[n])) continue
-            distances[n] = found.distances[i]
-            if (distances[n] <= eps) adversarial.set(row(found.nearest, i, imageSize), n * imageSize)
+        /** Where the search of an image ends before all is tried. */
+        const enough = untilFooled ? eps : 0
+        const runs = toTarget ? 1 : runsOf(classes)
+        for (let target = 0; target < runs; target++) {
+          for (let restart = 0; restart < restarts; restart++) {
+            const active = [...distances.keys()].filter(n => distances[n] > enough)
+            if (active.length === 0) break
+            const originals = rows(batch.images, active, imageSize)
+            const starts = new Float32Array(originals)
+            if (restart > 0) {
+              const reach = (n: number) =>
+                Math.min(distances[n], untilFooled ? eps : boxWidth(norm, imageSize))
+              startAtRandom(starts, active, threat, reach, n =>
+                drawsOf(name, restart * classes + target, batch, n),
+              )
+            }
+            const found = await approachBoundary(oracle, batch, search, {
+              originals,
+              starts,
+              images: active,
+              others: active.map(n =>
+                targeted || toTarget ? [others[n][toTarget ? 0 : target]] : others[n],
+              ),
+            })
+            for (const [i, n] of active.entries()) {
+              if (!(found.distances[i] < distances[n])) continue
+              distances[n] = found.distances[i]
+              if (distances[n] <= eps) adversarial.set(row(found.nearest, i, imageSize), n * imageSize)
+            }
           }
         }
-      }
-      const bestLoss = distances.map(d => 0 - d)
-      return { adversarial, bestLoss, ...(!untilFooled && { distances }) }
-    },
-  })
-}
+        const bestLoss = distances.map(d => 0 - d)
+        return { adversarial, bestLoss, ...(!untilFooled && { distances }) }
+      },
+    })
+  },
+)
 
 /** The nearest adversarial images that one run of the attack finds, and their distances, Infinity where none. */
 async function approachBoundary(

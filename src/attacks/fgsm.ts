@@ -1,44 +1,57 @@
 // The fast gradient sign method: Goodfellow et al., "Explaining and Harnessing Adversarial Examples" (ICLR 2015);
 // with a random start, FGSM-RS: Wong et al., "Fast is better than free" (ICLR 2020).
-import { number } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { computed, type OptionsOf, option } from '../inputs/rows.ts'
+import { type AttackFactory, attackFactory } from './frame/attack-row.ts'
 import { type GradientAttack, gradientAttack } from './frame/gradient-attack.ts'
-import { type Norm, normKind, radius, threatModel } from './frame/threat-model.ts'
+import { epsRow, type Norm, normRow, pixelSize, threatModel } from './frame/threat-model.ts'
 
-export interface FgsmOptions {
-  /** Radius of the ball, pixels in [0, 1]. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  stepSize?: number
+export const fgsmRows = {
+  eps: epsRow,
+  norm: normRow,
+  stepSize: option(
+    pixelSize,
+    computed('1.25·eps', ({ eps }: { eps: number }) => 1.25 * eps),
+    'step size',
+    { flag: 'stepSize' },
+  ),
 }
-
-export const fgsmRows: OptionRows<FgsmOptions> = { eps: radius, norm: normKind, stepSize: number(0) }
+export type FgsmOptions = OptionsOf<typeof fgsmRows>
 
 /**
  * One step from the image itself. Default step size 1.25·eps, clipped to eps (10/255 at 8/255, official code).
  * @throws ConfigError
  */
-export function fgsm(options: FgsmOptions): GradientAttack {
-  return singleStep('fgsm', 'fgsm', options, null)
-}
+export const fgsm: AttackFactory<FgsmOptions, GradientAttack> = attackFactory(
+  {
+    name: 'fgsm',
+    title: 'FGSM',
+    paper: 'Goodfellow et al., ICLR 2015',
+    options: fgsmRows,
+    training: {},
+  },
+  options => singleStep('fgsm', options, null),
+)
 
 /**
  * One step of default size 1.25·eps from a uniform random start.
  * @throws ConfigError
  */
-export function fgsmRs(options: FgsmOptions): GradientAttack {
-  return singleStep('fgsmRs', 'fgsm-rs', options, 'fgsm-rs')
-}
+export const fgsmRs: AttackFactory<FgsmOptions, GradientAttack> = attackFactory(
+  {
+    name: 'fgsmRs',
+    title: 'FGSM-RS',
+    paper: 'Wong et al., ICLR 2020',
+    options: fgsmRows,
+    training: {},
+  },
+  options => singleStep('fgsm-rs', options, 'fgsm-rs'),
+)
 
 function singleStep(
-  owner: string,
   name: string,
-  options: FgsmOptions,
+  { eps, norm, stepSize }: { eps: number; norm: Norm; stepSize: number },
   randomStart: 'fgsm-rs' | null,
 ): GradientAttack {
-  checkOptions(owner, options, fgsmRows)
-  const { eps, norm = 'linf', stepSize = 1.25 * eps } = options
   const threat = threatModel({ eps, norm })
   return gradientAttack(name, { loss: 'ce', steps: 1, onlyCorrect: false, threat, stepSize, randomStart })
 }

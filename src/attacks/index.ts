@@ -1,10 +1,12 @@
 export { type ApgdOptions, apgd } from './apgd.ts'
 export { type ApgdTOptions, apgdT } from './apgd-t.ts'
 export {
+  type AutoAttack,
   type AutoAttackOptions,
   type AutoAttackResult,
   autoAttack,
 } from './autoattack/autoattack.ts'
+export type { AutoAttackPart, AutoAttackVersion } from './autoattack/parts.ts'
 export { type BanditsOptions, bandits } from './bandits.ts'
 export { type CwL2Options, cwL2 } from './cw-l2.ts'
 export { type CwLinfOptions, cwLinf } from './cw-linf.ts'

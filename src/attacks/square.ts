@@ -1,9 +1,10 @@
 // Square Attack: Andriushchenko et al., "Square Attack: a query-efficient black-box adversarial attack via random
 // search" (ECCV 2020), with the settings of AutoAttack (Croce & Hein, ICML 2020).
 import { count, flag, number } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { type OptionsOf, option } from '../inputs/rows.ts'
 import type { Draws } from '../random/draws.ts'
 import type { Attack } from './frame/attack.ts'
+import { type AttackFactory, attackFactory } from './frame/attack-row.ts'
 import { reached } from './frame/goal.ts'
 import { type HostBatchResult, hostAttack } from './frame/host-attack.ts'
 import type { HostBatch } from './frame/host-batch.ts'
@@ -11,34 +12,25 @@ import { margin } from './frame/losses.ts'
 import { type Oracle, row, rows } from './frame/oracle.ts'
 import { type ImageShape, l2Sampling, linfSampling, type Sampling } from './frame/square-sampling.ts'
 import { drawsOf } from './frame/streams.ts'
-import { type Norm, normKind, radius, type ThreatModel, threatModel } from './frame/threat-model.ts'
+import { epsRow, normRow, type ThreatModel, threatModel } from './frame/threat-model.ts'
 
-export interface SquareOptions {
-  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /** Proposals for each image and restart, after one query of the starting point; ≥ 1. Default 5000. */
-  queries?: number
-  /** Share of the pixels that the first squares cover, above 0 to 1. Default 0.8. */
-  pInit?: number
-  /** Random searches; later ones go on with the images that still resist. Default 1. */
-  restarts?: number
-  /**
-   * Stretch the schedule, which is for 10,000 queries, to `queries`. Default false, as in AutoAttack (in the reference
-   * code's own class true).
-   */
-  rescaleSchedule?: boolean
+export const squareRows = {
+  eps: epsRow,
+  norm: normRow,
+  queries: option(count(), 5000, 'proposals for each image', {
+    flag: 'queries',
+    more: 'In each restart, after one query of the starting point.',
+  }),
+  pInit: option(number(0, 1, { above: true }), 0.8, 'share of the pixels that the first squares cover'),
+  restarts: option(count(), 1, 'random starts', {
+    flag: 'restarts',
+    more: 'Later searches go on with the images that still resist.',
+  }),
+  rescaleSchedule: option(flag, false, 'stretch the schedule, which is for 10,000 queries, to `queries`', {
+    more: "False as in AutoAttack; in the reference code's own class true.",
+  }),
 }
-
-export const squareRows: OptionRows<SquareOptions> = {
-  eps: radius,
-  norm: normKind,
-  queries: count(),
-  pInit: number(0, 1, { above: true }),
-  restarts: count(),
-  rescaleSchedule: flag,
-}
+export type SquareOptions = OptionsOf<typeof squareRows>
 
 interface SearchSettings {
   readonly queries: number
@@ -60,19 +52,21 @@ interface SearchSettings {
  * At a margin of exactly 0 the search ends only if the tie goes to another class; the reference code ends at any tie.
  * @throws ConfigError
  */
-export function square(options: SquareOptions): Attack {
-  checkOptions('square', options, squareRows)
-  const { eps, norm = 'linf', queries = 5000, pInit = 0.8, restarts = 1, rescaleSchedule = false } = options
-  const threat = threatModel({ eps, norm })
-  const settings = { queries, pInit, rescaleSchedule }
-  return hostAttack({
-    name: 'square',
-    threat,
-    settings: { ...settings, restarts },
-    passes: () => ({ forwards: 2 + restarts * (queries + 1), backwards: 0 }),
-    attackBatch: (oracle, batch, natural) => attackBatch(oracle, batch, natural, threat, restarts, settings),
-  })
-}
+export const square: AttackFactory<SquareOptions, Attack> = attackFactory(
+  { name: 'square', title: 'Square', paper: 'Andriushchenko et al., ECCV 2020', options: squareRows },
+  ({ eps, norm, queries, pInit, restarts, rescaleSchedule }) => {
+    const threat = threatModel({ eps, norm })
+    const settings = { queries, pInit, rescaleSchedule }
+    return hostAttack({
+      name: 'square',
+      threat,
+      settings: { ...settings, restarts },
+      passes: () => ({ forwards: 2 + restarts * (queries + 1), backwards: 0 }),
+      attackBatch: (oracle, batch, natural) =>
+        attackBatch(oracle, batch, natural, threat, restarts, settings),
+    })
+  },
+)
 
 async function attackBatch(
   oracle: Oracle,

@@ -1,5 +1,6 @@
 // Reading option values. Each parser throws a ConfigError that says what was expected and what came.
 import { ConfigError } from '../errors.ts'
+import { camelCase, kebabCase } from '../inputs/names.ts'
 import { didYouMean } from '../inputs/nearest-name.ts'
 
 /** Reads the text of the option `flag` ('--step-size'). */
@@ -7,12 +8,12 @@ export type Parser<T> = (text: string, flag: string) => T
 
 /** The name of `--step-size` in the API: stepSize. */
 export function optionName(flag: string): string {
-  return flag.replace(/^--/, '').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+  return camelCase(flag.replace(/^--/, ''))
 }
 
 /** The other way: '--step-size' of stepSize. */
 export function flagOf(option: string): string {
-  return `--${option.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+  return `--${kebabCase(option)}`
 }
 
 /** A perturbation size or step in pixel units (pixels in [0, 1]): a fraction such as 8/255, or a decimal from 0 to 1. */

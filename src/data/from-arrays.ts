@@ -1,9 +1,10 @@
 // A data set of the user's own.
 import { ConfigError } from '../errors.ts'
-import { checkDataset, checkLabels, type ImageShape } from '../inputs/images.ts'
+import { checkLabels, type ImageShape } from '../inputs/images.ts'
 import { count, flag, kind, number, required, text } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { channelStatistics } from './channel-statistics.ts'
+import { checkDataset } from './check-dataset.ts'
 import { type Dataset, type DatasetInfo, datasetOf, type Split } from './dataset.ts'
 
 export interface ImagesAndLabels {

@@ -1,6 +1,9 @@
 // Parts of a split.
 import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '../errors.ts'
+import { isUint8Array } from '../inputs/images.ts'
+import { required, seed as seedKind } from '../inputs/kinds.ts'
+import { checkOption, describeValue } from '../inputs/options.ts'
 import { permutation } from '../random/permutation.ts'
 import { Purpose } from '../random/philox.ts'
 import type { Split, SplitPart } from './dataset.ts'
@@ -12,9 +15,11 @@ const bytesPerTurn = 8 << 20
 /**
  * `size` images of `split`, chosen by `seed` alone, in the order of `split`. A smaller subset of the same seed
  * lies within a larger one.
- * @throws ConfigError (option 'limit') when `size` is not an integer from 1 to the size of `split`
+ * @throws ConfigError for what is no split or seed, (option 'limit') when `size` is not an integer from 1 to the size of `split`
  */
 export async function subset(split: Split, size: number, seed: number): Promise<Split> {
+  checkParts(split)
+  checkOption('seed', seed, required(seedKind), 'subset')
   checkSize(size, split.size, 'limit')
   if (size === split.size) return split
   const chosen = permutation(split.size, seed, Purpose.subset, subsetStep).slice(0, size).sort()
@@ -52,10 +57,21 @@ export async function holdOut(
   }
 }
 
+/** @throws ConfigError for what has no images to choose from */
+function checkParts(split: unknown): void {
+  const { images, labels, size } = (split ?? {}) as Partial<Split>
+  const whole = isUint8Array(images) && Number.isSafeInteger(size) && labels?.length === size
+  if (whole && images.length % size! === 0) return
+  throw new ConfigError(
+    `Expected a split { images, labels, size }, as data.train, but received ${describeValue(split)}.`,
+    'split',
+  )
+}
+
 function checkSize(size: number, largest: number, option: string): void {
   if (Number.isInteger(size) && size >= 1 && size <= largest) return
   throw new ConfigError(
-    `${option} must be an integer from 1 to ${largest} for these images but is ${size}.`,
+    `${option} must be an integer from 1 to ${largest} for these images but is ${describeValue(size)}.`,
     option,
   )
 }

@@ -1,8 +1,9 @@
 // How far random noise moves a network's features (paper, Fig. 4).
+
+import { checkSplit } from '../data/check-dataset.ts'
 import type { Split } from '../data/dataset.ts'
 import { subset } from '../data/subset.ts'
 import { AbortError, ConfigError } from '../errors.ts'
-import { checkSplit } from '../inputs/images.ts'
 import { abortSignal, count, number, required, seed as seedKind } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { Network } from '../nn/network.ts'

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { BatchOutcome } from '../attacks/frame/batches.ts'
+import type { BatchOutcome } from '../attacks/frame/batch-outcome.ts'
 import type { Journal } from '../attacks/frame/journal.ts'
 import { ConfigError, TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'

@@ -9,7 +9,7 @@
 //   queries      I32 [N], of attacks without gradients
 //   targets, hit I32 and U8 [N], of targeted runs
 import type { Warning } from '../attacks/frame/attack.ts'
-import type { BatchOutcome } from '../attacks/frame/batches.ts'
+import type { BatchOutcome } from '../attacks/frame/batch-outcome.ts'
 import { TicketError } from '../errors.ts'
 import { parseJson } from '../files/json.ts'
 import type { Dtype, SafetensorsFile, StoredTensor } from '../files/safetensors.ts'

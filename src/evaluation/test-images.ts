@@ -1,9 +1,9 @@
 // The images of an evaluation, 8 bits a pixel, and their pixels in [0, 1].
 import { createHash } from 'node:crypto'
+import { checkSplit } from '../data/check-dataset.ts'
 import type { Split } from '../data/dataset.ts'
 import { firstImages, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
-import { checkSplit } from '../inputs/images.ts'
 import type { Classifier } from '../nn/classifier.ts'
 import type { DataProvenance } from './provenance.ts'
 

@@ -148,12 +148,15 @@ async function takeAway(folder: string, path: string, text: string): Promise<voi
   await unlink(aside).catch(() => {})
 }
 
-/** Gives the lock a new time, by the clock of the machine that keeps the folder. */
+/**
+ * Gives the lock a new time, by the clock of the machine that keeps the folder. Read and written through one opened file:
+ * a lock that another takes meanwhile is another file.
+ */
 async function refresh(path: string, text: string): Promise<void> {
-  if ((await readLock(path))?.text !== text) return
   const file = await open(path, 'r+')
   try {
-    await file.write(text, 0)
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(1024), position: 0 })
+    if (buffer.toString('utf8', 0, bytesRead) === text) await file.write(text[0]!, 0)
   } finally {
     await file.close()
   }

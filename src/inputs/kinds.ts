@@ -1,7 +1,18 @@
 // What an option may be: one row an option, from which its check and its sentence come.
 
+/** What JSON can say of a value: a JSON Schema. */
+export interface JsonSchema {
+  readonly type?: 'integer' | 'number' | 'string' | 'boolean' | 'null' | 'array' | 'object'
+  readonly enum?: readonly string[]
+  readonly minimum?: number
+  readonly exclusiveMinimum?: number
+  readonly maximum?: number
+  readonly minLength?: number
+  readonly anyOf?: readonly JsonSchema[]
+}
+
 /** What values an option takes. */
-export interface Kind {
+export interface Kind<T = unknown> {
   /** Completes "Expected … for <option>". */
   readonly expected: string
   readonly accepts: (value: unknown) => boolean
@@ -9,36 +20,44 @@ export interface Kind {
   readonly required?: boolean
   /** What to do about a wrong value, where there is something to say. */
   readonly hint?: (value: unknown) => string | undefined
+  /** Its range for JSON and for the command line; absent where neither has such values: functions, models, devices. */
+  readonly schema?: JsonSchema
+  /** Of sizes in pixels of [0, 1], which the command line also takes as 8/255. */
+  readonly unit?: 'pixels'
+  /** Never there: it tells the compiler the type. */
+  readonly type?: T
 }
 
-export const required = (kind: Kind): Kind => ({ ...kind, required: true })
+export const required = <K extends Kind>(kind: K): K & { readonly required: true } => ({
+  ...kind,
+  required: true,
+})
 
 /** The kind, or null. */
-export const orNull = (kind: Kind): Kind => ({
-  ...kind,
+export const orNull = <T>(kind: Kind<T>): Kind<T | null> => ({
   expected: `${kind.expected} or null`,
   accepts: value => value === null || kind.accepts(value),
+  ...(kind.hint && { hint: kind.hint }),
+  ...(kind.schema && { schema: { anyOf: [kind.schema, { type: 'null' }] } }),
 })
 
 /** A whole number from `low` to `high`. */
-export function count(low = 1, high = Number.MAX_SAFE_INTEGER): Kind {
+export function count(low = 1, high = Number.MAX_SAFE_INTEGER): Kind<number> {
   return {
     expected:
       high === Number.MAX_SAFE_INTEGER
         ? `a whole number of at least ${low}`
         : `a whole number from ${low} to ${high}`,
     accepts: value => Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high,
+    schema: { type: 'integer', minimum: low, maximum: high },
   }
 }
 
 /** Of every random draw: 53 bits. */
-export const seed: Kind = {
-  expected: 'a whole number from 0 to 2^53 − 1',
-  accepts: value => Number.isSafeInteger(value) && (value as number) >= 0,
-}
+export const seed: Kind<number> = { ...count(0), expected: 'a whole number from 0 to 2^53 − 1' }
 
 /** A finite number from `low` to `high`, both included; with `above`, more than `low`. */
-export function number(low: number, high = Number.POSITIVE_INFINITY, { above = false } = {}): Kind {
+export function number(low: number, high = Number.POSITIVE_INFINITY, { above = false } = {}): Kind<number> {
   const from = above
     ? `a number above ${low}`
     : high === Number.POSITIVE_INFINITY
@@ -51,51 +70,60 @@ export function number(low: number, high = Number.POSITIVE_INFINITY, { above = f
       Number.isFinite(value) &&
       (above ? (value as number) > low : (value as number) >= low) &&
       (value as number) <= high,
+    schema: {
+      type: 'number',
+      ...(above ? { exclusiveMinimum: low } : { minimum: low }),
+      ...(high < Number.POSITIVE_INFINITY && { maximum: high }),
+    },
   }
 }
 
 /** Any number: what it may be is for others to judge. */
-export const anyNumber: Kind = {
+export const anyNumber: Kind<number> = {
   expected: 'a number',
   accepts: value => typeof value === 'number',
 }
 
 /** A shape, or a value for each channel. What they may be is for others to judge. */
-export const numbers: Kind = {
+export const numbers: Kind<number[]> = {
   expected: 'an array of numbers',
   accepts: value => Array.isArray(value) && value.every(item => typeof item === 'number'),
 }
 
-export const flag: Kind = {
+export const flag: Kind<boolean> = {
   expected: 'true or false',
   accepts: value => typeof value === 'boolean',
+  schema: { type: 'boolean' },
 }
 
-export const text: Kind = {
+export const text: Kind<string> = {
   expected: 'a text',
   accepts: value => typeof value === 'string' && value !== '',
+  schema: { type: 'string', minLength: 1 },
 }
 
 /** The path of a file or folder. */
-export const path: Kind = {
+export const path: Kind<string> = {
   expected: 'a path',
   accepts: value => typeof value === 'string' && value !== '' && !value.includes('\0'),
+  schema: { type: 'string', minLength: 1 },
 }
 
-export function oneOf(allowed: readonly string[]): Kind & { readonly allowed: readonly string[] } {
+export function oneOf<const T extends string>(allowed: readonly T[]): Kind<T> {
   return {
     expected: `one of ${allowed.join(', ')}`,
-    accepts: value => typeof value === 'string' && allowed.includes(value),
-    allowed,
+    accepts: value => (allowed as readonly unknown[]).includes(value),
+    schema: { type: 'string', enum: allowed },
   }
 }
 
-export const callback: Kind = {
+// biome-ignore lint/suspicious/noExplicitAny: of whatever arguments
+export const callback: Kind<(...args: any[]) => unknown> = {
   expected: 'a function',
   accepts: value => typeof value === 'function',
 }
 
-export const abortSignal: Kind = {
+export const abortSignal: Kind<AbortSignal> = {
   expected: 'an AbortSignal',
   accepts: value =>
     typeof value === 'object' &&
@@ -105,4 +133,7 @@ export const abortSignal: Kind = {
 }
 
 /** Values that only their own module can judge. */
-export const kind = (expected: string, accepts: (value: unknown) => boolean): Kind => ({ expected, accepts })
+export const kind = <T = unknown>(expected: string, accepts: (value: unknown) => boolean): Kind<T> => ({
+  expected,
+  accepts,
+})

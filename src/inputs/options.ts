@@ -56,7 +56,7 @@ export function checkOption(name: string, value: unknown, row: Kind, owner?: str
   if (value === undefined && !row.required) return
   if (value !== undefined && row.accepts(value)) return
   const of = owner === undefined ? '' : ` of ${owner}`
-  const allowed = (row as { allowed?: readonly string[] }).allowed
+  const allowed = row.schema?.enum
   const hint =
     (typeof value === 'string' && allowed && didYouMean(value, allowed)) || row.hint?.(value) || '.'
   throw new ConfigError(

@@ -1,15 +1,9 @@
 // The architectures by name.
 import { ConfigError } from '../errors.ts'
 import { didYouMean } from '../inputs/nearest-name.ts'
-import { checkFields, describeValue, type OptionRows } from '../inputs/options.ts'
-import {
-  type Architecture,
-  type Layer,
-  Network,
-  type NetworkOptions,
-  networkRows,
-  scaledChannels,
-} from '../nn/network.ts'
+import { checkFields, describeValue } from '../inputs/options.ts'
+import { type Architecture, graphOf, type NetworkSize } from '../nn/graph.ts'
+import { Network, type NetworkOptions, sizeRows } from '../nn/network.ts'
 import { preactResnet18, resnet18, resnet18Cifar, resnet50, resnet101, wideResnet34x10 } from './resnet.ts'
 import { conv2, conv4, conv6 } from './small-convs.ts'
 
@@ -51,39 +45,19 @@ export function create(arch: string, options: NetworkOptions): Network {
   return new Network(architectures[canonicalName(arch)]!, options)
 }
 
-type Size = Pick<NetworkOptions, 'classes' | 'inChannels' | 'imageSize' | 'width'>
-const { classes, inChannels, imageSize, width } = networkRows
-const sizeRows: OptionRows<Size> = { classes, inChannels, imageSize, width }
-
 /** The layers that a network will have, found without taking memory for them. @throws ConfigError */
 export function layersOf(
   arch: string,
-  options: Size,
+  options: NetworkSize,
 ): {
-  layers: { name: string; weightShape: readonly number[] }[]
-  batchNorms: { name: string; channels: number }[]
+  layers: { name: string; weightShape: readonly number[]; bias: boolean }[]
+  batchNorms: { name: string; channels: number; affine: boolean }[]
 } {
   const architecture = architectures[canonicalName(arch)]!
   checkFields('layersOf', options, sizeRows)
-  const layers: { name: string; weightShape: readonly number[] }[] = []
-  const batchNorms: { name: string; channels: number }[] = []
-  const nothing: Layer = x => x
-  architecture({
-    ...options,
-    channels: base => scaledChannels(base, options.width),
-    conv(name, inputs, outputs, kernel) {
-      layers.push({ name, weightShape: [outputs, inputs, kernel, kernel] })
-      return nothing
-    },
-    batchNorm(name, channels) {
-      batchNorms.push({ name, channels })
-      return nothing
-    },
-    convNorm(name, norm, inputs, outputs, kernel) {
-      layers.push({ name, weightShape: [outputs, inputs, kernel, kernel] })
-      batchNorms.push({ name: norm, channels: outputs })
-      return nothing
-    },
-  })
-  return { layers, batchNorms }
+  const { convolutions, batchNorms } = graphOf(architecture, options)
+  return {
+    layers: convolutions.map(({ name, weightShape, bias }) => ({ name, weightShape, bias })),
+    batchNorms: batchNorms.map(({ name, shape, affine }) => ({ name, channels: shape[0], affine })),
+  }
 }

@@ -1,112 +1,79 @@
 // The residual blocks that the ResNet families share.
-import { chain } from '../nn/chain.ts'
-import type { Layer, LayerBuilder } from '../nn/network.ts'
-import * as ops from '../tensor/ops/index.ts'
-import { release } from '../tensor/tape.ts'
+import type { GraphNode, LayerBuilder } from '../nn/graph.ts'
 
-export interface Block {
-  readonly layer: Layer
-  /** Channels of its result. */
-  readonly outputs: number
-}
-
-/** `planes` is the block's base width, before the network's width multiplier. */
-export type MakeBlock = (
+/** Adds a block's layers; `planes` is its base width, before the network's width multiplier. */
+export type Block = (
   build: LayerBuilder,
   name: string,
-  inputs: number,
+  x: GraphNode,
   planes: number,
   stride: number,
-) => Block
+) => GraphNode
 
-/** relu(last(body(x)) + shortcut(x)); the shortcut is a 1×1 convolution where the shape changes (ResNet). */
+/** The 1×1 convolution that takes the place of the identity where the shape changes. */
+function shortcut(build: LayerBuilder, name: string, x: GraphNode, outputs: number, stride: number) {
+  const changes = stride !== 1 || x.shape[0] !== outputs
+  return changes ? build.conv(`${name}.shortcut`, x, outputs, 1, { stride }) : x
+}
+
+/** relu(maps + shortcut(x)), the shortcut with a batch norm of its own (ResNet). */
 function postActivation(
   build: LayerBuilder,
   name: string,
-  [inputs, outputs, stride]: [number, number, number],
-  body: Layer,
-  last: ReturnType<LayerBuilder['convNorm']>,
-): Block {
-  const changes = stride !== 1 || inputs !== outputs
-  const shortcut = changes
-    ? build.convNorm(`${name}.shortcut`, `${name}.shortcutBn`, inputs, outputs, 1, { stride })
-    : null
-  const layer: Layer = x => {
-    const hidden = body(x)
-    const residual = shortcut ? shortcut(x) : x
-    const y = last(hidden, residual)
-    release(hidden)
-    if (residual !== x) release(residual)
-    return y
-  }
-  return { layer, outputs }
+  [x, maps]: [GraphNode, GraphNode],
+  stride: number,
+): GraphNode {
+  const short = shortcut(build, name, x, maps.shape[0], stride)
+  return build.relu(build.add(maps, short === x ? x : build.batchNorm(`${name}.shortcutBn`, short)))
 }
 
 /** Two 3×3 convolutions, ReLU after the addition (He et al. 2016a). */
-export const basicBlock: MakeBlock = (build, name, inputs, planes, stride) => {
+export const basicBlock: Block = (build, name, x, planes, stride) => {
   const outputs = build.channels(planes)
-  const options = { padding: 1, relu: true }
-  const body = build.convNorm(`${name}.conv1`, `${name}.bn1`, inputs, outputs, 3, { stride, ...options })
-  const last = build.convNorm(`${name}.conv2`, `${name}.bn2`, outputs, outputs, 3, options)
-  return postActivation(build, name, [inputs, outputs, stride], body, last)
+  const first = build.conv(`${name}.conv1`, x, outputs, 3, { stride, padding: 1 })
+  const hidden = build.relu(build.batchNorm(`${name}.bn1`, first))
+  const second = build.conv(`${name}.conv2`, hidden, outputs, 3, { padding: 1 })
+  return postActivation(build, name, [x, build.batchNorm(`${name}.bn2`, second)], stride)
 }
 
 /** 1×1, 3×3 and 1×1 convolutions, the last four times as wide; the 3×3 carries the stride. */
-export const bottleneck: MakeBlock = (build, name, inputs, planes, stride) => {
+export const bottleneck: Block = (build, name, x, planes, stride) => {
   const inner = build.channels(planes)
-  const outputs = build.channels(4 * planes)
-  const relu = true
-  const body = chain(
-    build.convNorm(`${name}.conv1`, `${name}.bn1`, inputs, inner, 1, { relu }),
-    build.convNorm(`${name}.conv2`, `${name}.bn2`, inner, inner, 3, { stride, padding: 1, relu }),
-  )
-  const last = build.convNorm(`${name}.conv3`, `${name}.bn3`, inner, outputs, 1, { relu })
-  return postActivation(build, name, [inputs, outputs, stride], body, last)
+  const first = build.conv(`${name}.conv1`, x, inner, 1)
+  const narrow = build.relu(build.batchNorm(`${name}.bn1`, first))
+  const second = build.conv(`${name}.conv2`, narrow, inner, 3, { stride, padding: 1 })
+  const seen = build.relu(build.batchNorm(`${name}.bn2`, second))
+  const third = build.conv(`${name}.conv3`, seen, build.channels(4 * planes), 1)
+  return postActivation(build, name, [x, build.batchNorm(`${name}.bn3`, third)], stride)
 }
 
 /** Batch norm and ReLU before each convolution (He et al. 2016b); a 1×1 shortcut sees the activated input. */
-export const preActivationBlock: MakeBlock = (build, name, inputs, planes, stride) => {
+export const preActivationBlock: Block = (build, name, x, planes, stride) => {
   const outputs = build.channels(planes)
-  const activate = build.batchNorm(`${name}.bn1`, inputs, { relu: true })
-  const body = chain(
-    build.convNorm(`${name}.conv1`, `${name}.bn2`, inputs, outputs, 3, { stride, padding: 1, relu: true }),
-    build.conv(`${name}.conv2`, outputs, outputs, 3, { padding: 1 }),
-  )
-  const changes = stride !== 1 || inputs !== outputs
-  const shortcut = changes ? build.conv(`${name}.shortcut`, inputs, outputs, 1, { stride }) : null
-  const layer: Layer = x => {
-    const activated = activate(x)
-    const maps = body(activated)
-    const residual = shortcut ? shortcut(activated) : x
-    release(activated)
-    const y = ops.add(maps, residual)
-    release(maps)
-    if (residual !== x) release(residual)
-    return y
-  }
-  return { layer, outputs }
+  const activated = build.relu(build.batchNorm(`${name}.bn1`, x))
+  const first = build.conv(`${name}.conv1`, activated, outputs, 3, { stride, padding: 1 })
+  const hidden = build.relu(build.batchNorm(`${name}.bn2`, first))
+  const second = build.conv(`${name}.conv2`, hidden, outputs, 3, { padding: 1 })
+  const short = shortcut(build, name, activated, outputs, stride)
+  return build.add(second, short === activated ? x : short)
 }
 
 /** The blocks of all stages in order, named layer1.0, layer1.1, …; a stage's stride is its first block's. */
 export function stages(
   build: LayerBuilder,
-  makeBlock: MakeBlock,
-  inputs: number,
+  block: Block,
+  x: GraphNode,
   plan: readonly { planes: number; blocks: number; stride: number }[],
-): Block {
-  const layers: Layer[] = []
-  let channels = inputs
+): GraphNode {
+  let maps = x
   plan.forEach(({ planes, blocks, stride }, stage) => {
-    for (let i = 0; i < blocks; i++) {
-      const block = makeBlock(build, `layer${stage + 1}.${i}`, channels, planes, i === 0 ? stride : 1)
-      layers.push(block.layer)
-      channels = block.outputs
-    }
+    for (let i = 0; i < blocks; i++)
+      maps = block(build, `layer${stage + 1}.${i}`, maps, planes, i === 0 ? stride : 1)
   })
-  return { layer: chain(...layers), outputs: channels }
+  return maps
 }
 
 /** Global average pool and the 1×1 classifier (decision D3). */
-export function classifierHead(build: LayerBuilder, inputs: number): Layer {
-  return chain(ops.globalAvgPool, build.conv('linear', inputs, build.classes, 1))
+export function classifierHead(build: LayerBuilder, x: GraphNode): GraphNode {
+  return build.conv('linear', build.globalAvgPool(x), build.classes, 1)
 }

@@ -1,12 +1,10 @@
 // ResNets (He et al. 2016) for small images (3×3 stem) and for ImageNet (7×7 stem and max pool).
-import { chain } from '../nn/chain.ts'
-import type { Architecture } from '../nn/network.ts'
-import * as ops from '../tensor/ops/index.ts'
+import type { Architecture } from '../nn/graph.ts'
 import {
+  type Block,
   basicBlock,
   bottleneck,
   classifierHead,
-  type MakeBlock,
   preActivationBlock,
   stages,
 } from './resnet-blocks.ts'
@@ -17,11 +15,10 @@ const plan = (blocks: readonly number[], planes: readonly number[]) =>
 const resnetPlanes = [64, 128, 256, 512]
 
 /** ResNet-18 with a 3×3 stem: the official code's network. */
-export const resnet18Cifar: Architecture = build => {
-  const stem = build.channels(64)
-  const entry = build.convNorm('conv1', 'bn1', build.inChannels, stem, 3, { padding: 1, relu: true })
-  const body = stages(build, basicBlock, stem, plan([2, 2, 2, 2], resnetPlanes))
-  return chain(entry, body.layer, classifierHead(build, body.outputs))
+export const resnet18Cifar: Architecture = (build, images) => {
+  const stem = build.conv('conv1', images, build.channels(64), 3, { padding: 1 })
+  const entry = build.relu(build.batchNorm('bn1', stem))
+  return classifierHead(build, stages(build, basicBlock, entry, plan([2, 2, 2, 2], resnetPlanes)))
 }
 
 function preActivation(
@@ -29,12 +26,10 @@ function preActivation(
   blocks: readonly number[],
   planes: readonly number[],
 ): Architecture {
-  return build => {
-    const stem = build.channels(stemPlanes)
-    const entry = build.conv('conv1', build.inChannels, stem, 3, { padding: 1 })
+  return (build, images) => {
+    const stem = build.conv('conv1', images, build.channels(stemPlanes), 3, { padding: 1 })
     const body = stages(build, preActivationBlock, stem, plan(blocks, planes))
-    const exit = build.batchNorm('bn', body.outputs, { relu: true })
-    return chain(entry, body.layer, exit, classifierHead(build, body.outputs))
+    return classifierHead(build, build.relu(build.batchNorm('bn', body)))
   }
 }
 
@@ -44,17 +39,12 @@ export const preactResnet18 = preActivation(64, [2, 2, 2, 2], resnetPlanes)
 /** WRN-34-10 (Zagoruyko & Komodakis 2016): the paper's "WideResNet32". */
 export const wideResnet34x10 = preActivation(16, [5, 5, 5], [160, 320, 640])
 
-function imageNet(block: MakeBlock, blocks: readonly number[]): Architecture {
-  return build => {
-    const stem = build.channels(64)
-    const entry = build.convNorm('conv1', 'bn1', build.inChannels, stem, 7, {
-      stride: 2,
-      padding: 3,
-      relu: true,
-    })
-    const pool = (x: Parameters<typeof ops.maxPool2d>[0]) => ops.maxPool2d(x, 3, { stride: 2, padding: 1 })
-    const body = stages(build, block, stem, plan(blocks, resnetPlanes))
-    return chain(entry, pool, body.layer, classifierHead(build, body.outputs))
+function imageNet(block: Block, blocks: readonly number[]): Architecture {
+  return (build, images) => {
+    const stem = build.conv('conv1', images, build.channels(64), 7, { stride: 2, padding: 3 })
+    const entry = build.relu(build.batchNorm('bn1', stem))
+    const pooled = build.maxPool(entry, 3, { stride: 2, padding: 1 })
+    return classifierHead(build, stages(build, block, pooled, plan(blocks, resnetPlanes)))
   }
 }
 

@@ -2,8 +2,6 @@
 import { kind, required } from '../inputs/kinds.ts'
 import { checkOption } from '../inputs/options.ts'
 import type { ConvKernels } from '../native/addon.ts'
-import * as ops from '../tensor/ops/index.ts'
-import { scope } from '../tensor/scope.ts'
 import type { MaskedConv2d } from './masked-conv2d.ts'
 import { Network } from './network.ts'
 
@@ -20,32 +18,33 @@ export interface LayerKernels extends ConvKernels {
 
 const networkRow = required(kind('a Network', value => value instanceof Network))
 
-/** What the network's device chooses for its masks as they are; a forward pass of one image finds the layers' inputs. */
+/** What the network's device chooses for its masks as they are. */
 export async function layerKernels(network: Network): Promise<LayerKernels[]> {
   checkOption('network', network, networkRow, 'layerKernels')
-  const { device, mode } = network
-  network.mode = 'eval'
-  scope(() => void network.logits(ops.full([1, ...network.inputShape], 0, device)))
-  network.mode = mode
+  const calls = network.describe()
+  const shapes = new Map<string, readonly number[]>([
+    ['images', network.inputShape],
+    ...calls.map(({ name, shape }) => [name, shape] as const),
+  ])
   const layers: LayerKernels[] = []
   for (const layer of network.convolutions) {
     const { name, weightShape, stride, padding } = layer.spec
-    const inputShape = layer.inputShape!
+    const { inputs } = calls.find(({ parameters }) => parameters.weight === layer.tensorNames.weight)!
+    const inputShape = shapes.get(inputs[0]!)!
     const density = await densityOf(layer)
     layers.push({
       name,
       weightShape,
       stride,
-      inputSize: [inputShape[2]!, inputShape[3]!],
+      inputSize: [inputShape[1]!, inputShape[2]!],
       density,
-      ...device.convKernels(inputShape, weightShape, { stride, padding }, density),
+      ...network.device.convKernels([1, ...inputShape], weightShape, { stride, padding }, density),
     })
   }
   return layers
 }
 
-async function densityOf({ weight, mask }: MaskedConv2d): Promise<number> {
-  using kept = mask && ops.maskedWeight(weight, mask)
-  const values = await (kept ?? weight).data()
+async function densityOf({ effectiveWeight }: MaskedConv2d): Promise<number> {
+  const values = await effectiveWeight.data()
   return values.reduce((count, value) => count + (value === 0 ? 0 : 1), 0) / values.length
 }

@@ -1,9 +1,11 @@
 // A convolution whose weights may be frozen at random values and masked.
 import { ConfigError } from '../errors.ts'
-import { count, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
+import { count, flag, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as ops from '../tensor/ops/index.ts'
+import { recordMaskedWeight } from '../tensor/ops/mask.ts'
 import { outsideScopes } from '../tensor/scope.ts'
+import { release } from '../tensor/tape.ts'
 import { type Tensor, tensorKind } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
 import { keepCount } from './pattern.ts'
@@ -12,10 +14,14 @@ export interface ConvSpec {
   readonly name: string
   /** Position among the network's convolutions: names its random streams. */
   readonly index: number
-  /** [K, C, R, S] */
+  /** [K, C / groups, R, S] */
   readonly weightShape: readonly number[]
   readonly stride: number
   readonly padding: number
+  /** Blocks of channels that see each other. Default 1. */
+  readonly groups?: number
+  /** Whether it has a bias once it is trained. Default false. */
+  readonly bias?: boolean
 }
 
 const convSpecRows: OptionRows<ConvSpec> = {
@@ -24,30 +30,34 @@ const convSpecRows: OptionRows<ConvSpec> = {
   weightShape: required(numbers),
   stride: required(count()),
   padding: required(count(0)),
+  groups: count(),
+  bias: flag,
 }
 const weightRow = required(tensorKind)
 const normRow = required(kind('a BatchNorm2d', value => value instanceof BatchNorm2d))
 const tensorOrNullRow = required(orNull(tensorKind))
 
 /**
- * Convolution without bias. It computes with weight ⊙ mask where a mask is set, else with weight. Gradients reach the
- * weight, or the scores behind the mask, whichever are asked for.
+ * It computes with weight ⊙ mask where a mask is set, else with weight. Gradients reach the weight, or the scores behind
+ * the mask, whichever are asked for. The mask does not cover the bias.
  */
 export class MaskedConv2d {
   readonly spec: ConvSpec
-  /** Sees each result while it is set; the layer is then not fused with what follows. */
-  probe: ((maps: Tensor) => void) | null = null
+  /** Options of the convolution. */
+  readonly geometry: { readonly stride: number; readonly padding: number; readonly groups: number }
   #weight: Tensor | null = null
   #ownsWeight = true
   #scores: Tensor | null = null
   #mask: Tensor<'u8'> | null = null
+  #bias: Tensor | null = null
   #effective: Tensor | null = null
-  #inputShape: readonly number[] | null = null
 
   /** @throws ConfigError */
   constructor(spec: ConvSpec) {
     checkOptions('MaskedConv2d', spec, convSpecRows)
     this.spec = spec
+    const { stride, padding, groups = 1 } = spec
+    this.geometry = { stride, padding, groups }
   }
 
   get weight(): Tensor {
@@ -90,9 +100,27 @@ export class MaskedConv2d {
     this.#mask = mask
   }
 
-  /** Of the last input, [N, C, H, W]; null before the first. */
-  get inputShape(): readonly number[] | null {
-    return this.#inputShape
+  /** [K]; null where it is 0, as in a network that was never trained. */
+  get bias(): Tensor | null {
+    return this.#bias
+  }
+  set bias(bias: Tensor | null) {
+    checkOption('bias', bias, tensorOrNullRow, this.spec.name)
+    if (this.#bias !== bias) this.#bias?.dispose()
+    this.#bias = bias
+  }
+
+  /** Names of its tensors, by what they are to ops. */
+  get tensorNames(): { weight: string; bias?: string } {
+    const { name } = this.spec
+    return { weight: `${name}.weight`, ...(this.#bias && { bias: `${name}.bias` }) }
+  }
+
+  /** weight ⊙ mask, which stays the layer's until one of them changes. */
+  get effectiveWeight(): Tensor {
+    if (!this.#mask) return this.weight
+    this.#effective ??= outsideScopes(() => ops.maskedWeight(this.weight, this.#mask!))
+    return this.#effective
   }
 
   /** Draws the mask of the largest |scores| anew. */
@@ -108,25 +136,29 @@ export class MaskedConv2d {
 
   /** x [N, C, H, W] → [N, K, …] */
   forward(x: Tensor): Tensor {
-    const { stride, padding } = this.spec
-    const maps = ops.conv2d(x, this.#effectiveWeight(), { stride, padding })
-    this.#inputShape = x.shape
-    this.probe?.(maps)
+    const product = this.convolve(x)
+    if (!this.#bias) return product
+    const maps = ops.biasAdd(product, this.#bias)
+    release(product)
     return maps
   }
 
-  /** The same, normalised by a batch norm in eval mode, in one pass. */
+  /** The same without the bias. */
+  convolve(x: Tensor): Tensor {
+    return ops.conv2d(x, this.#recordedWeight(), this.geometry)
+  }
+
+  /** Convolved without bias and normalised by a batch norm in eval mode without affine parameters, in one pass. */
   forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
     checkOption('norm', norm, normRow, this.spec.name)
     const { runningMean, runningVar } = norm
-    const { stride, padding } = this.spec
-    const maps = ops.convBatchNorm(x, this.#effectiveWeight(), runningMean, runningVar, {
+    const { stride, padding, groups } = this.geometry
+    return ops.convBatchNorm(x, this.#recordedWeight(), runningMean, runningVar, {
       stride,
       padding,
+      groups,
       ...options,
     })
-    this.#inputShape = x.shape
-    return maps
   }
 
   dispose(): void {
@@ -134,14 +166,14 @@ export class MaskedConv2d {
     this.#disposeWeight()
     this.#scores?.dispose()
     this.#mask?.dispose()
+    this.#bias?.dispose()
   }
 
   /** Kept between passes, because the device keeps its compiled form with it. */
-  #effectiveWeight(): Tensor {
-    if (!this.#mask) return this.weight
-    this.#effective ??= outsideScopes(() => ops.maskedWeight(this.weight, this.#mask!))
-    ops.recordMaskedWeight(this.#effective, this.weight, this.#mask, this.#scores)
-    return this.#effective
+  #recordedWeight(): Tensor {
+    const effective = this.effectiveWeight
+    if (this.#mask) recordMaskedWeight(effective, this.weight, this.#mask, this.#scores)
+    return effective
   }
 
   #disposeWeight(): void {

@@ -1,26 +1,23 @@
 // A network: its layers by name, and the function they compute.
 
 import { ConfigError } from '../errors.ts'
-import { callback, count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
+import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
 import { checkFields, checkOption, describeValue, type OptionRows } from '../inputs/options.ts'
 import { type Device, deviceKind } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
-import { release } from '../tensor/tape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
 import type { Classifier } from './classifier.ts'
+import type { OpDescription } from './description.ts'
+import { fusedSteps, type Step } from './fusing.ts'
+import { type Architecture, graphOf, type NetworkSize } from './graph.ts'
 import { type Initialisation, initialisations, scoreDraw, weightDraw } from './initialisation.ts'
 import { MaskedConv2d } from './masked-conv2d.ts'
 import { maskShape, type Pattern, patterns } from './pattern.ts'
+import { Program } from './program.ts'
 
-export interface NetworkOptions {
-  classes: number
-  inChannels: number
-  /** [height, width] */
-  imageSize: readonly [number, number]
-  /** Multiplier of every hidden layer's channels. */
-  width: number
+export interface NetworkOptions extends NetworkSize {
   /** Per-channel statistics that pixels in [0, 1] are normalised with. */
   mean: readonly number[]
   std: readonly number[]
@@ -29,7 +26,7 @@ export interface NetworkOptions {
 
 const side = count()
 
-export const networkRows: OptionRows<NetworkOptions> = {
+export const sizeRows: OptionRows<NetworkSize> = {
   classes: required(count(2)),
   inChannels: required(count()),
   imageSize: required(
@@ -39,151 +36,99 @@ export const networkRows: OptionRows<NetworkOptions> = {
     ),
   ),
   width: required(number(0, 64, { above: true })),
+}
+const networkRows: OptionRows<NetworkOptions> = {
+  ...sizeRows,
   mean: required(numbers),
   std: required(numbers),
   device: required(deviceKind),
 }
-const architectureRow = required(callback)
 const initRow = required(oneOf(initialisations))
 const patternRow = required(oneOf(patterns))
 
-/** [N, C, H, W] → [N, K, …] */
-export type Layer = (x: Tensor) => Tensor
-
-/** What an architecture builds its layers with, in the order that numbers their random streams. */
-export interface LayerBuilder {
-  readonly classes: number
-  readonly inChannels: number
-  readonly imageSize: readonly [number, number]
-  /** A base width times the network's width multiplier, at least 1. */
-  channels(base: number): number
-  conv(
-    name: string,
-    inputs: number,
-    outputs: number,
-    kernel: number,
-    options?: { stride?: number; padding?: number },
-  ): Layer
-  batchNorm(name: string, channels: number, options?: { relu?: boolean }): Layer
-  /** A convolution called `name` and the batch norm `norm` of its result; one pass in eval mode. */
-  convNorm(
-    name: string,
-    norm: string,
-    inputs: number,
-    outputs: number,
-    kernel: number,
-    options?: { stride?: number; padding?: number; relu?: boolean },
-  ): (x: Tensor, residual?: Tensor) => Tensor
+/** A tensor that training can change. */
+export interface Parameter {
+  /** As files name it: '<layer>.weight', '<layer>.bias', '<norm>.gamma', '<norm>.beta'. */
+  readonly name: string
+  readonly tensor: Tensor
 }
 
-/** Builds the layers, and returns the function from normalised images [N, C, H, W] to logits [N, classes, 1, 1]. */
-export type Architecture = (build: LayerBuilder) => Layer
-
-/** A base width times a network's width multiplier, at least 1. */
-export const scaledChannels = (base: number, width: number) => Math.max(1, Math.round(base * width))
+/** A program, and the layers that have a bias, a mode and affine parameters in it. */
+interface ProgramOfState {
+  readonly biases: readonly boolean[]
+  readonly modes: readonly BatchNorm2d['mode'][]
+  readonly affine: readonly boolean[]
+  readonly program: Program
+}
 
 export class Network implements Classifier {
   readonly numClasses: number
   readonly inputShape: readonly [number, number, number]
   readonly device: Device
+  /** Convolutions and linear layers, in the order of their random streams; the last is the classifier. */
   readonly convolutions: readonly MaskedConv2d[]
   readonly batchNorms: readonly BatchNorm2d[]
   readonly #options: NetworkOptions
-  readonly #forward: Layer
+  readonly #steps: readonly Step[]
+  /** The last convolution before the classifier. */
+  readonly #featureLayer: string | undefined
+  /** One for each state of the layers that was met. */
+  readonly #programs: ProgramOfState[] = []
   #disposed = false
 
   /** @throws ConfigError */
   constructor(architecture: Architecture, options: NetworkOptions) {
-    checkOption('architecture', architecture, architectureRow, 'Network')
     checkFields('Network', options, networkRows)
-    const convolutions: MaskedConv2d[] = []
-    const batchNorms: BatchNorm2d[] = []
-    const addConv = (
-      ...[name, inputs, outputs, kernel, { stride = 1, padding = 0 } = {}]: Parameters<LayerBuilder['conv']>
-    ) => {
-      const weightShape = [outputs, inputs, kernel, kernel]
-      const layer = new MaskedConv2d({ name, index: convolutions.length, weightShape, stride, padding })
-      convolutions.push(layer)
-      return layer
-    }
-    const addNorm = (name: string, channels: number) => {
-      const layer = new BatchNorm2d({ name, channels }, options.device)
-      batchNorms.push(layer)
-      return layer
-    }
-    const builder: LayerBuilder = {
-      classes: options.classes,
-      inChannels: options.inChannels,
-      imageSize: options.imageSize,
-      channels: base => scaledChannels(base, options.width),
-      conv: (...args) => {
-        const layer = addConv(...args)
-        return x => layer.forward(x)
-      },
-      batchNorm: (name, channels, { relu = false } = {}) => {
-        const layer = addNorm(name, channels)
-        return x => layer.forward(x, { relu })
-      },
-      convNorm: (name, norm, inputs, outputs, kernel, { relu = false, ...geometry } = {}) => {
-        const conv = addConv(name, inputs, outputs, kernel, geometry)
-        const batchNorm = addNorm(norm, outputs)
-        return (x, residual) => {
-          if (batchNorm.mode === 'eval' && !conv.probe)
-            return conv.forwardNormalized(x, batchNorm, { relu, residual })
-          const maps = conv.forward(x)
-          const y = batchNorm.forward(maps, { relu, residual })
-          release(maps)
-          return y
-        }
-      },
-    }
-    try {
-      this.#forward = architecture(builder)
-      if (typeof this.#forward !== 'function') {
-        throw new ConfigError(
-          `Expected an architecture that returns the function of its layers but received ${describeValue(this.#forward)}.`,
-          'architecture',
-        )
-      }
-    } catch (error) {
-      for (const layer of batchNorms) layer.dispose()
-      throw error
-    }
+    const graph = graphOf(architecture, options)
+    this.#steps = fusedSteps(graph)
     this.#options = options
     this.device = options.device
     this.numClasses = options.classes
     this.inputShape = [options.inChannels, ...options.imageSize]
-    this.convolutions = convolutions
+    this.convolutions = graph.convolutions.map(
+      ({ name, weightShape, stride, padding, groups, bias }, index) =>
+        new MaskedConv2d({ name, index, weightShape, stride, padding, groups, bias }),
+    )
+    this.#featureLayer = graph.convolutions.slice(0, -1).findLast(({ linear }) => !linear)?.name
+    const batchNorms: BatchNorm2d[] = []
     this.batchNorms = batchNorms
+    try {
+      for (const { name, shape, affine } of graph.batchNorms)
+        batchNorms.push(new BatchNorm2d({ name, channels: shape[0], affine }, this.device))
+    } catch (error) {
+      for (const layer of batchNorms) layer.dispose()
+      throw error
+    }
   }
 
   /** x [N, C, H, W] in [0, 1] → [N, classes]. Normalisation is the first layer. */
   logits(x: Tensor): Tensor {
-    const normalized = ops.normalize(x, this.#options.mean, this.#options.std)
-    const maps = this.#forward(normalized)
-    release(normalized)
-    const y = ops.reshape(maps, [x.shape[0]!, this.numClasses])
-    release(maps)
-    return y
+    return this.#program().run(x)
+  }
+
+  /** The ops that `logits` calls one after the other, as the network is now: mode, biases and affine parameters count. */
+  describe(): OpDescription[] {
+    return this.#program().describe()
+  }
+
+  /** The tensors that a description names. Weights are masked; all stay the network's, until one of its layers changes. */
+  tensors(): Map<string, Tensor> {
+    const tensors = new Map<string, Tensor>()
+    for (const layer of this.convolutions) tensors.set(layer.tensorNames.weight, layer.effectiveWeight)
+    for (const { tensorNames, runningMean, runningVar } of this.batchNorms) {
+      tensors.set(tensorNames.runningMean!, runningMean)
+      tensors.set(tensorNames.runningVar!, runningVar)
+    }
+    for (const { name, tensor } of this.biasesAndAffine) tensors.set(name, tensor)
+    return tensors
   }
 
   /** x [N, C, H, W] in [0, 1] → the result [N, K, …] of the last convolution before the classifier. */
   featureMaps(x: Tensor): Tensor {
-    const last = this.convolutions.at(-2)
-    if (!last)
+    const layer = this.convolutions.find(({ spec }) => spec.name === this.#featureLayer)
+    if (!layer)
       throw new ConfigError('Expected a network with a convolution before its classifier.', 'network')
-    return scope(() => {
-      let maps: Tensor | undefined
-      last.probe = result => {
-        maps = ops.copy(result)
-      }
-      try {
-        this.logits(x)
-      } finally {
-        last.probe = null
-      }
-      return maps!
-    })
+    return scope(() => layer.forward(this.#program().inputOf(layer.tensorNames.weight, x)))
   }
 
   /** The mode of all batch norms. */
@@ -194,12 +139,12 @@ export class Network implements Classifier {
     for (const layer of this.batchNorms) layer.mode = mode
   }
 
-  /** Weights of all convolutions. */
+  /** Weights of all convolutions, without biases and affine parameters. */
   get weightCount(): number {
     return this.convolutions.reduce((sum, { spec }) => sum + spec.weightShape.reduce((n, d) => n * d, 1), 0)
   }
 
-  /** Draws all weights as a pure function of the seed. */
+  /** Draws all weights as a pure function of the seed. There are no biases and affine parameters then. */
   drawWeights(init: Initialisation, seed: number): void {
     checkOption('init', init, initRow, 'drawWeights')
     for (const layer of this.convolutions) {
@@ -211,7 +156,48 @@ export class Network implements Classifier {
           this.device,
         ),
       )
+      layer.bias = null
     }
+    for (const layer of this.batchNorms) layer.affine = null
+  }
+
+  /**
+   * Gives each layer the bias, and each batch norm the scale and shift, that its architecture has and that it has not
+   * yet, at 0, 1 and 0. A network that is not trained goes without: it computes the same.
+   */
+  addBiasesAndAffine(): void {
+    const filled = (size: number, value: number) => outsideScopes(() => ops.full([size], value, this.device))
+    for (const layer of this.convolutions) {
+      const { bias, weightShape } = layer.spec
+      if (bias && !layer.bias) layer.bias = filled(weightShape[0]!, 0)
+    }
+    for (const layer of this.batchNorms) {
+      const { affine, channels } = layer.spec
+      if (affine && !layer.affine) layer.affine = { gamma: filled(channels, 1), beta: filled(channels, 0) }
+    }
+  }
+
+  /** All that training can change, as it is there now. */
+  get parameters(): Parameter[] {
+    const weights = this.convolutions.map(layer => ({ name: layer.tensorNames.weight, tensor: layer.weight }))
+    return [...weights, ...this.biasesAndAffine]
+  }
+
+  /** The parameters that no mask covers. */
+  get biasesAndAffine(): Parameter[] {
+    return [
+      ...this.convolutions.flatMap(({ bias, tensorNames }) =>
+        bias ? { name: tensorNames.bias!, tensor: bias } : [],
+      ),
+      ...this.batchNorms.flatMap(({ affine, tensorNames }) =>
+        affine
+          ? [
+              { name: tensorNames.gamma!, tensor: affine.gamma },
+              { name: tensorNames.beta!, tensor: affine.beta },
+            ]
+          : [],
+      ),
+    ]
   }
 
   /**
@@ -258,5 +244,32 @@ export class Network implements Classifier {
     this.#disposed = true
     for (const layer of this.convolutions) layer.dispose()
     for (const layer of this.batchNorms) layer.dispose()
+  }
+
+  /** Of the state that the layers are in. */
+  #program(): Program {
+    const { convolutions, batchNorms } = this
+    const known = this.#programs.find(
+      ({ biases, modes, affine }) =>
+        convolutions.every((layer, i) => (layer.bias !== null) === biases[i]) &&
+        batchNorms.every((layer, i) => layer.mode === modes[i] && (layer.affine !== null) === affine[i]),
+    )
+    if (known) return known.program
+    const { mean, std } = this.#options
+    const byName = <L extends { spec: { name: string } }>(layers: readonly L[], name: string) =>
+      layers.find(({ spec }) => spec.name === name)!
+    const layers = {
+      convolution: (name: string) => byName(convolutions, name),
+      batchNorm: (name: string) => byName(batchNorms, name),
+      ...{ mean, std },
+    }
+    const program = new Program(this.#steps, layers, this.numClasses)
+    this.#programs.push({
+      biases: convolutions.map(({ bias }) => bias !== null),
+      modes: batchNorms.map(({ mode }) => mode),
+      affine: batchNorms.map(layer => layer.affine !== null),
+      program,
+    })
+    return program
   }
 }

@@ -1,6 +1,7 @@
 // The adversaries of a random switch, by name.
-export { arc } from './arc.ts'
+export { type ArcOptions, arc } from './arc.ts'
+export type { AscentOptions } from './ascent-attack.ts'
 export { ensembleLogits, ensembleProbs } from './ensemble.ts'
 export { eot } from './eot.ts'
-export { eotApgd } from './eot-apgd.ts'
+export { type EotApgdOptions, eotApgd } from './eot-apgd.ts'
 export { random } from './switch-attack.ts'

@@ -1,17 +1,7 @@
-// The adversaries of a switch that are made from options, by their names in the API: see attacks/table.ts.
-import { attackRow } from '../attacks/frame/attack-row.ts'
-import { arc, arcRows } from './arc.ts'
-import { ascentRows } from './ascent-attack.ts'
-import { ensembleLogits, ensembleProbs } from './ensemble.ts'
-import { eot } from './eot.ts'
-import { eotApgd, eotApgdRows } from './eot-apgd.ts'
+// The adversaries that are made from options, as adversaries.ts lists them; `random` is made from an attack.
+import type { AttackRow } from '../attacks/frame/attack-row.ts'
+import * as factories from './adversaries.ts'
 
-const eps = 8 / 255
+const { random: _, ...made } = factories
 
-export const adversaryTable = {
-  eot: attackRow(eot, ascentRows, { eps }, false),
-  ensembleLogits: attackRow(ensembleLogits, ascentRows, { eps }, false),
-  ensembleProbs: attackRow(ensembleProbs, ascentRows, { eps }, false),
-  eotApgd: attackRow(eotApgd, eotApgdRows, { eps }, false),
-  arc: attackRow(arc, arcRows, { eps }, false),
-} as const
+export const adversaryRows: readonly AttackRow[] = Object.values(made).map(({ row }) => row)

@@ -1,39 +1,41 @@
 // ARC, the attack on randomised ensembles of Dbouk & Shanbhag, "Adversarial Vulnerability of Randomized Ensembles"
 // (ICML 2022). It lowers the expected accuracy itself, one classifier after the other, where the gradients of EOT cancel.
+import { type AttackFactory, attackFactory } from '../attacks/frame/attack-row.ts'
 import { attackBatches } from '../attacks/frame/batches.ts'
 import { descending, topClass } from '../attacks/frame/losses.ts'
 import { Oracle, row, rows } from '../attacks/frame/oracle.ts'
-import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../attacks/frame/threat-model.ts'
-import { count, number } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import {
+  epsRow,
+  type Norm,
+  normRow,
+  pixelSize,
+  type ThreatModel,
+  threatModel,
+} from '../attacks/frame/threat-model.ts'
+import { count } from '../inputs/kinds.ts'
+import { computed, type OptionsOf, option } from '../inputs/rows.ts'
 import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
-export interface ArcOptions {
-  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /** Rounds over all tickets, ≥ 1. Default 20. */
-  steps?: number
-  /** Length η of the step that a round may take, above 0 where eps is. Default eps. */
-  stepSize?: number
-  /** Pushes a step past the boundary it aims at. Default 0.05·eps. */
-  rho?: number
-  /**
-   * Classes whose boundaries are linearised, those of largest logits: each costs a pass forwards and backwards. Default
-   * 9, which is all on CIFAR-10.
-   */
-  boundaries?: number
+export const arcRows = {
+  eps: epsRow,
+  norm: normRow,
+  steps: option(count(), 20, 'rounds over all tickets', { flag: 'steps' }),
+  stepSize: option(
+    pixelSize,
+    computed('eps', ({ eps }: { eps: number }) => eps),
+    'step size',
+    { flag: 'stepSize', more: 'The length η of the step that a round may take, above 0 where eps is.' },
+  ),
+  rho: option(
+    pixelSize,
+    computed('0.05·eps', ({ eps }: { eps: number }) => 0.05 * eps),
+    'pushes a step past the boundary it aims at',
+  ),
+  boundaries: option(count(), 9, 'classes whose boundaries are linearised, those of largest logits', {
+    more: 'Each costs a pass forwards and backwards; 9 is all on CIFAR-10.',
+  }),
 }
-
-export const arcRows: OptionRows<ArcOptions> = {
-  eps: radius,
-  norm: normKind,
-  steps: count(),
-  stepSize: number(0),
-  rho: number(0),
-  boundaries: count(),
-}
+export type ArcOptions = OptionsOf<typeof arcRows>
 
 /**
  * Starts at the image itself and draws nothing. Tickets are visited in order of probability; those of a switch are
@@ -46,46 +48,60 @@ export const arcRows: OptionRows<ArcOptions> = {
  * to length η, still crosses a linear boundary within η.
  * @throws ConfigError
  */
-export function arc(options: ArcOptions): SwitchAttack {
-  checkOptions('arc', options, arcRows)
-  const { eps, norm = 'linf', steps = 20, stepSize = eps, rho = 0.05 * eps, boundaries = 9 } = options
-  const threat = threatModel({ eps, norm })
-  return {
-    name: `arc-${steps}`,
-    eps,
-    norm,
-    against: 'all',
-    settings: { eps, norm, steps, stepSize, rho, boundaries },
-    passes(classes, tickets) {
-      const visits = steps * tickets
-      const linearised = Math.min(boundaries, classes - 1) * visits
-      return { forwards: tickets + linearised + visits * tickets, backwards: linearised }
-    },
-    async run(tickets, images, labels, options = {}) {
-      checkTickets(tickets)
-      return attackBatches(
-        tickets[0],
-        images,
-        labels,
-        options,
-        async (batch, { signal }) => {
-          const oracles = tickets.map(ticket => new Oracle(ticket, signal))
-          const settings = { natural: batch.images, labels: batch.labels, threat, stepSize, rho, boundaries }
-          const { found, right } = await attackBatch(oracles, settings, steps)
-          return {
-            adversarial: found,
-            robust: right.map(count => (count > 0 ? 1 : 0)),
-            bestLoss: right.map(count => -count / tickets.length),
-            forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
-            backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
-            warnings: [],
-          }
-        },
-        { name: 'arc' },
-      )
-    },
-  }
-}
+export const arc: AttackFactory<ArcOptions, SwitchAttack> = attackFactory(
+  {
+    name: 'arc',
+    title: 'ARC',
+    paper: 'Dbouk & Shanbhag, ICML 2022',
+    options: arcRows,
+    targeted: false,
+  },
+  ({ eps, norm, steps, stepSize, rho, boundaries }) => {
+    const threat = threatModel({ eps, norm })
+    return {
+      name: `arc-${steps}`,
+      eps,
+      norm,
+      against: 'all',
+      settings: { eps, norm, steps, stepSize, rho, boundaries },
+      passes(classes, tickets) {
+        const visits = steps * tickets
+        const linearised = Math.min(boundaries, classes - 1) * visits
+        return { forwards: tickets + linearised + visits * tickets, backwards: linearised }
+      },
+      async run(tickets, images, labels, options = {}) {
+        checkTickets(tickets)
+        return attackBatches(
+          tickets[0],
+          images,
+          labels,
+          options,
+          async (batch, { signal }) => {
+            const oracles = tickets.map(ticket => new Oracle(ticket, signal))
+            const settings = {
+              natural: batch.images,
+              labels: batch.labels,
+              threat,
+              stepSize,
+              rho,
+              boundaries,
+            }
+            const { found, right } = await attackBatch(oracles, settings, steps)
+            return {
+              adversarial: found,
+              robust: right.map(count => (count > 0 ? 1 : 0)),
+              bestLoss: right.map(count => -count / tickets.length),
+              forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
+              backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
+              warnings: [],
+            }
+          },
+          { name: 'arc' },
+        )
+      },
+    }
+  },
+)
 
 interface ArcBatch {
   /** [n·C·H·W] */

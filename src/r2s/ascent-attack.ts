@@ -1,11 +1,13 @@
 // Projected gradient ascent on a loss of all tickets together: what the paper's two adaptive attacks share.
 import { answerOf } from '../attacks/frame/answer.ts'
+import { type AttackFactory, attackFactory } from '../attacks/frame/attack-row.ts'
 import { attackBatches } from '../attacks/frame/batches.ts'
 import { row } from '../attacks/frame/oracle.ts'
 import { projectedAscent } from '../attacks/frame/projected-gradient.ts'
-import { type Norm, normKind, radius, threatModel } from '../attacks/frame/threat-model.ts'
-import { count, number } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { threatModel } from '../attacks/frame/threat-model.ts'
+import { pgdRows } from '../attacks/pgd.ts'
+import { kebabCase } from '../inputs/names.ts'
+import type { Filled, OptionsOf } from '../inputs/rows.ts'
 import type { Classifier } from '../nn/classifier.ts'
 import { Device } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
@@ -13,26 +15,19 @@ import { scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
-export interface AscentOptions {
-  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /** Gradient steps, ≥ 1. Default 20. */
-  steps?: number
-  /** Default as of PGD: eps/4 for L∞, 2.5·eps/steps for L2. */
-  stepSize?: number
-  /** Random starts; for each image the one that fewest tickets get right counts, then that of largest loss. Default 1. */
-  restarts?: number
-}
+const { eps, norm, steps, stepSize, restarts } = pgdRows
 
-export const ascentRows: OptionRows<AscentOptions> = {
-  eps: radius,
-  norm: normKind,
-  steps: count(),
-  stepSize: number(0),
-  restarts: count(),
+export const ascentRows = {
+  eps,
+  norm,
+  steps,
+  stepSize,
+  restarts: {
+    ...restarts,
+    more: 'For each image the one that fewest tickets get right counts, then that of largest loss.',
+  },
 }
+export type AscentOptions = OptionsOf<typeof ascentRows>
 
 /** The gradient to x [N, C, H, W] of a loss of the tickets, of any scale above 0; the caller owns it. */
 export type SwitchGradient = (
@@ -44,17 +39,21 @@ export type SwitchGradient = (
 /**
  * All images move, from a random start (decision D10). Starts and steps are those of `attacks.pgd`, made by the same
  * operations: on a single ticket the images are those of PGD to the bit.
- * @throws ConfigError
  */
-export function ascentAttack(name: string, options: AscentOptions, gradientOf: SwitchGradient): SwitchAttack {
-  checkOptions(name, options, ascentRows)
-  const {
-    eps,
-    norm = 'linf',
-    steps = 20,
-    stepSize = norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
-    restarts = 1,
-  } = options
+export function ascentFactory(
+  names: { readonly name: string; readonly title: string; readonly paper: string },
+  gradientOf: SwitchGradient,
+): AttackFactory<AscentOptions, SwitchAttack> {
+  return attackFactory({ ...names, options: ascentRows, targeted: false }, options =>
+    ascentAttack(kebabCase(names.name), options, gradientOf),
+  )
+}
+
+function ascentAttack(
+  name: string,
+  { eps, norm, steps, stepSize, restarts }: Filled<typeof ascentRows>,
+  gradientOf: SwitchGradient,
+): SwitchAttack {
   const threat = threatModel({ eps, norm })
   const settings = { threat, stepSize, steps, randomStart: 'pgd' as const }
   /** Of an image. */

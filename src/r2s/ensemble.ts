@@ -2,23 +2,25 @@
 // whether logits or probabilities are averaged, and the two can point in opposite directions, so both are here
 // (decision D10).
 import { answerOf } from '../attacks/frame/answer.ts'
+import type { AttackFactory } from '../attacks/frame/attack-row.ts'
 import type { Classifier } from '../nn/classifier.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { grad, type Pullback, vjp } from '../tensor/tape.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
-import { type AscentOptions, ascentAttack } from './ascent-attack.ts'
+import { type AscentOptions, ascentFactory } from './ascent-attack.ts'
 import type { SwitchAttack } from './switch-attack.ts'
 
 /** Ascends the cross-entropy of the mean of the K logits. @throws ConfigError */
-export function ensembleLogits(options: AscentOptions): SwitchAttack {
-  return ascentAttack('ensemble-logits', options, (tickets, x, labels) => {
+export const ensembleLogits: AttackFactory<AscentOptions, SwitchAttack> = ascentFactory(
+  { name: 'ensembleLogits', title: 'Ensemble on logits', paper: 'Fu et al., NeurIPS 2021' },
+  (tickets, x, labels) => {
     const [gradient] = scope(
       () => grad(() => ops.crossEntropy(meanLogits(tickets, x), labels), [x]).gradients,
     )
     return gradient!
-  })
-}
+  },
+)
 
 function meanLogits(tickets: readonly Classifier[], x: Tensor): Tensor {
   const [first, ...others] = tickets
@@ -32,8 +34,9 @@ function meanLogits(tickets: readonly Classifier[], x: Tensor): Tensor {
  * is the mean of ∇L_k weighted by p_k(y) / Σ p_i(y), so the losses are what is pulled back, under these weights.
  * @throws ConfigError
  */
-export function ensembleProbs(options: AscentOptions): SwitchAttack {
-  return ascentAttack('ensemble-probs', options, async (tickets, x, labels) => {
+export const ensembleProbs: AttackFactory<AscentOptions, SwitchAttack> = ascentFactory(
+  { name: 'ensembleProbs', title: 'Ensemble on probabilities', paper: 'Fu et al., NeurIPS 2021' },
+  async (tickets, x, labels) => {
     const pullbacks: Pullback[] = []
     try {
       for (const ticket of tickets) {
@@ -52,8 +55,8 @@ export function ensembleProbs(options: AscentOptions): SwitchAttack {
     } finally {
       for (const { dispose } of pullbacks) dispose()
     }
-  })
-}
+  },
+)
 
 /** exp(−L_k) / Σ exp(−L_i) for each image; of a single ticket exactly 1. */
 function shares(losses: readonly Float32Array[]): Float32Array<ArrayBuffer>[] {

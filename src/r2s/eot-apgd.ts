@@ -1,33 +1,27 @@
 // Auto-PGD (Croce & Hein, ICML 2020) on the expectation over the tickets of a switch: what PGD is to EOT, with a step
 // size that adapts. AutoAttack's version for models that answer at random does the same with sampled answers.
 import { apgdAscent } from '../attacks/frame/apgd-ascent.ts'
+import { type AttackFactory, attackFactory } from '../attacks/frame/attack-row.ts'
 import { attackBatches } from '../attacks/frame/batches.ts'
 import { losses, topClass } from '../attacks/frame/losses.ts'
 import type { Judgement, Objective } from '../attacks/frame/objective.ts'
 import { Oracle, row } from '../attacks/frame/oracle.ts'
-import { type Norm, normKind, radius, threatModel } from '../attacks/frame/threat-model.ts'
+import { epsRow, normRow, threatModel } from '../attacks/frame/threat-model.ts'
 import { Tries } from '../attacks/frame/tries.ts'
 import { count } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { type OptionsOf, option } from '../inputs/rows.ts'
 import { checkTickets, type SwitchAttack } from './switch-attack.ts'
 
-export interface EotApgdOptions {
-  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /** Iterations, ≥ 1. Default 100. */
-  steps?: number
-  /** Random starts, each on the images that some ticket still gets right. Default 1. */
-  restarts?: number
+export const eotApgdRows = {
+  eps: epsRow,
+  norm: normRow,
+  steps: option(count(), 100, 'iterations of each run', { flag: 'steps' }),
+  restarts: option(count(), 1, 'random starts', {
+    flag: 'restarts',
+    more: 'Each on the images that some ticket still gets right.',
+  }),
 }
-
-export const eotApgdRows: OptionRows<EotApgdOptions> = {
-  eps: radius,
-  norm: normKind,
-  steps: count(),
-  restarts: count(),
-}
+export type EotApgdOptions = OptionsOf<typeof eotApgdRows>
 
 /**
  * Maximises the mean of the K cross-entropies. Of all points tried for an image, the image itself among them, the one that
@@ -35,54 +29,61 @@ export const eotApgdRows: OptionRows<EotApgdOptions> = {
  * a single ticket it is `attacks.apgd`, to the bit.
  * @throws ConfigError
  */
-export function eotApgd(options: EotApgdOptions): SwitchAttack {
-  checkOptions('eotApgd', options, eotApgdRows)
-  const { eps, norm = 'linf', steps = 100, restarts = 1 } = options
-  const threat = threatModel({ eps, norm })
-  return {
-    name: `eot-apgd-${steps}`,
-    eps,
-    norm,
-    against: 'all',
-    settings: { eps, norm, steps, restarts },
-    passes: (_, tickets) => ({
-      forwards: tickets * (1 + restarts * (steps + 1)),
-      backwards: tickets * restarts * steps,
-    }),
-    async run(tickets, images, labels, options = {}) {
-      checkTickets(tickets)
-      return attackBatches(
-        tickets[0],
-        images,
-        labels,
-        options,
-        async (batch, { signal }) => {
-          const oracles = tickets.map(ticket => new Oracle(ticket, signal))
-          const objective = expectedLoss(oracles, batch.labels)
-          const tries = new Tries(batch)
-          const all = [...batch.labels.keys()]
-          const clean = await objective.evaluate(batch.images, all)
-          for (const n of all) {
-            tries.offer(n, row(batch.images, n, oracles[0].imageSize), clean.losses[n], clean.fooled[n])
-          }
-          for (let run = 0; run < restarts && tries.standing.length > 0; run++) {
-            const standing = { objective, batch, images: tries.standing, run, threat, steps }
-            await apgdAscent({ ...standing, start: 'random', stream: 'apgd-ce', untilFooled: true }, tries)
-          }
-          return {
-            adversarial: tries.adversarial,
-            robust: tries.fooled.map(share => (share === 1 ? 0 : 1)),
-            bestLoss: tries.bestLoss,
-            forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
-            backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
-            warnings: [],
-          }
-        },
-        { name: 'eotApgd' },
-      )
-    },
-  }
-}
+export const eotApgd: AttackFactory<EotApgdOptions, SwitchAttack> = attackFactory(
+  {
+    name: 'eotApgd',
+    title: 'EOT by APGD',
+    paper: 'Croce & Hein, ICML 2020',
+    options: eotApgdRows,
+    targeted: false,
+  },
+  ({ eps, norm, steps, restarts }) => {
+    const threat = threatModel({ eps, norm })
+    return {
+      name: `eot-apgd-${steps}`,
+      eps,
+      norm,
+      against: 'all',
+      settings: { eps, norm, steps, restarts },
+      passes: (_, tickets) => ({
+        forwards: tickets * (1 + restarts * (steps + 1)),
+        backwards: tickets * restarts * steps,
+      }),
+      async run(tickets, images, labels, options = {}) {
+        checkTickets(tickets)
+        return attackBatches(
+          tickets[0],
+          images,
+          labels,
+          options,
+          async (batch, { signal }) => {
+            const oracles = tickets.map(ticket => new Oracle(ticket, signal))
+            const objective = expectedLoss(oracles, batch.labels)
+            const tries = new Tries(batch)
+            const all = [...batch.labels.keys()]
+            const clean = await objective.evaluate(batch.images, all)
+            for (const n of all) {
+              tries.offer(n, row(batch.images, n, oracles[0].imageSize), clean.losses[n], clean.fooled[n])
+            }
+            for (let run = 0; run < restarts && tries.standing.length > 0; run++) {
+              const standing = { objective, batch, images: tries.standing, run, threat, steps }
+              await apgdAscent({ ...standing, start: 'random', stream: 'apgd-ce', untilFooled: true }, tries)
+            }
+            return {
+              adversarial: tries.adversarial,
+              robust: tries.fooled.map(share => (share === 1 ? 0 : 1)),
+              bestLoss: tries.bestLoss,
+              forwards: oracles.reduce((sum, { forwards }) => sum + forwards, 0),
+              backwards: oracles.reduce((sum, { backwards }) => sum + backwards, 0),
+              warnings: [],
+            }
+          },
+          { name: 'eotApgd' },
+        )
+      },
+    }
+  },
+)
 
 /** The mean cross-entropy, its gradient, and the share of tickets that are fooled. */
 function expectedLoss(oracles: readonly Oracle[], labels: Int32Array): Objective {

@@ -1,11 +1,12 @@
 // Expectation over transformation (Athalye et al., "Obfuscated Gradients Give a False Sense of Security", ICML 2018) on
 // a switch, as the paper has it (Sec. 6.3): PGD along the expectation of the gradients of all tickets.
 import { answerOf } from '../attacks/frame/answer.ts'
+import type { AttackFactory } from '../attacks/frame/attack-row.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { grad } from '../tensor/tape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type AscentOptions, ascentAttack } from './ascent-attack.ts'
+import { type AscentOptions, ascentFactory } from './ascent-attack.ts'
 import type { SwitchAttack } from './switch-attack.ts'
 
 /**
@@ -13,8 +14,9 @@ import type { SwitchAttack } from './switch-attack.ts'
  * its place, which has the same direction.
  * @throws ConfigError
  */
-export function eot(options: AscentOptions): SwitchAttack {
-  return ascentAttack('eot', options, (tickets, x, labels) =>
+export const eot: AttackFactory<AscentOptions, SwitchAttack> = ascentFactory(
+  { name: 'eot', title: 'EOT', paper: 'Athalye et al., ICML 2018' },
+  (tickets, x, labels) =>
     scope(() => {
       let sum: Tensor | null = null
       for (const ticket of tickets) {
@@ -25,5 +27,4 @@ export function eot(options: AscentOptions): SwitchAttack {
       }
       return sum!
     }),
-  )
-}
+)

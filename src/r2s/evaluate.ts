@@ -55,7 +55,7 @@ export const switchEvaluationRows: OptionRows<SwitchEvaluationOptions> = {
   onComplete: callback,
 }
 
-interface SwitchReport extends Effort {
+export interface SwitchReport extends Effort {
   readonly images: number
   readonly tickets: number
   readonly adversary: {

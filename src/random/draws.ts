@@ -6,6 +6,7 @@ export class Draws {
   #position = 0
   #spare: number | null = null
 
+  /** @internal */
   constructor(stream: RandomStream) {
     this.#stream = stream
   }

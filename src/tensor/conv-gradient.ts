@@ -2,6 +2,9 @@
 import { runOp } from './run.ts'
 import type { Tensor } from './tensor.ts'
 
+/** Attributes of a convolution's native ops; no groups are one. */
+export type ConvGeometry = { readonly stride: number; readonly padding: number; readonly groups?: number }
+
 /**
  * It waits until its consumer is known, so that what follows it is done in the same pass: the sum with another gradient
  * to the same tensor, and the batch norm (eval mode) and ReLU that this tensor came from.
@@ -9,15 +12,11 @@ import type { Tensor } from './tensor.ts'
 export class ConvInputGradient {
   readonly #dy: Tensor
   readonly #weight: Tensor
-  readonly #attributes: { stride: number; padding: number; shape: readonly number[] }
+  readonly #attributes: ConvGeometry & { readonly shape: readonly number[] }
   #addend: Tensor | null = null
 
   /** `shape` is that of the convolution's input. */
-  constructor(
-    dy: Tensor,
-    weight: Tensor,
-    attributes: { stride: number; padding: number; shape: readonly number[] },
-  ) {
+  constructor(dy: Tensor, weight: Tensor, attributes: ConvGeometry & { readonly shape: readonly number[] }) {
     this.#dy = dy
     this.#weight = weight
     this.#attributes = attributes

@@ -1,16 +1,20 @@
 // The options that name a device.
 import { count, kind } from '../inputs/kinds.ts'
-import type { OptionRows } from '../inputs/options.ts'
+import { type OptionsOf, option, optionalOption } from '../inputs/rows.ts'
 import { Device } from './device.ts'
 
-export interface Placement {
-  /** 'auto' and 'cpu' mean the CPU. Default 'auto'. */
-  device?: 'auto' | 'cpu' | Device
-  /** Of the CPU; no influence on results. Default: those of the default device. */
-  threads?: number
+export const placementRows = {
+  device: option(
+    kind<'auto' | 'cpu' | Device>(
+      "'auto', 'cpu' or a Device",
+      value => value === 'auto' || value === 'cpu' || Device.is(value),
+    ),
+    'auto',
+    'device; auto takes the best there is',
+  ),
+  threads: optionalOption(count(1, 1024), 'threads of the CPU, without influence on results', {
+    otherwise: 'all cores',
+    flag: 'threads',
+  }),
 }
-
-export const placementRows: OptionRows<Placement> = {
-  device: kind("'auto', 'cpu' or a Device", value => value === 'auto' || value === 'cpu' || Device.is(value)),
-  threads: count(1, 1024),
-}
+export type Placement = OptionsOf<typeof placementRows>

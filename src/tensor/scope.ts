@@ -1,16 +1,20 @@
 // Who frees the tensors made along the way.
 import { checkBody, checkSynchronous } from './synchronous.ts'
-import type { Tensor } from './tensor.ts'
 
-let scopes: Set<Tensor>[] = []
+/** What scopes own: tensors, by their shape and not by their class, whose file imports this one. */
+interface Owned {
+  dispose(): void
+}
+
+let scopes: Set<Owned>[] = []
 
 /** @internal Called for each new tensor. */
-export function register(tensor: Tensor): void {
+export function register(tensor: Owned): void {
   scopes.at(-1)?.add(tensor)
 }
 
 /** @internal Whether the innermost scope made the tensor. */
-export function ownedByScope(tensor: Tensor): boolean {
+export function ownedByScope(tensor: Owned): boolean {
   return scopes.at(-1)?.has(tensor) ?? false
 }
 
@@ -23,7 +27,7 @@ export function ownedByScope(tensor: Tensor): boolean {
  */
 export function scope<T>(body: () => T): T {
   checkBody('scope()', body)
-  const made = new Set<Tensor>()
+  const made = new Set<Owned>()
   scopes.push(made)
   let result: T
   try {
@@ -44,7 +48,7 @@ export function scope<T>(body: () => T): T {
 
 /** A scope that is entered several times: what is made inside lives until `dispose`. */
 export class HeldScope {
-  readonly #made = new Set<Tensor>()
+  readonly #made = new Set<Owned>()
 
   /** Runs `body` inside; a throw disposes everything. @throws ConfigError where `body` is async */
   run<T>(body: () => T): T {
@@ -63,7 +67,7 @@ export class HeldScope {
   }
 
   /** Hands a tensor to the scope outside. */
-  give(tensor: Tensor): void {
+  give(tensor: Owned): void {
     if (this.#made.delete(tensor)) register(tensor)
   }
 
@@ -91,8 +95,8 @@ export function outsideScopes<T>(body: () => T): T {
 }
 
 /** Each once; what is returned may contain itself. */
-function tensorsIn(value: unknown): Tensor[] {
-  const found: Tensor[] = []
+function tensorsIn(value: unknown): Owned[] {
+  const found: Owned[] = []
   const waiting = new Set([value])
   for (const one of waiting) {
     if (isTensor(one)) found.push(one)
@@ -104,7 +108,6 @@ function tensorsIn(value: unknown): Tensor[] {
   return found
 }
 
-// By shape, not instanceof: tensor.ts imports this file.
-function isTensor(value: unknown): value is Tensor {
+function isTensor(value: unknown): value is Owned {
   return typeof value === 'object' && value !== null && 'dispose' in value && 'dtype' in value
 }

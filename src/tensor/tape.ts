@@ -134,6 +134,8 @@ export interface Pullback {
 /**
  * As grad(), for a loss that is decided once the value is known: everything that the way back needs is kept until then.
  *
+ * @throws ConfigError where `forward` is no function or async, or `wrt` no array of tensors; ShapeError where it returns no
+ * tensor of f32
  * @example
  * const { value, pull } = vjp(() => model.logits(x), [x])
  * const logits = await value.data()
@@ -144,7 +146,13 @@ export function vjp(forward: () => Tensor, wrt: readonly Tensor[]): Pullback {
   checkOption('wrt', wrt, wrtRow, 'vjp()')
   const held = new HeldScope()
   const tape = newTape(wrt)
-  const value = held.run(() => recorded('vjp()', tape, forward))
+  const value = held.run(() => {
+    const made: unknown = recorded('vjp()', tape, forward)
+    if (made instanceof Tensor && made.dtype === 'f32') return made
+    throw new ShapeError(
+      `vjp() expects a body that returns a tensor of f32 but received ${describeValue(made)}.`,
+    )
+  })
   return {
     value,
     pull(cotangent) {

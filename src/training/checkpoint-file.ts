@@ -5,7 +5,7 @@ import { TicketError } from '../errors.ts'
 import { parseJson } from '../files/json.ts'
 import type { StoredTensor } from '../files/safetensors.ts'
 import { decodeSealed, encodeSealedInTurns } from '../files/sealed.ts'
-import * as ops from '../tensor/ops/index.ts'
+import { assign } from '../tensor/ops/optim.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Candidate } from './selection.ts'
@@ -32,7 +32,7 @@ function slots({ trainee, velocities, session }: TrainingState): Slot[] {
     name,
     shape: t.shape,
     tensor: t,
-    assign: values => scope(() => ops.assign(t, tensor(values, t.shape, { device }))),
+    assign: values => scope(() => assign(t, tensor(values, t.shape, { device }))),
   })
   return [
     ...parameters.flatMap(({ name, tensor: t }, i) => [

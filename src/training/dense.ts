@@ -1,24 +1,26 @@
 // Training of the dense network: the baseline that tickets are compared with, natural or adversarial.
 import { oneOf } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { type OptionsOf, option, withDefaults } from '../inputs/rows.ts'
 import * as models from '../models/index.ts'
-import { type Initialisation, initialisations } from '../nn/initialisation.ts'
+import { initialisations } from '../nn/initialisation.ts'
 import type { Network } from '../nn/network.ts'
 import { type DenseMetadata, DenseModel, denseFormat } from '../saved/dense-model.ts'
 import { version } from '../version.ts'
 import { trainingRows } from './option-rows.ts'
-import type { TrainingOptions } from './options.ts'
 import { networkOptions, type ResolvedTraining, recipeOf, resolveTraining } from './resolve.ts'
 import { openRun } from './run.ts'
 import { train } from './training.ts'
 import type { EpochRecord } from './training-state.ts'
 
-export interface DenseOptions extends TrainingOptions {
-  /** Where training starts. Default 'kaiming-normal'. */
-  init?: Initialisation
+export const denseRows = {
+  ...trainingRows,
+  init: option(
+    oneOf(initialisations),
+    'kaiming-normal',
+    'how the weights are drawn that training starts from',
+  ),
 }
-
-export const denseRows: OptionRows<DenseOptions> = { ...trainingRows, init: oneOf(initialisations) }
+export type DenseOptions = OptionsOf<typeof denseRows>
 
 /**
  * Trains all weights of a dense network; `inner: null` is natural training.
@@ -27,11 +29,10 @@ export const denseRows: OptionRows<DenseOptions> = { ...trainingRows, init: oneO
 export async function trainDense(
   options: DenseOptions,
 ): Promise<{ model: DenseModel; history: EpochRecord[] }> {
-  checkOptions('trainDense', options, denseRows)
+  const { init } = withDefaults('trainDense', options, denseRows)
   const training = await resolveTraining(options)
   const network = models.create(training.arch, networkOptions(training.data, training.width, training.device))
   try {
-    const { init = 'kaiming-normal' } = options
     network.drawWeights(init, training.seed)
     const recipe = { ...recipeOf(training), init }
     const history = await train(weightTrainee(network), training, await openRun(training, 'train', recipe))

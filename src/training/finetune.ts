@@ -1,34 +1,37 @@
 // Fine-tuning of a ticket's kept weights under its frozen mask (paper, Sec. 5.1).
+
+import { checkDataset } from '../data/check-dataset.ts'
 import { ConfigError } from '../errors.ts'
-import { checkDataset } from '../inputs/images.ts'
-import { kind, oneOf, required } from '../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { kind, oneOf } from '../inputs/kinds.ts'
+import { type OptionsOf, option, requiredOption, withDefaults } from '../inputs/rows.ts'
 import type { Ticket } from '../saved/ticket.ts'
 import { ticketFormat } from '../saved/ticket-data.ts'
 import { version } from '../version.ts'
 import { weightTrainee } from './dense.ts'
 import { trainingRows } from './option-rows.ts'
-import type { TrainingOptions } from './options.ts'
 import { recipeOf, resolveTraining } from './resolve.ts'
 import { openRun } from './run.ts'
 import { train } from './training.ts'
 import type { EpochRecord } from './training-state.ts'
 
-export interface FinetuneOptions extends Omit<TrainingOptions, 'arch' | 'width' | 'device' | 'threads'> {
-  ticket: Ticket
-  /** Start from the ticket's weights, or from new Kaiming-normal ones drawn with `seed`. Default 'inherit'. */
-  weights?: 'inherit' | 'reinit'
-}
-
 const { arch: _arch, width: _width, device: _device, threads: _threads, ...sharedRows } = trainingRows
 const isTicket = (value: unknown): value is Ticket =>
   (value as Ticket | null | undefined)?.metadata?.format === ticketFormat && 'network' in (value as Ticket)
 
-export const finetuneRows: OptionRows<FinetuneOptions> = {
+export const finetuneRows = {
   ...sharedRows,
-  ticket: required(kind('a ticket, as searchRST or loadTicket gives,', isTicket)),
-  weights: oneOf(['inherit', 'reinit']),
+  ticket: requiredOption(
+    kind<Ticket>('a ticket, as searchRST or loadTicket gives,', isTicket),
+    'the ticket whose kept weights are trained',
+  ),
+  weights: option(
+    oneOf(['inherit', 'reinit']),
+    'inherit',
+    'inherit: train on from the ticket’s weights; reinit: draw them anew, Kaiming-normal, with `seed`',
+    { flag: 'weights' },
+  ),
 }
+export type FinetuneOptions = OptionsOf<typeof finetuneRows>
 
 /**
  * Trains the weights that the ticket keeps; the ticket given stays as it is.
@@ -37,8 +40,7 @@ export const finetuneRows: OptionRows<FinetuneOptions> = {
 export async function finetune(
   options: FinetuneOptions,
 ): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
-  checkOptions('finetune', options, finetuneRows)
-  const { ticket, weights = 'inherit', data } = options
+  const { ticket, weights, data } = withDefaults('finetune', options, finetuneRows)
   const { metadata } = ticket
   checkDataset(data)
   const { info } = data

@@ -2,48 +2,36 @@
 import type { Attack } from '../attacks/frame/attack.ts'
 import type { InnerAttack } from '../attacks/frame/inner-attack.ts'
 import { pgd } from '../attacks/pgd.ts'
+import { checkDataset } from '../data/check-dataset.ts'
 import { type Dataset, type Split, usualEps } from '../data/dataset.ts'
 import { holdOut, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
-import { checkDataset } from '../inputs/images.ts'
 import { checkOption } from '../inputs/options.ts'
+import { type Filled, filled } from '../inputs/rows.ts'
 import * as models from '../models/index.ts'
 import type { NetworkOptions } from '../nn/network.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
-import { searchRows } from './option-rows.ts'
+import { searchRows, trainingRows } from './option-rows.ts'
 import type { TrainingOptions } from './options.ts'
-import { checkSchedule, defaultSchedule, type Schedule } from './schedule.ts'
+import { checkSchedule } from './schedule.ts'
 import { isCandidate, type Selection } from './selection.ts'
 
+type FilledTraining = Filled<typeof trainingRows>
+
 /** Training options with nothing left open. */
-export interface ResolvedTraining {
-  readonly arch: string
-  readonly data: Dataset
+export type ResolvedTraining = Readonly<
+  Omit<
+    FilledTraining,
+    'inner' | 'device' | 'threads' | 'limit' | 'attackBatchNorm' | 'selectEvery' | 'validationImages'
+  >
+> & {
   /** The images trained on. */
   readonly images: Split
-  readonly selectOn: 'validation' | 'test' | 'last'
   /** Null where the last epoch is taken. */
   readonly selection: Selection | null
-  readonly width: number
   readonly inner: InnerAttack | null
-  readonly epochs: number
-  readonly batchSize: number
-  readonly lr: number
-  readonly schedule: Schedule
-  readonly momentum: number
-  readonly weightDecay: number
-  readonly labelSmoothing: number
-  readonly augment: boolean
   readonly attackBatchNorm: 'train' | 'eval'
-  readonly seed: number
-  readonly dataSeed: number
   readonly device: Device
-  readonly signal: AbortSignal | undefined
-  readonly onProgress: TrainingOptions['onProgress']
-  readonly onWarning: (message: string) => void
-  readonly runDir: string | undefined
-  readonly resume: boolean
-  readonly checkpointMinutes: number
 }
 
 /**
@@ -51,11 +39,12 @@ export interface ResolvedTraining {
  * @throws ConfigError naming the option at fault
  */
 export async function resolveTraining(options: TrainingOptions): Promise<ResolvedTraining> {
-  const { data, epochs = 160, seed = 0, dataSeed = seed, schedule = defaultSchedule, limit } = options
+  const training = filled(options, trainingRows)
+  const { data, limit, dataSeed, resume, runDir, attackBatchNorm, device, threads } = training
   checkDataset(data)
-  const { inner = pgd({ eps: usualEps(data.info), steps: 7 }), runDir, resume = false } = options
-  checkSchedule(schedule, epochs)
-  if (inner === null && options.attackBatchNorm !== undefined) {
+  const { inner = pgd({ ...pgd.row.training, eps: usualEps(data.info) }) } = training
+  checkSchedule(training.schedule, training.epochs)
+  if (inner === null && attackBatchNorm !== undefined) {
     throw new ConfigError(
       'Expected no attackBatchNorm in natural training (inner: null), which has no attack.',
       'attackBatchNorm',
@@ -66,38 +55,28 @@ export async function resolveTraining(options: TrainingOptions): Promise<Resolve
   }
   const available = limit === undefined ? data.train : await subset(data.train, limit, dataSeed)
   return {
-    arch: models.canonicalName(options.arch),
-    data,
-    ...(await resolveSelection(options, available, { epochs, dataSeed, inner })),
-    selectOn: options.selectOn ?? 'validation',
-    width: options.width ?? 1,
+    ...training,
+    arch: models.canonicalName(training.arch),
+    ...(await resolveSelection({ ...training, inner }, available)),
     inner,
-    epochs,
-    batchSize: options.batchSize ?? 256,
-    lr: options.lr ?? 0.1,
-    schedule,
-    momentum: options.momentum ?? 0.9,
-    weightDecay: options.weightDecay ?? 5e-4,
-    labelSmoothing: options.labelSmoothing ?? 0,
-    augment: options.augment ?? true,
-    attackBatchNorm: options.attackBatchNorm ?? 'train',
-    seed,
-    dataSeed,
-    device: resolveDevice(options.device, options.threads),
-    signal: options.signal,
-    onProgress: options.onProgress,
-    onWarning: options.onWarning ?? (message => process.emitWarning(message, 'RstWarning')),
-    runDir,
-    resume,
-    checkpointMinutes: options.checkpointMinutes ?? 10,
+    attackBatchNorm: attackBatchNorm ?? 'train',
+    device: resolveDevice(device, threads),
   }
 }
 
 /** The images to train on, and those that choose among the epochs. */
 async function resolveSelection(
-  { data, limit, selectOn = 'validation', selectEvery: every = 3, validationImages }: TrainingOptions,
+  {
+    data,
+    limit,
+    selectOn,
+    selectEvery: every,
+    validationImages,
+    epochs,
+    dataSeed,
+    inner,
+  }: FilledTraining & { inner: InnerAttack | null },
   available: Split,
-  { epochs, dataSeed, inner }: { epochs: number; dataSeed: number; inner: InnerAttack | null },
 ): Promise<{ images: Split; selection: Selection | null }> {
   if (selectOn === 'last' && validationImages !== undefined) {
     throw new ConfigError(

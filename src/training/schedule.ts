@@ -2,39 +2,40 @@
 import { ConfigError } from '../errors.ts'
 import { kind, number, oneOf, required } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
+import { filled, type OptionsOf, option, requiredOption } from '../inputs/rows.ts'
 
-export type Schedule = { warmupEpochs?: number } & (
-  | { kind: 'constant' }
-  | { kind: 'cosine' }
-  /** Multiplied by gamma (default 0.1) at each milestone, a share of the run in (0, 1). Default [0.5, 0.75]. */
-  | { kind: 'step'; milestones?: readonly number[]; gamma?: number }
-)
-
-/** The paper's schedule for CIFAR: × 0.1 at epochs 80 and 120 of 160. */
-export const defaultSchedule: Schedule = { kind: 'step' }
-
-const kinds = ['constant', 'cosine', 'step'] as const
-
-const smooth: OptionRows<Schedule> = {
-  kind: required(oneOf(kinds)),
-  warmupEpochs: number(0, 1e6),
-}
+const rowsOf = <const K extends string>(name: K) => ({
+  kind: requiredOption(oneOf([name]), 'shape of the curve'),
+  warmupEpochs: option(number(0, 1e6), 0, 'epochs in which the learning rate rises from 0'),
+})
 
 /** The options of each kind of schedule. */
-export const scheduleRows: { readonly [K in Schedule['kind']]: OptionRows<Extract<Schedule, { kind: K }>> } =
-  {
-    constant: smooth,
-    cosine: smooth,
-    step: {
-      ...smooth,
-      milestones: kind(
+export const scheduleRows = {
+  step: {
+    ...rowsOf('step'),
+    milestones: option(
+      kind<readonly number[]>(
         'a list of shares of the run, each above 0 and below 1,',
         value =>
           Array.isArray(value) && value.every(share => Number.isFinite(share) && share > 0 && share < 1),
       ),
-      gamma: number(0, 1e6),
-    },
-  }
+      // The paper's for CIFAR: epochs 80 and 120 of 160.
+      [0.5, 0.75],
+      'shares of the run at which the learning rate is multiplied by gamma',
+    ),
+    gamma: option(number(0, 1e6), 0.1, 'factor at each milestone'),
+  },
+  cosine: rowsOf('cosine'),
+  constant: rowsOf('constant'),
+}
+
+export type Schedule = {
+  [K in keyof typeof scheduleRows]: OptionsOf<(typeof scheduleRows)[K]>
+}[keyof typeof scheduleRows]
+
+export const scheduleKinds = Object.keys(scheduleRows) as Schedule['kind'][]
+
+export const defaultSchedule: Schedule = { kind: 'step' }
 
 /** @throws ConfigError */
 export function checkSchedule(schedule: unknown, epochs: number): asserts schedule is Schedule {
@@ -44,9 +45,9 @@ export function checkSchedule(schedule: unknown, epochs: number): asserts schedu
   )
   checkOption('schedule', schedule, required(row))
   const name = (schedule as Schedule).kind
-  if (!kinds.includes(name)) checkOption('schedule', name, required(oneOf(kinds)))
+  if (!scheduleKinds.includes(name)) checkOption('schedule', name, required(oneOf(scheduleKinds)))
   checkOptions<Schedule>(`the ${name} schedule`, schedule, scheduleRows[name] as OptionRows<Schedule>)
-  const { warmupEpochs = 0 } = schedule
+  const { warmupEpochs } = filled(schedule, scheduleRows[name])
   if (warmupEpochs >= epochs) {
     throw new ConfigError(
       `Expected warmupEpochs from 0 to below the ${epochs} epochs but received ${warmupEpochs}.`,
@@ -60,7 +61,7 @@ export function checkSchedule(schedule: unknown, epochs: number): asserts schedu
  * after it; steps fall at whole epochs.
  */
 export function learningRate(schedule: Schedule, lr: number, epoch: number, epochs: number): number {
-  const { warmupEpochs = 0 } = schedule
+  const { warmupEpochs } = filled(schedule, scheduleRows[schedule.kind])
   if (epoch < warmupEpochs) return (lr * epoch) / warmupEpochs
   switch (schedule.kind) {
     case 'constant':
@@ -68,7 +69,7 @@ export function learningRate(schedule: Schedule, lr: number, epoch: number, epoc
     case 'cosine':
       return lr * 0.5 * (1 + Math.cos((Math.PI * (epoch - warmupEpochs)) / (epochs - warmupEpochs)))
     case 'step': {
-      const { milestones = [0.5, 0.75], gamma = 0.1 } = schedule
+      const { milestones, gamma } = filled(schedule, scheduleRows.step)
       const passed = milestones.filter(share => Math.floor(epoch) >= Math.round(share * epochs)).length
       return lr * gamma ** passed
     }

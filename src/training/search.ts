@@ -1,7 +1,7 @@
 // The search of a robust scratch ticket (paper, Sec. 3): adversarial training of a mask over frozen random weights.
 import { createHash } from 'node:crypto'
 import { AbortError, ConfigError } from '../errors.ts'
-import { checkOptions } from '../inputs/options.ts'
+import { type Filled, withDefaults } from '../inputs/rows.ts'
 import * as models from '../models/index.ts'
 import type { Network } from '../nn/network.ts'
 import type { DenseMetadata, DenseModel } from '../saved/dense-model.ts'
@@ -28,10 +28,10 @@ import type { EpochRecord, Trainee } from './training-state.ts'
  *   inner: attacks.fgsmRs({ eps: 0.1 }), epochs: 2 })
  */
 export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
-  checkOptions('searchRST', options, searchRows)
+  const filled = withDefaults('searchRST', options, searchRows)
   const training = await resolveTraining(options)
-  const metadata = ticketMetadata(options, training)
-  const network = await searchedNetwork(training, metadata, options)
+  const metadata = ticketMetadata(filled, training)
+  const network = await searchedNetwork(training, metadata, filled)
   try {
     const trainee: Trainee = {
       network,
@@ -59,6 +59,8 @@ export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticke
   }
 }
 
+type FilledSearch = Filled<typeof searchRows>
+
 /** Batches that settle the running statistics of a ticket that was not searched. */
 const calibrationBatches = 40
 
@@ -68,10 +70,10 @@ const calibrationBatches = 40
  * @throws ConfigError
  */
 export async function randomTicket(options: SearchOptions): Promise<Ticket> {
-  checkOptions('randomTicket', options, searchRows)
+  const filled = withDefaults('randomTicket', options, searchRows)
   const training = await resolveTraining(options)
-  const metadata = ticketMetadata(options, training)
-  const network = await searchedNetwork(training, metadata, options)
+  const metadata = ticketMetadata(filled, training)
+  const network = await searchedNetwork(training, metadata, filled)
   try {
     await calibrate(network, training, metadata.remainingRatio)
     return new Ticket(
@@ -123,7 +125,7 @@ async function calibrate(
 async function searchedNetwork(
   training: ResolvedTraining,
   metadata: TicketMetadata,
-  { from, reinitClassifier = false }: SearchOptions,
+  { from, reinitClassifier }: FilledSearch,
 ): Promise<Network> {
   if (reinitClassifier && !from) {
     throw new ConfigError(
@@ -168,8 +170,8 @@ async function weightsDigest(network: Network): Promise<string> {
   return hash.digest('hex')
 }
 
-function ticketMetadata(options: SearchOptions, training: ResolvedTraining): TicketMetadata {
-  const { remainingRatio, pattern = 'element', init = 'signed-kaiming-constant' } = options
+function ticketMetadata(options: FilledSearch, training: ResolvedTraining): TicketMetadata {
+  const { remainingRatio, pattern, init, weightSeed, scoreSeed, from } = options
   const { info } = training.data
   return {
     format: ticketFormat,
@@ -179,17 +181,17 @@ function ticketMetadata(options: SearchOptions, training: ResolvedTraining): Tic
     inChannels: info.channels,
     imageSize: [info.height, info.width],
     init,
-    weightSeed: options.weightSeed ?? training.seed,
-    scoreSeed: options.scoreSeed ?? training.seed,
+    weightSeed,
+    scoreSeed,
     remainingRatio,
     pattern,
     dataset: info.name,
     normalisation: { mean: info.mean, std: info.std },
-    recipe: options.from
+    recipe: from
       ? {
           search: 'rtt',
           ...recipeOf(training),
-          from: options.from.metadata.recipe as { [key: string]: Json },
+          from: from.metadata.recipe as { [key: string]: Json },
         }
       : { search: 'rst', ...recipeOf(training) },
     accuracies: {},

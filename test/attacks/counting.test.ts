@@ -1,7 +1,7 @@
 // The one rule of counting (decision D14): robust is what is right naturally and under attack.
 import { describe, expect, it } from 'vitest'
 import type { Attack } from '../../src/attacks/frame/attack.ts'
-import type { BatchOutcome } from '../../src/attacks/frame/batches.ts'
+import type { BatchOutcome } from '../../src/attacks/frame/batch-outcome.ts'
 import {
   apgd,
   apgdT,

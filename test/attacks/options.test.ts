@@ -1,22 +1,23 @@
 // Every option of every attack and adversary, and of a run, by the rows that check them.
 import { describe, expect, it } from 'vitest'
 import type { Attack, AttackRunOptions } from '../../src/attacks/frame/attack.ts'
+import type { AttackRow } from '../../src/attacks/frame/attack-row.ts'
 import { attackRunRows } from '../../src/attacks/frame/run-options.ts'
 import * as attacks from '../../src/attacks/index.ts'
-import { attackTable } from '../../src/attacks/table.ts'
 import { ConfigError } from '../../src/errors.ts'
 import type { Kind } from '../../src/inputs/kinds.ts'
+import { Computed } from '../../src/inputs/rows.ts'
 import * as adversaries from '../../src/r2s/adversaries.ts'
-import { adversaryTable } from '../../src/r2s/adversary-table.ts'
+import { boundsOf } from '../inputs/bounds.ts'
 import { multiclassLinear } from './multiclass-linear.ts'
 
-interface Row {
-  readonly make: (options: unknown) => unknown
-  readonly options: Readonly<Record<string, Kind>>
-  readonly example: object
-  readonly targeted: boolean
-}
-const table = Object.entries({ ...attackTable, ...adversaryTable }) as unknown as [string, Row][]
+type Make = (options: unknown) => unknown
+const { random: _, ...made } = adversaries
+const table = Object.entries({ ...attacks, ...made }).map(([name, factory]) => ({
+  ...{ name, make: factory as Make, row: factory.row as AttackRow },
+  options: factory.row.options as Readonly<Record<string, Kind>>,
+}))
+const example = { eps: 8 / 255 }
 
 /** No option is any of these. */
 const never: [string, unknown][] = [
@@ -51,13 +52,11 @@ function refusedOption(make: () => unknown): string | undefined {
   return undefined
 }
 
-it('the tables hold every factory of the public interface', () => {
-  expect(Object.keys(attackTable).sort()).toEqual(Object.keys(attacks).sort())
-  const { random: _, ...made } = adversaries
-  expect(Object.keys(adversaryTable).sort()).toEqual(Object.keys(made).sort())
+it('every factory is listed under the name of its own row', () => {
+  for (const { name, row } of table) expect(row.name).toBe(name)
 })
 
-describe.each(table)('%s', (name, { make, options, example }) => {
+describe.each(table)('$name', ({ name, make, row, options }) => {
   it('is made from its example, and from one that leaves options undefined', () => {
     const undefinedOptions = Object.fromEntries(Object.keys(options).map(option => [option, undefined]))
     for (const valid of [example, { ...undefinedOptions, ...example }]) {
@@ -98,6 +97,14 @@ describe.each(table)('%s', (name, { make, options, example }) => {
     }
   })
 
+  it('has one sentence for each option, and a default that its kind accepts', () => {
+    for (const [option, { help, default: value }] of Object.entries(row.options)) {
+      expect(help, option).toMatch(/^\S.*[^.]$/)
+      if (value === undefined || value instanceof Computed) continue
+      expect(options[option].accepts(value), option).toBe(true)
+    }
+  })
+
   it('has eps in pixels', () => {
     if (name === 'cwL2') return
     expect(() => make({ ...example, eps: 8 })).toThrow(/did you mean 8\/255\?/)
@@ -125,8 +132,8 @@ it('names that are nearly right are told', () => {
 })
 
 it('values that only some attacks take are refused by the others', () => {
-  const infinite = table.filter(([, { options }]) => options.eps.accepts(Number.POSITIVE_INFINITY))
-  expect(infinite.map(([name]) => name)).toEqual(['cwL2', 'fab'])
+  const infinite = table.filter(({ options }) => options.eps.accepts(Number.POSITIVE_INFINITY))
+  expect(infinite.map(({ name }) => name)).toEqual(['cwL2', 'fab'])
   for (const options of [
     { eps: 0.1, untilFooled: true },
     { eps: Number.POSITIVE_INFINITY, untilFooled: false },
@@ -160,15 +167,18 @@ describe('the options of a run', () => {
     fab: { steps: 2 },
     square: { queries: 2 },
     bandits: { queries: 2 },
-    autoAttack: { version: 'custom', attacks: [attacks.fgsm({ eps: 8 / 255 })], checks: false },
+    autoAttack: { version: 'custom', attacks: ['apgd-ce'], checks: false },
   }
-  type Run = (options: AttackRunOptions) => Promise<unknown>
+  type Run = (options: AttackRunOptions, changes?: object) => Promise<unknown>
   const runs = table
-    .filter(([name]) => name !== 'free')
-    .map(([name, { make, example, targeted }]): [string, Run, boolean] => {
-      const made = make({ ...example, ...cheap[name] }) as Attack & { against?: string }
-      const subject = made.against === undefined ? model : ([model] as never)
-      return [name, options => made.run(subject, images, [0, 0], options), targeted]
+    .filter(({ name }) => name !== 'free')
+    .map(({ name, make, row, options }): [string, Run, boolean, Readonly<Record<string, Kind>>] => {
+      const run: Run = (runOptions, changes = {}) => {
+        const attack = make({ ...example, ...cheap[name], ...changes }) as Attack & { against?: string }
+        const subject = attack.against === undefined ? model : ([model] as never)
+        return attack.run(subject, images, [0, 0], runOptions)
+      }
+      return [name, run, row.targeted, options]
     })
   const refused = (run: Promise<unknown>) =>
     run.then(
@@ -178,6 +188,29 @@ describe('the options of a run', () => {
         return error.option
       },
     )
+
+  it.each(runs)(
+    '%s runs with every option at its bounds and with every word',
+    async (name, run, _, options) => {
+      let tried = 0
+      for (const [option, row] of Object.entries(options)) {
+        for (const value of boundsOf(row)) {
+          // Other than 'custom' it needs no list.
+          const others = name === 'autoAttack' && option === 'version' ? { attacks: undefined, eps: 1 } : {}
+          const changes = { ...others, [option]: value }
+          if (option === 'version' && value === 'custom') continue
+          const { adversarial } = (await run({ seed: 0 }, changes)) as { adversarial: Float32Array }
+          expect(adversarial, `${option} ${value}`).toHaveLength(images.length)
+          expect(
+            adversarial.every(pixel => pixel >= 0 && pixel <= 1),
+            `${option} ${value}`,
+          ).toBe(true)
+          tried++
+        }
+      }
+      expect(tried).toBeGreaterThan(2)
+    },
+  )
 
   it.each(runs)('%s refuses unknown ones and every value that one cannot be', async (_, run) => {
     for (const bad of [null, 3, 'seed', []]) expect(await refused(run(bad as never))).toBe('options')

@@ -3,7 +3,7 @@
 import { concatUint8Arrays } from 'typed-array-utils'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Attack, AttackResult, AttackRunOptions } from '../../src/attacks/frame/attack.ts'
-import type { BatchOutcome } from '../../src/attacks/frame/batches.ts'
+import type { BatchOutcome } from '../../src/attacks/frame/batch-outcome.ts'
 import { bandits, pgd, square } from '../../src/attacks/index.ts'
 import { encodeOutcome, outcomeOf } from '../../src/evaluation/stored-outcome.ts'
 import { decodeSealed } from '../../src/files/sealed.ts'

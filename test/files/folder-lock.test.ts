@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -15,6 +15,12 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const short = { beat: 20, silence: 200 }
+
+/** Puts the lock of another in place of whatever is there, as who takes one over does. */
+async function replaceLock(): Promise<void> {
+  await writeFile(`${path}-other`, 'of another')
+  await rename(`${path}-other`, path)
+}
 
 /** The lock that this process would write, changed. */
 async function writeLock(changes: object): Promise<void> {
@@ -105,10 +111,22 @@ describe('lockFolder', () => {
     await vi.waitFor(async () => expect((await stat(path)).mtimeMs).toBeGreaterThan(1e12), 5000)
     expect(await readFile(path, 'utf8')).toBe(text)
     await expect(lockFolder(folder, short)).rejects.toThrow('in use')
-    await writeFile(path, 'of another')
+    await replaceLock()
     await setTimeout(50)
     await lock.release()
     expect(await readFile(path, 'utf8')).toBe('of another')
+  })
+
+  it('writes into no lock that came in place of its own, however close in time', async () => {
+    for (let round = 0; round < 100; round++) {
+      await rm(path, { force: true })
+      const lock = await lockFolder(folder, { beat: 1, silence: 200 })
+      await setTimeout(round % 4)
+      await replaceLock()
+      await setTimeout(2)
+      await lock.release()
+      expect(await readFile(path, 'utf8')).toBe('of another')
+    }
   })
 
   it('refuses a folder that is not there', async () => {

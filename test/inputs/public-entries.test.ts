@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fromArrays } from '../../src/data/from-arrays.ts'
 import * as library from '../../src/index.ts'
 import { describeValue } from '../../src/inputs/options.ts'
+import { attackStep } from '../../src/tensor/ops/attack.ts'
 import { linearClassifier } from '../attacks/linear-classifier.ts'
 import { data, quickTicket } from '../r2s/small-tickets.ts'
 
@@ -165,7 +166,9 @@ const beginnings: (() => unknown[])[] = [
 function free(value: Any, seen = new Set<unknown>([ticket, ticket.network, r2s])): void {
   if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) return
   seen.add(value)
-  if (Object.hasOwn(value, 'dispose') || value.dispose === undefined) {
+  // What vjp() gives keeps all that its way back needs.
+  if (typeof value.pull === 'function') value.dispose()
+  else if (Object.hasOwn(value, 'dispose') || value.dispose === undefined) {
     for (const item of Object.values(value)) free(item, seen)
   } else if (value.constructor !== R2S) value.dispose()
 }
@@ -215,6 +218,7 @@ function membersOf(owner: string, object: Any): [string, (...args: unknown[]) =>
 }
 
 const { grad, models, nn, scope, upload } = library
+const network = (architecture: Any) => new nn.Network(architecture, networkOptions)
 const spec = { name: 'a', index: 0, weightShape: [1, 1, 1, 1], stride: 1, padding: 0 }
 
 /** Calls that could be taken for answers, with the option or input that the error names. */
@@ -230,7 +234,7 @@ const refused: [string, (() => Any)[]][] = [
   ['keep', [() => ops.topkMask(x(), [1] as Any), () => ops.topkMask(x(), true as Any)]],
   ['kernel', [() => ops.maxPool2d(x(), [2] as Any), () => ops.avgPool2d(x(), true as Any)]],
   ['norm', [() => ops.sampleNorm(x(), 'l1' as Any)]],
-  ['norm', [() => ops.attackStep(x(), x(), x(), { ...threat, norm: 'l1' } as Any, 0.1)]],
+  ['norm', [() => attackStep(x(), x(), x(), { ...threat, norm: 'l1' } as Any, 0.1)]],
   ['residual', [() => ops.convBatchNorm(x(), x(), x(), x(), { residual: 1 as Any })]],
   ['options', [() => ops.conv2d(x(), x(), 2 as Any), () => ops.conv2d(x(), x(), null as Any)]],
   ['options', [() => ops.conv2d(x(), x(), new Map() as Any), () => tensor([1], [1], new Date() as Any)]],
@@ -259,11 +263,20 @@ const refused: [string, (() => Any)[]][] = [
   ['n', [() => nn.keepCount(-1, 0.5), () => nn.keepCount(1.5, 0.5)]],
   ['weightShape', [() => nn.maskShape('' as Any, 'row'), () => nn.maskShape(undefined as Any, 'row')]],
   ['pattern', [() => nn.maskShape([1, 1, 1, 1], 'block' as Any)]],
-  ['layer 1', [() => nn.chain(undefined as Any)]],
-  ['layer 2', [() => nn.chain(ops.relu, 1 as Any)]],
+  [
+    'x',
+    [
+      () => network((build: Any) => build.relu(1 as Any)),
+      () => network((build: Any) => build.conv('a', x() as Any, 1, 1)),
+    ],
+  ],
+  ['name', [() => network((build: Any, images: Any) => build.batchNorm('', images))]],
+  ['groups', [() => network((build: Any, images: Any) => build.conv('a', images, 3, 1, { groups: 2 }))]],
+  ['stride', [() => network((build: Any, images: Any) => build.maxPool(images, 2, { stride: 0 }))]],
+  ['outputs', [() => network((build: Any, images: Any) => build.linear('a', images, 0))]],
   ['stride', [() => new nn.MaskedConv2d({ ...spec, stride: 0 })]],
   ['channels', [() => new nn.BatchNorm2d({ name: 'a', channels: 0 }, Device.default)]],
-  ['architecture', [() => new nn.Network(() => 1 as Any, networkOptions)]],
+  ['architecture', [() => network(1), () => network(() => 1)]],
   ['weight', [() => new nn.MaskedConv2d(spec).weight]],
   ['network', [() => nn.layerKernels({} as Any)]],
   ['dataset', [() => library.datasets.open({} as Any), () => library.datasets.info(Symbol('mnist') as Any)]],

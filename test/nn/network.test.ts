@@ -5,6 +5,7 @@ import type { Network } from '../../src/nn/network.ts'
 import { keepCount, maskShape, patterns } from '../../src/nn/pattern.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
+import { assign } from '../../src/tensor/ops/optim.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 
 const create = ({ arch = 'conv4', width = 0.3, device = Device.default } = {}) =>
@@ -94,7 +95,7 @@ describe('masks', () => {
     network.drawWeights('kaiming-normal', 3)
     expect(await output()).toEqual(await expected())
     using other = ops.full(layer.spec.weightShape, 0.5)
-    ops.assign(layer.weight, other)
+    assign(layer.weight, other)
     layer.weightChanged()
     expect(await output()).toEqual(await expected())
     layer.mask = null

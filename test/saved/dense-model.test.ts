@@ -115,8 +115,8 @@ it.each(models.names)('layersOf tells the layers that %s has', name => {
   const network = models.create(name, { ...options, mean: [0, 0], std: [1, 1], device })
   const { layers, batchNorms } = layersOf(name, options)
   expect(layers).toEqual(
-    network.convolutions.map(({ spec: { name, weightShape } }) => ({ name, weightShape })),
+    network.convolutions.map(({ spec: { name, weightShape, bias } }) => ({ name, weightShape, bias })),
   )
-  expect(batchNorms).toEqual(network.batchNorms.map(({ spec: { name, channels } }) => ({ name, channels })))
+  expect(batchNorms).toEqual(network.batchNorms.map(({ spec }) => spec))
   network.dispose()
 })

@@ -137,8 +137,8 @@ it('an architecture that throws loses no memory', async () => {
   const before = await inUse()
   const make = () =>
     new Network(
-      build => {
-        build.batchNorm('bn', 1000)
+      (build, images) => {
+        build.batchNorm('bn', images)
         throw new Error('stopped')
       },
       {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { maskShape, patterns } from '../../src/nn/pattern.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
+import { recordMaskedWeight } from '../../src/tensor/ops/mask.ts'
 import { grad } from '../../src/tensor/tape.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { expectGradients, type Input, type Tolerance, uniform } from './numeric-gradient.ts'
@@ -146,7 +147,7 @@ describe('masked weights', () => {
 
   function maskedConv(images: Tensor, w: Tensor, mask: Tensor<'u8'>, scores: Tensor | null): Tensor {
     const effective = ops.maskedWeight(w, mask)
-    ops.recordMaskedWeight(effective, w, mask, scores)
+    recordMaskedWeight(effective, w, mask, scores)
     return ops.conv2d(images, effective, { padding: 1 })
   }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { addon } from '../../src/native/addon.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
+import { recordMaskedWeight } from '../../src/tensor/ops/mask.ts'
 import { grad, release, vjp } from '../../src/tensor/tape.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { expectGradients, uniform } from './numeric-gradient.ts'
@@ -61,7 +62,7 @@ describe('gradients add up', () => {
     const effective = ops.maskedWeight(weight, mask)
     const x = tensor([1, 10], [1, 2, 1, 1])
     const layer = (input: Tensor) => {
-      ops.recordMaskedWeight(effective, weight, mask, scores)
+      recordMaskedWeight(effective, weight, mask, scores)
       return ops.conv2d(input, effective)
     }
     const { gradients } = grad(() => ops.sum(layer(layer(x))), [scores])
@@ -156,7 +157,7 @@ describe('only what is asked for is computed', () => {
     const mask = ops.topkMask(s, 9)
     const effective = ops.maskedWeight(w1, mask)
     const masked = () => {
-      ops.recordMaskedWeight(effective, w1, mask, s)
+      recordMaskedWeight(effective, w1, mask, s)
       return ops.sum(ops.conv2d(x, effective))
     }
     const backward = (names: string[]) => names.slice(names.indexOf('sum') + 1)

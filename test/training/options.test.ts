@@ -13,6 +13,7 @@ import { searchRows } from '../../src/training/option-rows.ts'
 import { resolveTraining } from '../../src/training/resolve.ts'
 import { scheduleRows } from '../../src/training/schedule.ts'
 import { randomTicket, searchRST } from '../../src/training/search.ts'
+import { boundsOf } from '../inputs/bounds.ts'
 import { stripes } from './synthetic-dataset.ts'
 
 const data = stripes({ train: 48, test: 16 })
@@ -162,6 +163,26 @@ it.each(Object.entries(scheduleRows))('the %s schedule refuses wrong values by n
       await expectRefused(functions.searchRST.run({ schedule }), option, `${option}: ${String(value)}`)
     }
   }
+})
+
+describe('a search runs with every option at its bounds and with every word', () => {
+  // The other networks are large (test/models has them), and the other words go with runDir and from.
+  const some: Record<string, unknown[]> = {
+    arch: ['conv4', 'conv6'],
+    width: [1e-3, 0.1],
+    resume: [false],
+    reinitClassifier: [false],
+  }
+  const cases = Object.entries(searchRows).flatMap(([option, row]) =>
+    (some[option] ?? boundsOf(row)).map(value => ({ option, value })),
+  )
+  it.each(cases)('$option $value', async ({ option, value }) => {
+    const few = stripes({ train: 12, test: 4 })
+    const own = { ...network, ...recipe, data: few, epochs: 1, batchSize: 6, remainingRatio: 0.4 }
+    const { ticket: found, history } = await searchRST(given(own, { [option]: value }))
+    expect(history).toHaveLength(1)
+    found.dispose()
+  })
 })
 
 it('options of undefined are those that were not given', async () => {

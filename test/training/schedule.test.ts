@@ -42,7 +42,7 @@ describe('learningRate', () => {
 describe('checkSchedule', () => {
   it('refuses an unknown kind and a warm-up as long as the run', () => {
     expect(() => checkSchedule({ kind: 'linear' } as never, 10)).toThrow(ConfigError)
-    expect(() => checkSchedule({ kind: 'linear' } as never, 10)).toThrow(/one of constant, cosine, step/)
+    expect(() => checkSchedule({ kind: 'linear' } as never, 10)).toThrow(/one of step, cosine, constant/)
     for (const warmupEpochs of [10, -1, Number.NaN]) {
       expect(() => checkSchedule({ kind: 'constant', warmupEpochs }, 10)).toThrow(
         expect.objectContaining({ option: 'warmupEpochs' }),

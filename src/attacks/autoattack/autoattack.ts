@@ -2,7 +2,7 @@
 // Attacks" (ICML 2020). An image is robust if it withstands every attack of the series.
 import { ConfigError } from '../../errors.ts'
 import { flag, kind, oneOf } from '../../inputs/kinds.ts'
-import { checkOptions, type OptionRows } from '../../inputs/options.ts'
+import { type OptionsOf, option, optionalOption } from '../../inputs/rows.ts'
 import type { Classifier } from '../../nn/classifier.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import {
@@ -14,11 +14,12 @@ import {
   passesOf,
   type Warning,
 } from '../frame/attack.ts'
+import { type AttackFactory, attackFactory } from '../frame/attack-row.ts'
 import { within } from '../frame/journal.ts'
 import { topClass } from '../frame/losses.ts'
 import { Oracle, row, rows } from '../frame/oracle.ts'
 import { checkedRun } from '../frame/run-options.ts'
-import { type Norm, normKind, radius, type ThreatModel, threatModel } from '../frame/threat-model.ts'
+import { epsRow, normRow, type ThreatModel, threatModel } from '../frame/threat-model.ts'
 import { checkBlackBox, checkClassCount, checkModel, type PartResult, type Probe } from './checks.ts'
 import {
   type AutoAttackPart,
@@ -30,36 +31,29 @@ import {
   versionParts,
 } from './parts.ts'
 
-export interface AutoAttackOptions {
-  /** Radius of the ball, pixels in [0, 1]: 8/255 on CIFAR. */
-  eps: number
-  /** Default 'linf'. */
-  norm?: Norm
-  /**
-   * 'standard': apgd-ce, apgd-t, fab-t, square, one run each. 'plus': apgd-ce, apgd-dlr, fab with five restarts each,
-   * square, apgd-t, fab-t. 'rand', for models that answer at random: apgd-ce and apgd-dlr on the mean of 20 passes.
-   * 'custom': those of `attacks`. Default 'standard'.
-   */
-  version?: AutoAttackVersion
-  /** What 'custom' runs, in this order: names, with the settings of 'standard', or attacks of the same eps and norm. */
-  attacks?: readonly (AutoAttackPart | Attack)[]
-  /** Probe model and evaluation for what makes robust accuracy misleading; findings are warnings. Default true. */
-  checks?: boolean
-}
-
 const isAttack = (value: unknown) =>
   typeof value === 'object' && value !== null && typeof (value as Partial<Attack>).run === 'function'
 
-export const autoAttackRows: OptionRows<AutoAttackOptions> = {
-  eps: radius,
-  norm: normKind,
-  version: oneOf(versionNames),
-  attacks: kind(
-    `an array of attacks, or of names among ${partNames.join(', ')},`,
-    value => Array.isArray(value) && value.every(part => typeof part === 'string' || isAttack(part)),
+export const autoAttackRows = {
+  eps: epsRow,
+  norm: normRow,
+  version: option(oneOf(versionNames), 'standard', 'the series of attacks', {
+    more: "'standard': apgd-ce, apgd-t, fab-t, square, one run each. 'plus': apgd-ce, apgd-dlr, fab with five restarts each, square, apgd-t, fab-t. 'rand', for models that answer at random: apgd-ce and apgd-dlr on the mean of 20 passes. 'custom': those of `attacks`.",
+  }),
+  attacks: optionalOption(
+    kind<readonly (AutoAttackPart | Attack)[]>(
+      `an array of attacks, or of names among ${partNames.join(', ')},`,
+      value => Array.isArray(value) && value.every(part => typeof part === 'string' || isAttack(part)),
+    ),
+    "what 'custom' runs, in this order: names, with the settings of 'standard', or attacks of the same eps and norm",
   ),
-  checks: flag,
+  checks: option(
+    flag,
+    true,
+    'probe model and evaluation for what makes robust accuracy misleading; findings are warnings',
+  ),
 }
+export type AutoAttackOptions = OptionsOf<typeof autoAttackRows>
 
 export type AutoAttackResult = AttackResult & Required<Pick<AttackResult, 'brokenBy' | 'parts'>>
 
@@ -88,117 +82,125 @@ const probeImages = 16
  * attack.
  * @throws ConfigError
  */
-export function autoAttack(options: AutoAttackOptions): AutoAttack {
-  checkOptions('autoAttack', options, autoAttackRows)
-  const { eps, norm = 'linf', version = 'standard', attacks, checks = true } = options
-  const threat = threatModel({ eps, norm })
-  checkVersion(version, attacks)
-  for (const attack of attacks ?? []) checkPart(attack, threat)
-  const wantedOf = (classes: number) => (version === 'custom' ? attacks! : partsFor(version, classes))
-  const seriesOf = (classes: number) =>
-    wantedOf(classes).map(part =>
-      typeof part === 'string' ? makePart(part, version, eps, norm, classes) : part,
-    )
-  const name = version === 'standard' ? 'autoattack' : `autoattack-${version}`
-  return {
-    name,
-    eps,
-    norm,
-    settings: { eps, norm, version, checks, ...(version === 'custom' && { attacks: partList(attacks!) }) },
-    passes: classes =>
-      sumOf([{ forwards: 1, backwards: 0 }, ...seriesOf(classes).map(p => passesOf(p, classes))]),
-    async run(model, images, labels, options = {}) {
-      const given = await checkedRun(name, model, images, labels, options, false)
-      const { pixels, sampleIds: ids } = given
-      const { batchSize = 256, signal, onProgress, journal, seed = 0 } = options
-      const oracle = new Oracle(model, signal)
-      const { imageSize, classes } = oracle
-      if (model.randomized && version !== 'rand') {
-        throw new ConfigError(
-          `Expected a model that answers the same each time for AutoAttack ${version} but received a randomized one, whose single answers decide nothing: pin a ticket (r2s.pinned(0)), or compute the exact expectation (evaluateR2S, rst r2s --adversary eot or arc).`,
-          'model',
-        )
-      }
-      const total = given.labels.length
-      const wanted = version === 'custom' ? attacks! : versionParts[version]
-      const chosen = wantedOf(classes)
-      const series = seriesOf(classes)
-      const efforts = series.map(part => workOf(passesOf(part, classes)))
-      const warnings = new Map<string, Warning>()
-      const warn = (found: readonly (Warning | null)[]) => {
-        for (const warning of found) if (warning) warnings.set(warning.code, warning)
-      }
-      warn([checkClassCount(namesAmong(wanted), namesAmong(chosen), classes)])
-
-      const robust = await rightAtFirst(oracle, pixels, given.labels, batchSize)
-      const brokenBy: (string | null)[] = Array.from(robust, right => (right === 1 ? null : 'clean'))
-      const adversarial = new Float32Array(pixels)
-      const bestLoss = new Float32Array(total).fill(Number.NEGATIVE_INFINITY)
-      if (checks && total > 0) {
-        const probe = probeOf(pixels, given.labels, ids, imageSize)
-        warn(await checkModel(oracle, probe, norm, { random: version === 'rand' }))
-      }
-
-      const reports: PartReport[] = []
-      const results: PartResult[] = []
-      /** Passes done, and those to come if no further image is broken: they weigh the progress. */
-      let done = 0
-      for (const [p, part] of series.entries()) {
-        const standing = [...robust.keys()].filter(n => robust[n] === 1)
-        if (standing.length === 0) break
-        const start = performance.now()
-        const toCome = efforts.slice(p).reduce((sum, effort) => sum + effort, 0) * standing.length
-        const result = await part.run(
-          model,
-          rows(pixels, standing, imageSize),
-          standing.map(n => given.labels[n]),
-          {
-            seed,
-            batchSize,
-            sampleIds: standing.map(n => ids[n]),
-            signal,
-            journal: within(journal, `${p}-${part.name}`),
-            onProgress({ images: finished }) {
-              const share = (done + efforts[p] * finished) / (done + toCome)
-              onProgress?.({ images: Math.floor(total * share), total })
-            },
-          },
-        )
-        done += efforts[p] * standing.length
-        const broken = standing.filter((_, i) => result.robust[i] === 0)
-        for (const [i, n] of standing.entries()) {
-          if (p === 0 || result.robust[i] === 0) bestLoss[n] = result.bestLoss[i]
-          if (result.robust[i] === 1) continue
-          robust[n] = 0
-          brokenBy[n] = part.name
-          adversarial.set(row(result.adversarial, i, imageSize), n * imageSize)
+export const autoAttack: AttackFactory<AutoAttackOptions, AutoAttack> = attackFactory(
+  {
+    name: 'autoAttack',
+    title: 'AutoAttack',
+    paper: 'Croce & Hein, ICML 2020',
+    options: autoAttackRows,
+    targeted: false,
+    commands: { autoattack: { version: 'standard' }, 'autoattack-plus': { version: 'plus' } },
+  },
+  ({ eps, norm, version, attacks, checks }) => {
+    const threat = threatModel({ eps, norm })
+    checkVersion(version, attacks)
+    for (const attack of attacks ?? []) checkPart(attack, threat)
+    const wantedOf = (classes: number) => (version === 'custom' ? attacks! : partsFor(version, classes))
+    const seriesOf = (classes: number) =>
+      wantedOf(classes).map(part =>
+        typeof part === 'string' ? makePart(part, version, eps, norm, classes) : part,
+      )
+    const name = version === 'standard' ? 'autoattack' : `autoattack-${version}`
+    return {
+      name,
+      eps,
+      norm,
+      settings: { eps, norm, version, checks, ...(version === 'custom' && { attacks: partList(attacks!) }) },
+      passes: classes =>
+        sumOf([{ forwards: 1, backwards: 0 }, ...seriesOf(classes).map(p => passesOf(p, classes))]),
+      async run(model, images, labels, options = {}) {
+        const given = await checkedRun(name, model, images, labels, options, false)
+        const { pixels, sampleIds: ids } = given
+        const { batchSize = 256, signal, onProgress, journal, seed = 0 } = options
+        const oracle = new Oracle(model, signal)
+        const { imageSize, classes } = oracle
+        if (model.randomized && version !== 'rand') {
+          throw new ConfigError(
+            `Expected a model that answers the same each time for AutoAttack ${version} but received a randomized one, whose single answers decide nothing: pin a ticket (r2s.pinned(0)), or compute the exact expectation (evaluateR2S, rst r2s --adversary eot or arc).`,
+            'model',
+          )
         }
-        const { forwards, backwards } = result
-        reports.push({
-          name: part.name,
-          attacked: standing.length,
-          broken: broken.length,
-          forwards,
-          backwards,
-          seconds: (performance.now() - start) / 1000,
-        })
-        results.push({ name: part.name, usesGradients: backwards > 0, broken: broken.map(n => ids[n]) })
-        warn(result.warnings)
-      }
-      if (checks) warn([checkBlackBox(results, total)])
-      if (reports.length < series.length) onProgress?.({ images: total, total })
-      return {
-        adversarial,
-        robust,
-        bestLoss,
-        ...sumOf([oracle, ...reports]),
-        warnings: [...warnings.values()],
-        brokenBy,
-        parts: reports,
-      }
-    },
-  }
-}
+        const total = given.labels.length
+        const wanted = version === 'custom' ? attacks! : versionParts[version]
+        const chosen = wantedOf(classes)
+        const series = seriesOf(classes)
+        const efforts = series.map(part => workOf(passesOf(part, classes)))
+        const warnings = new Map<string, Warning>()
+        const warn = (found: readonly (Warning | null)[]) => {
+          for (const warning of found) if (warning) warnings.set(warning.code, warning)
+        }
+        warn([checkClassCount(namesAmong(wanted), namesAmong(chosen), classes)])
+
+        const robust = await rightAtFirst(oracle, pixels, given.labels, batchSize)
+        const brokenBy: (string | null)[] = Array.from(robust, right => (right === 1 ? null : 'clean'))
+        const adversarial = new Float32Array(pixels)
+        const bestLoss = new Float32Array(total).fill(Number.NEGATIVE_INFINITY)
+        if (checks && total > 0) {
+          const probe = probeOf(pixels, given.labels, ids, imageSize)
+          warn(await checkModel(oracle, probe, norm, { random: version === 'rand' }))
+        }
+
+        const reports: PartReport[] = []
+        const results: PartResult[] = []
+        /** Passes done, and those to come if no further image is broken: they weigh the progress. */
+        let done = 0
+        for (const [p, part] of series.entries()) {
+          const standing = [...robust.keys()].filter(n => robust[n] === 1)
+          if (standing.length === 0) break
+          const start = performance.now()
+          const toCome = efforts.slice(p).reduce((sum, effort) => sum + effort, 0) * standing.length
+          const result = await part.run(
+            model,
+            rows(pixels, standing, imageSize),
+            standing.map(n => given.labels[n]),
+            {
+              seed,
+              batchSize,
+              sampleIds: standing.map(n => ids[n]),
+              signal,
+              journal: within(journal, `${p}-${part.name}`),
+              onProgress({ images: finished }) {
+                const share = (done + efforts[p] * finished) / (done + toCome)
+                onProgress?.({ images: Math.floor(total * share), total })
+              },
+            },
+          )
+          done += efforts[p] * standing.length
+          const broken = standing.filter((_, i) => result.robust[i] === 0)
+          for (const [i, n] of standing.entries()) {
+            if (p === 0 || result.robust[i] === 0) bestLoss[n] = result.bestLoss[i]
+            if (result.robust[i] === 1) continue
+            robust[n] = 0
+            brokenBy[n] = part.name
+            adversarial.set(row(result.adversarial, i, imageSize), n * imageSize)
+          }
+          const { forwards, backwards } = result
+          reports.push({
+            name: part.name,
+            attacked: standing.length,
+            broken: broken.length,
+            forwards,
+            backwards,
+            seconds: (performance.now() - start) / 1000,
+          })
+          results.push({ name: part.name, usesGradients: backwards > 0, broken: broken.map(n => ids[n]) })
+          warn(result.warnings)
+        }
+        if (checks) warn([checkBlackBox(results, total)])
+        if (reports.length < series.length) onProgress?.({ images: total, total })
+        return {
+          adversarial,
+          robust,
+          bestLoss,
+          ...sumOf([oracle, ...reports]),
+          warnings: [...warnings.values()],
+          brokenBy,
+          parts: reports,
+        }
+      },
+    }
+  },
+)
 
 /** 1 where the model is right on the image itself, [N]. */
 async function rightAtFirst(

@@ -2,10 +2,9 @@
 // reference code (fra31/auto-attack, checks.py, flags_doc.md); each docstring names what it does otherwise.
 import { apgd } from '../apgd.ts'
 import type { Warning } from '../frame/attack.ts'
-import { type LossName, leastClasses, losses, topClass } from '../frame/losses.ts'
+import { type LossName, leastClasses, losses, mostTargets, topClass } from '../frame/losses.ts'
 import { type Oracle, row } from '../frame/oracle.ts'
 import type { Norm } from '../frame/threat-model.ts'
-import { mostTargets } from './parts.ts'
 
 /** The first few images, on which a model is probed. */
 export interface Probe {

@@ -3,7 +3,7 @@ import { apgd } from '../apgd.ts'
 import { apgdT } from '../apgd-t.ts'
 import { fab } from '../fab.ts'
 import type { Attack } from '../frame/attack.ts'
-import { leastClasses } from '../frame/losses.ts'
+import { leastClasses, mostTargets } from '../frame/losses.ts'
 import type { Norm } from '../frame/threat-model.ts'
 import { square } from '../square.ts'
 
@@ -23,8 +23,6 @@ export const versionParts: Readonly<Record<Exclude<AutoAttackVersion, 'custom'>,
 
 /** Passes over which version 'rand' averages. */
 const randomPasses = 20
-/** Target classes of apgd-t and fab-t, where the model has so many. */
-export const mostTargets = 9
 
 /** The attack of that name with the settings of a version; those of 'custom' are the standard's. */
 export function makePart(

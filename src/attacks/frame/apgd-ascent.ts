@@ -4,6 +4,7 @@ import type { Draws } from '../../random/draws.ts'
 import type { HostBatch } from './host-batch.ts'
 import type { Objective } from './objective.ts'
 import { row, rows } from './oracle.ts'
+import { projectL2 } from './project.ts'
 import { drawsOf, type StreamName } from './streams.ts'
 import type { ThreatModel } from './threat-model.ts'
 import type { Tries } from './tries.ts'
@@ -208,15 +209,4 @@ function stepL2(
   }
   projectL2(scratch, original, threat)
   x.set(scratch)
-}
-
-/** Along the radius into the ball, then into the box: not the nearest point of both, but one inside both. */
-function projectL2(point: Float64Array, original: Float32Array, { eps, low, high }: ThreatModel): void {
-  let squares = 0
-  for (let j = 0; j < point.length; j++) squares += (point[j] - original[j]) ** 2
-  const scale = squares > eps * eps ? eps / Math.sqrt(squares) : 1
-  for (let j = 0; j < point.length; j++) {
-    const scaled = original[j] + scale * (point[j] - original[j])
-    point[j] = Math.min(high, Math.max(low, scaled))
-  }
 }

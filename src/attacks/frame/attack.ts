@@ -2,8 +2,11 @@
 
 import type { Classifier } from '../../nn/classifier.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import type { Passes, Warning } from './batch-outcome.ts'
 import type { Journal } from './journal.ts'
 import type { Norm } from './threat-model.ts'
+
+export type { Passes, Warning }
 
 /**
  * The classes that images are to be taken for: one for each image, [N], which is not its label; or 'least-likely', the
@@ -30,19 +33,8 @@ export interface AttackRunOptions {
   journal?: Journal
 }
 
-export interface Warning {
-  readonly code: string
-  readonly message: string
-}
-
 /** Values that describe an attack, as they are written to run folders and reports. */
 export type AttackSettings = Readonly<Record<string, number | string | boolean>>
-
-/** Images that pass through a model, forwards and backwards. */
-export interface Passes {
-  readonly forwards: number
-  readonly backwards: number
-}
 
 /** What one attack of a series did. */
 export interface PartReport extends Passes {

@@ -2,7 +2,8 @@
 import { AbortError, ConfigError } from '../../errors.ts'
 import type { Classifier } from '../../nn/classifier.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import type { AttackResult, AttackRunOptions, Passes, Warning } from './attack.ts'
+import type { AttackResult, AttackRunOptions } from './attack.ts'
+import type { BatchOutcome, Warning } from './batch-outcome.ts'
 import { randomTargets } from './goal.ts'
 import type { GivenBatch, HostBatch } from './host-batch.ts'
 import { checkedRun } from './run-options.ts'
@@ -12,22 +13,6 @@ export interface BatchControl {
   readonly signal: AbortSignal | undefined
   /** To be called with the share of the batch that is done, 0 to 1. */
   readonly onShare: (share: number) => void
-}
-
-/** What an attack found for a batch, and the passes it took. */
-export interface BatchOutcome extends Passes {
-  /** [count·C·H·W] */
-  readonly adversarial: Float32Array
-  /** 1 = classified right, naturally and under attack, [count] */
-  readonly robust: ArrayLike<number>
-  /** [count] */
-  readonly bestLoss: ArrayLike<number>
-  /** See AttackResult, [count] each. */
-  readonly distances?: ArrayLike<number>
-  readonly queries?: ArrayLike<number>
-  readonly targets?: ArrayLike<number>
-  readonly hit?: ArrayLike<number>
-  readonly warnings: readonly Warning[]
 }
 
 /** An outcome whose `robust` is about the attack's images alone. */

@@ -1,5 +1,9 @@
 // What the attacks that decide image by image share: a check of all that they claim.
 
+import { ShapeError } from '../../errors.ts'
+import { isFloat32Array } from '../../inputs/images.ts'
+import { anyNumber, callback, kind, oneOf, required, text } from '../../inputs/kinds.ts'
+import { checkOptions, describeValue, type OptionRows } from '../../inputs/options.ts'
 import type { Classifier } from '../../nn/classifier.ts'
 import type { Attack, AttackRunOptions, AttackSettings, Passes, Warning } from './attack.ts'
 import { attackBatches, type BatchFinding } from './batches.ts'
@@ -26,13 +30,16 @@ export interface HostBatchResult {
 export interface HostAttackSpec {
   readonly name: string
   readonly threat: ThreatModel
-  /** Beside norm and eps. */
-  readonly settings: AttackSettings
+  /** Beside norm and eps, as reports hold them. Default: none. */
+  readonly settings?: AttackSettings
   /** See Attack; also of targeted runs. */
   readonly passes: (classes: number, targeted: boolean) => Passes
   /** Throws a ConfigError where the attack does not fit the model. */
   readonly check?: (model: Classifier, targeted: boolean) => void
-  /** @param natural logits of the images themselves, [count·classes] */
+  /**
+   * Attacks one batch. Passes that are made by the oracle are counted.
+   * @param natural logits of the images themselves, [count·classes]
+   */
   readonly attackBatch: (
     oracle: Oracle,
     batch: HostBatch,
@@ -40,12 +47,44 @@ export interface HostAttackSpec {
   ) => Promise<HostBatchResult>
 }
 
+const specRows: OptionRows<HostAttackSpec> = {
+  name: required(text),
+  threat: required(kind('a threat model, as threatModel() gives,', value => typeof value === 'object')),
+  settings: kind('an object of numbers, texts, true and false', isSettings),
+  passes: required(callback),
+  check: callback,
+  attackBatch: required(callback),
+}
+
+export const threatRows: OptionRows<ThreatModel> = {
+  norm: required(oneOf(['linf', 'l2'])),
+  eps: required(anyNumber),
+  low: required(anyNumber),
+  high: required(anyNumber),
+}
+
+function isSettings(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every(one => ['number', 'string', 'boolean'].includes(typeof one))
+  )
+}
+
 /**
- * The first forward pass is that of the images themselves. Before it counts, each image that comes back is checked apart from the attack: inside ball and box, or else it is put
- * back to the original image and a warning says how many of the batch were; and classified anew, in one more forward
- * pass.
+ * An attack from the part that is its own: what it does with one batch of images in host memory. The frame checks what
+ * it is run on, goes batch by batch, keeps finished batches in a journal, chooses targets, tells progress and stops at
+ * a signal.
+ *
+ * The first forward pass is that of the images themselves. Before it counts, each image that comes back is checked apart
+ * from the attack: inside ball and box, or else it is put back to the original image and a warning says how many of the
+ * batch were; and classified anew, in one more forward pass.
+ * @throws ConfigError
  */
-export function hostAttack({ name, threat, settings, passes, check, attackBatch }: HostAttackSpec): Attack {
+export function hostAttack(spec: HostAttackSpec): Attack {
+  checkOptions('hostAttack', spec, specRows)
+  const { name, threat, settings = {}, passes, check, attackBatch } = spec
+  checkOptions('hostAttack', threat, threatRows)
   return {
     name,
     eps: threat.eps,
@@ -66,11 +105,31 @@ export function hostAttack({ name, threat, settings, passes, check, attackBatch 
           const natural = await oracle.logits(given.images)
           const batch = aimed(given, natural, oracle.classes)
           const result = await attackBatch(oracle, batch, natural)
+          checkResult(result, batch, name)
           return checked(oracle, batch, natural, result, name, threat)
         },
         { name, targeted: true, check: check && (() => check(model, targeted)) },
       )
     },
+  }
+}
+
+/** @throws ShapeError where an attack hands back something else than it was given images */
+function checkResult(result: unknown, { images, count }: HostBatch, name: string): void {
+  const { adversarial, bestLoss } = (result ?? {}) as Partial<HostBatchResult>
+  if (!isFloat32Array(adversarial) || adversarial.length !== images.length) {
+    throw new ShapeError(
+      `Expected adversarial images, a Float32Array of ${images.length}, from the attack ${name} but received ${describeValue(adversarial)}.`,
+    )
+  }
+  for (const [field, values] of Object.entries({ ...(result as HostBatchResult), bestLoss })) {
+    if (field === 'adversarial' || field === 'warnings' || (values === undefined && field !== 'bestLoss'))
+      continue
+    const { length } = (values ?? {}) as { length?: number }
+    if (length === count) continue
+    throw new ShapeError(
+      `Expected ${count} values of ${field}, one an image, from the attack ${name} but received ${describeValue(values)}.`,
+    )
   }
 }
 

@@ -1,5 +1,5 @@
 // Where an attack keeps the batches it has finished, so that an interrupted run goes on from there to the same result.
-import type { BatchOutcome } from './batches.ts'
+import type { BatchOutcome } from './batch-outcome.ts'
 
 export interface Journal {
   /**

@@ -109,6 +109,9 @@ export function lossFor(name: UntargetedLoss, targeted: boolean): Loss {
 
 export const losses: Readonly<Record<LossName, Loss>> = { ce, dlr, 'dlr-targeted': dlrTargeted, cw }
 
+/** Target classes that APGD-T and FAB-T try by default, where the model has so many. */
+export const mostTargets = 9
+
 /** Classes that a loss needs. */
 export const leastClasses: Readonly<Record<LossName, number>> = { ce: 2, dlr: 3, 'dlr-targeted': 4, cw: 2 }
 

@@ -4,12 +4,14 @@ import type { Classifier } from '../../nn/classifier.ts'
 import { Device } from '../../tensor/device.ts'
 import { scope } from '../../tensor/scope.ts'
 import { vjp } from '../../tensor/tape.ts'
-import { tensor } from '../../tensor/tensor.ts'
+import { type Tensor, tensor } from '../../tensor/tensor.ts'
 import { answerOf } from './answer.ts'
+import type { Passes } from './attack.ts'
 
 /** The derivative of an attack's loss to the logits of image n, written to `cotangent` [classes]. */
 export type CotangentOf = (n: number, logits: Float32Array, cotangent: Float64Array) => void
 
+/** Every pass through the model is counted, and ends at the signal. */
 export class Oracle {
   readonly model: Classifier
   readonly classes: number
@@ -20,15 +22,16 @@ export class Oracle {
   backwards = 0
   /** Ends every further pass. */
   readonly signal: AbortSignal | undefined
-  readonly #device: Device
+  /** Where the model's tensors live. */
+  readonly device: Device
   readonly #onPass: ((passes: number) => void) | undefined
 
-  /** @param onPass told the images that passed so far, forwards and backwards, after each pass */
+  /** @internal @param onPass told the images that passed so far, forwards and backwards, after each pass */
   constructor(model: Classifier, signal?: AbortSignal, onPass?: (passes: number) => void) {
     this.model = model
     this.classes = model.numClasses
     this.imageSize = model.inputShape.reduce((product, d) => product * d, 1)
-    this.#device = (model as { device?: Device }).device ?? Device.default
+    this.device = (model as { device?: Device }).device ?? Device.default
     this.signal = signal
     this.#onPass = onPass
   }
@@ -41,7 +44,7 @@ export class Oracle {
   async logits(x: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const count = this.#count(x)
     this.forwards += count
-    using y = scope(() => answerOf(this.model, this.#upload(x, count)))
+    using y = scope(() => answerOf(this.model, this.upload(x)))
     const logits = await y.data()
     this.#onPass?.(this.forwards + this.backwards)
     return logits
@@ -59,7 +62,7 @@ export class Oracle {
   ): Promise<{ logits: Float32Array<ArrayBuffer>; gradient: Float32Array<ArrayBuffer> }> {
     const count = this.#count(x)
     this.forwards += count
-    using images = this.#upload(x, count)
+    using images = this.upload(x)
     const { value, pull, dispose } = vjp(() => answerOf(this.model, images), [images])
     let logits: Float32Array<ArrayBuffer>
     let cotangents: Float32Array<ArrayBuffer>
@@ -77,11 +80,26 @@ export class Oracle {
       throw error
     }
     this.backwards += count
-    const [gradient] = pull(tensor(cotangents, [count, this.classes], { device: this.#device }))
+    const [gradient] = pull(tensor(cotangents, [count, this.classes], { device: this.device }))
     using dx = gradient!
     const found = { logits, gradient: await dx.data() }
     this.#onPass?.(this.forwards + this.backwards)
     return found
+  }
+
+  /**
+   * Images as a tensor [n, C, H, W] on the model's device, for attacks that work there. The caller owns it.
+   * @param x [n·imageSize]
+   */
+  upload(x: Float32Array<ArrayBuffer>): Tensor {
+    return tensor(x, [x.length / this.imageSize, ...this.model.inputShape], { device: this.device })
+  }
+
+  /** Counts passes of images that an attack made without the oracle. */
+  passed({ forwards, backwards }: Passes): void {
+    this.forwards += forwards
+    this.backwards += backwards
+    this.#onPass?.(this.forwards + this.backwards)
   }
 
   #count(x: Float32Array): number {
@@ -89,10 +107,6 @@ export class Oracle {
       throw new AbortError('The attack was interrupted.', { cause: this.signal.reason })
     }
     return x.length / this.imageSize
-  }
-
-  #upload(x: Float32Array<ArrayBuffer>, count: number) {
-    return tensor(x, [count, ...this.model.inputShape], { device: this.#device })
   }
 }
 

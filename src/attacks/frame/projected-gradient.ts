@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { AbortError } from '../../errors.ts'
 import type { Classifier } from '../../nn/classifier.ts'
+import { attackStep } from '../../tensor/ops/attack.ts'
 import * as ops from '../../tensor/ops/index.ts'
 import { scope } from '../../tensor/scope.ts'
 import { grad, vjp } from '../../tensor/tape.ts'
@@ -10,7 +11,7 @@ import { answerOf } from './answer.ts'
 import { reached } from './goal.ts'
 import { lossFor, type UntargetedLoss } from './losses.ts'
 import { row } from './oracle.ts'
-import { type StreamName, streamStep } from './streams.ts'
+import { type OwnStream, type StreamName, streamStep } from './streams.ts'
 import type { ThreatModel } from './threat-model.ts'
 
 export interface ProjectedGradient {
@@ -20,7 +21,7 @@ export interface ProjectedGradient {
   readonly stepSize: number
   readonly steps: number
   /** Start at a random point of the ball, drawn from this stream; null: at the image itself. */
-  readonly randomStart: StreamName | null
+  readonly randomStart: StreamName | OwnStream | null
   /** Move only the samples that are still classified right, in a targeted run not yet as their target. */
   readonly onlyCorrect: boolean
 }
@@ -47,7 +48,7 @@ export interface LabelledBatch extends GradientBatch {
  * Where a step goes: the gradient [N, C, H, W], and, where given, 1 for the samples that move [N], and the logits at the
  * point.
  */
-interface Ascent {
+export interface Ascent {
   readonly gradient: Tensor
   readonly active?: Tensor
   readonly logits?: Float32Array<ArrayBuffer>
@@ -163,7 +164,7 @@ export async function projectedAscent(
     using previous = x
     if (signal?.aborted) throw new AbortError('The attack was interrupted.', { cause: signal.reason })
     const { gradient, active } = await gradientAt(previous)
-    x = ops.attackStep(previous, images, gradient, threat, stepSize, active)
+    x = attackStep(previous, images, gradient, threat, stepSize, active)
     gradient.dispose()
     active?.dispose()
     // The device has work queued; the event loop gets its turn.

@@ -26,26 +26,46 @@ export const streams = {
   targets: [Purpose.attackTarget, 0],
 } as const satisfies Readonly<Record<string, readonly [purpose: Purpose, part: number]>>
 export type StreamName = keyof typeof streams
+/** The stream of an attack from outside this package, by the attack's name. */
+export type OwnStream = `own:${string}`
 
 /** Runs of a part: its number takes the upper 6 bits of the stream's step, the run the lower 26. */
 const mostRuns = 2 ** 26
+/** The part of all attacks from outside. What their names hash to takes the upper 16 of the 26 bits of the run. */
+const ownPart = 63
+const mostOwnRuns = 2 ** 10
 
 /**
  * The step of the stream of a run.
  * @param run the epoch, the restart, or what numbers restarts and targets together
- * @throws ConfigError for more than 2^26 runs
+ * @throws ConfigError for more than 2^26 runs, of an attack from outside 2^10
  */
-export function streamStep(name: StreamName, run: number): number {
-  if (run < mostRuns) return streams[name][1] * mostRuns + run
-  throw new ConfigError(`Expected fewer restarts: ${name} can tell ${mostRuns} runs apart.`, 'restarts')
+export function streamStep(name: StreamName | OwnStream, run: number): number {
+  const most = isOwn(name) ? mostOwnRuns : mostRuns
+  if (run >= most) {
+    throw new ConfigError(`Expected fewer restarts: ${name} can tell ${most} runs apart.`, 'restarts')
+  }
+  return isOwn(name)
+    ? ownPart * mostRuns + hash16(name) * mostOwnRuns + run
+    : streams[name][1] * mostRuns + run
+}
+
+const isOwn = (name: StreamName | OwnStream): name is OwnStream => name.startsWith('own:')
+
+/** FNV-1a of the characters' codes, folded to 16 bits. */
+function hash16(name: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
+  return ((hash >>> 16) ^ hash) & 0xffff
 }
 
 /** The draws of image n of a batch. */
 export function drawsOf(
-  name: StreamName,
+  name: StreamName | OwnStream,
   run: number,
   { seed, sampleIds }: Pick<HostBatch, 'seed' | 'sampleIds'>,
   n: number,
 ): Draws {
-  return new Draws(new RandomStream(seed, streams[name][0], streamStep(name, run), sampleIds[n]))
+  const purpose = isOwn(name) ? Purpose.attackStep : streams[name][0]
+  return new Draws(new RandomStream(seed, purpose, streamStep(name, run), sampleIds[n]))
 }

@@ -1,20 +1,11 @@
 // What an attacker may do.
 import { ConfigError } from '../../errors.ts'
-import { type Kind, oneOf, required } from '../../inputs/kinds.ts'
+import { type Kind, number, oneOf } from '../../inputs/kinds.ts'
 import { describeValue } from '../../inputs/options.ts'
+import { option, requiredOption } from '../../inputs/rows.ts'
+import type { Norm, ThreatModel } from '../../tensor/ops/attack.ts'
 
-export type Norm = 'linf' | 'l2'
-
-/**
- * Perturbations of norm at most eps (in pixel units, pixels in [0, 1]; Infinity: of any norm) that keep pixels in
- * [low, high].
- */
-export interface ThreatModel {
-  readonly norm: Norm
-  readonly eps: number
-  readonly low: number
-  readonly high: number
-}
+export type { Norm, ThreatModel }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number'
 
@@ -24,26 +15,29 @@ const levelsHint = (value: unknown) =>
     ? `; pixels lie in [0, 1]: did you mean ${value}/255?`
     : undefined
 
+/** A size in pixels of [0, 1]. */
+export const pixelSize: Kind<number> = { ...number(0), unit: 'pixels' }
+
 /** Of attacks in either norm; `threatModel` knows the norm, and with it the largest radius. */
-export const radius: Kind = required({
-  expected: 'a number of at least 0',
-  accepts: value => isNumber(value) && Number.isFinite(value) && value >= 0,
-})
+export const epsRow = requiredOption(pixelSize, 'radius of the ball, pixels in [0, 1]: 8/255 on CIFAR')
 
 /** Of attacks that look for the nearest adversarial image, and so need no radius. */
-export const anyRadius: Kind = required({
-  expected: 'a number of at least 0, or Infinity for any distance,',
-  accepts: value => isNumber(value) && value >= 0,
-})
+export const anyEpsRow = requiredOption(
+  {
+    ...pixelSize,
+    expected: 'a number of at least 0, or Infinity for any distance,',
+    accepts: value => isNumber(value) && value >= 0,
+  },
+  'radius of the ball, pixels in [0, 1], or Infinity; it only decides at the end which images count as fooled',
+)
 
 /** Of attacks in L∞ only. */
-export const linfRadius: Kind = required({
-  expected: 'a number from 0 to 1',
-  accepts: value => isNumber(value) && value >= 0 && value <= 1,
-  hint: levelsHint,
-})
+export const linfEpsRow = requiredOption(
+  { ...number(0, 1), unit: 'pixels', hint: levelsHint },
+  'L∞ radius, pixels in [0, 1]: 8/255 on CIFAR',
+)
 
-export const normKind = oneOf(['linf', 'l2'])
+export const normRow = option(oneOf(['linf', 'l2']), 'linf', 'norm of the perturbation')
 
 /**
  * @param anyDistance allows an eps of Infinity: for attacks that look for the nearest adversarial image, and so need
@@ -63,7 +57,7 @@ export function threatModel({
     throw new ConfigError(`Expected 'linf' or 'l2' for norm but received ${describeValue(norm)}.`, 'norm')
   }
   const unlimited = anyDistance && eps === Number.POSITIVE_INFINITY
-  if (!unlimited && (!radius.accepts(eps) || (norm === 'linf' && eps > 1))) {
+  if (!unlimited && (!pixelSize.accepts(eps) || (norm === 'linf' && eps > 1))) {
     throw new ConfigError(
       `Expected eps ${norm === 'linf' ? 'from 0 to 1' : 'of at least 0'} but received ${describeValue(eps)}${(norm === 'linf' && levelsHint(eps)) || '.'}`,
       'eps',

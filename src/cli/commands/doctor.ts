@@ -1,9 +1,8 @@
 // rst doctor
 import { Command } from 'commander'
 import { ConfigError } from '../../errors.ts'
-import type { SparseBelow } from '../../native/addon.ts'
 import type { LayerKernels } from '../../nn/layer-kernels.ts'
-import type { MaskedArchitecture } from '../../runs/doctor.ts'
+import type { DoctorReport, MaskedArchitecture } from '../../runs/doctor.ts'
 import { formatPercent } from '../format.ts'
 import { formatTable } from '../layout.ts'
 import type { Library } from '../library.ts'
@@ -50,7 +49,7 @@ async function doctor(options: LayersOptions, { terminal, loadLibrary, fail }: S
   if (report.error) fail()
 }
 
-function sparseLine({ winograd, direct }: SparseBelow): string {
+function sparseLine({ winograd, direct }: NonNullable<DoctorReport['sparseBelow']>): string {
   return `below ${formatPercent(winograd)} non-zero weights where Winograd applies, else below ${formatPercent(direct)}; the same on every machine, so that all give the same bits`
 }
 

@@ -1,9 +1,21 @@
 // The update of a projected-gradient attack (native/ops/attack.cc). Not differentiable.
-import type { ThreatModel } from '../../attacks/frame/threat-model.ts'
 import { anyNumber, count, number, oneOf, required, seed } from '../../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
+
+export type Norm = 'linf' | 'l2'
+
+/**
+ * Perturbations of norm at most eps (in pixel units, pixels in [0, 1]; Infinity: of any norm) that keep pixels in
+ * [low, high].
+ */
+export interface ThreatModel {
+  readonly norm: Norm
+  readonly eps: number
+  readonly low: number
+  readonly high: number
+}
 
 const threatRows: OptionRows<ThreatModel> = {
   norm: required(oneOf(['linf', 'l2'])),
@@ -12,12 +24,12 @@ const threatRows: OptionRows<ThreatModel> = {
   high: required(anyNumber),
 }
 
-interface StartOptions {
+export interface RandomStartOptions {
   seed: number
   step: number
 }
 
-const startRows: OptionRows<StartOptions> = { seed: required(seed), step: required(count(0)) }
+const startRows: OptionRows<RandomStartOptions> = { seed: required(seed), step: required(count(0)) }
 const stepSizeRow = required(anyNumber)
 
 const attributes = ({ norm, eps, low, high }: ThreatModel) => ({ norm, eps, low, high })
@@ -44,7 +56,7 @@ export function randomStart(
   x0: Tensor,
   sampleIds: Tensor<'i32'>,
   threat: ThreatModel,
-  options: StartOptions,
+  options: RandomStartOptions,
 ): Tensor {
   checkOptions('randomStart', threat, threatRows)
   checkOptions('randomStart', options, startRows)

@@ -5,7 +5,7 @@ import { ConvInputGradient } from '../conv-gradient.ts'
 import { runOp, runOp1 } from '../run.ts'
 import { isTracked, recordFusing } from '../tape.ts'
 import { type Tensor, tensorKind } from '../tensor.ts'
-import { type ConvOptions, convRows } from './conv.ts'
+import { type ConvOptions, convGeometry, convRows } from './conv.ts'
 
 export interface ConvBatchNormOptions extends ConvOptions {
   /** Added to the variance. Default 1e-5. */
@@ -36,8 +36,8 @@ export function convBatchNorm(
   options: ConvBatchNormOptions = {},
 ): Tensor {
   checkOptions('convBatchNorm', options, convBatchNormRows)
-  const { stride = 1, padding = 0, eps = 1e-5, relu = false, residual } = options
-  const geometry = { stride, padding }
+  const { eps = 1e-5, relu = false, residual } = options
+  const geometry = convGeometry(options)
   const inputs = [x, weight, residual ?? null]
   const [y, positive] = runOp('conv2d_batch_norm', [x, weight, runningMean, runningVar, residual], {
     ...geometry,

@@ -1,7 +1,7 @@
 // Convolution and linear layers (native/ops/conv.cc).
 import { count } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
-import { ConvInputGradient } from '../conv-gradient.ts'
+import { type ConvGeometry, ConvInputGradient } from '../conv-gradient.ts'
 import { checkTensor, runOp1 } from '../run.ts'
 import { isTracked, record, release } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -12,24 +12,32 @@ export interface ConvOptions {
   stride?: number
   /** Zero pixels around the image, ≥ 0. Default 0. */
   padding?: number
+  /** Blocks of channels: output channels of one see the input channels of that one only. Default 1. */
+  groups?: number
 }
 
-export const convRows: OptionRows<ConvOptions> = { stride: count(), padding: count(0) }
+export const convRows: OptionRows<ConvOptions> = { stride: count(), padding: count(0), groups: count() }
+
+/** The attributes of a convolution's native ops. */
+export function convGeometry({ stride = 1, padding = 0, groups = 1 }: ConvOptions): ConvGeometry {
+  return groups === 1 ? { stride, padding } : { stride, padding, groups }
+}
 
 /**
- * x [N, C, H, W] with weight [K, C, R, S] → [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, …].
+ * x [N, C, H, W] with weight [K, C / groups, R, S] → [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, …]. With as many groups as
+ * input channels it is a depthwise convolution.
  * @throws ShapeError, ConfigError
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   checkOptions('conv2d', options, convRows)
-  const { stride = 1, padding = 0 } = options
-  const y = runOp1('conv2d', [x, weight], { stride, padding })
+  const geometry = convGeometry(options)
+  const y = runOp1('conv2d', [x, weight], geometry)
   record(
     [x, weight],
     [y],
     ([dy], [wantX, wantWeight]) => [
-      wantX ? new ConvInputGradient(dy!, weight, { stride, padding, shape: x.shape }) : null,
-      wantWeight ? runOp1('conv2d_weight_grad', [x, dy!], { stride, padding, shape: weight.shape }) : null,
+      wantX ? new ConvInputGradient(dy!, weight, { ...geometry, shape: x.shape }) : null,
+      wantWeight ? runOp1('conv2d_weight_grad', [x, dy!], { ...geometry, shape: weight.shape }) : null,
     ],
     { saves: [weight, isTracked(weight) ? x : null] },
   )
@@ -44,11 +52,18 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkTensor('linear', 'x', x)
   checkTensor('linear', 'weight', weight)
   if (bias !== undefined) checkTensor('linear', 'bias', bias)
-  const rows = x.shape.length === 2 ? x : reshape(x, [x.shape[0]!, -1])
-  const product = conv2d(rows, weight)
-  if (rows !== x) release(rows)
-  if (!bias) return product
-  const y = biasAdd(product, bias)
-  release(product)
-  return y
+  const product =
+    x.shape.length === 2
+      ? conv2d(x, weight)
+      : releasing(reshape(x, [x.shape[0]!, -1]), rows => conv2d(rows, weight))
+  return bias ? releasing(product, y => biasAdd(y, bias)) : product
+}
+
+/** What `body` makes of an intermediate value, which is released then, also where `body` throws. */
+function releasing(value: Tensor, body: (value: Tensor) => Tensor): Tensor {
+  try {
+    return body(value)
+  } finally {
+    release(value)
+  }
 }

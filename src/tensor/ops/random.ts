@@ -40,14 +40,14 @@ export function randomWeight(
   return runOp('random_weight', [], draw, device)[0] as Tensor
 }
 
-interface UniformOptions {
+export interface UniformOptions {
   low: number
   high: number
   seed: number
   step: number
 }
 
-interface NormalOptions {
+export interface NormalOptions {
   mean: number
   std: number
   seed: number
