@@ -186,15 +186,19 @@ export function labelsOf(a: Device, b: Device): [string, string] {
 
 const shared = new Map<string, Device>()
 
+let cores: number | undefined
+// Asked once: each tensor without a device of its own asks for the default one.
+const allCores = (): number => {
+  cores ??= availableParallelism()
+  return cores
+}
+
 /**
  * The device that options name, with `threads` threads of the CPU if given. Who names the same gets the same one; one that
  * was disposed is replaced.
  * @throws ConfigError for an unknown name, DeviceError where there is no such device that works
  */
-export function resolveDevice(
-  device: DeviceName | Device = 'auto',
-  threads = availableParallelism(),
-): Device {
+export function resolveDevice(device: DeviceName | Device = 'auto', threads = allCores()): Device {
   if (Device.is(device)) return device
   const { name } = locateDevice(device)
   const key = `${name} ${threads}`
