@@ -4,8 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "native/runtime/trace.h"
-
 namespace rst {
 namespace {
 
@@ -37,15 +35,6 @@ bool writes(const OpSpec& spec, const std::vector<Tensor>& outputs) {
                      [](const Tensor& output) { return output.defined() && output.elements() > 0; });
 }
 
-// For RST_DEBUG=nan.
-void check_what_it_wrote(Backend& backend, const OpSpec& spec, const std::vector<Tensor>& inputs,
-                         const std::vector<Tensor>& outputs) {
-  std::vector<Tensor> read, written = outputs;
-  for (size_t i = 0; i < inputs.size(); ++i) (spec.inputs[i].mutated ? written : read).push_back(inputs[i]);
-  check_for_nan(spec.name, read, written,
-                [&](const Tensor& tensor, void* bytes) { backend.download(tensor, bytes); });
-}
-
 // Gives an input that came as another one too a copy of its own where the op needs that.
 void separate(Backend& backend, const OpSpec& spec, OpCall& call) {
   for (size_t alone = 0; alone < call.inputs.size(); ++alone) {
@@ -69,17 +58,7 @@ std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
     outputs.push_back(desc ? Tensor{desc->shape, desc->dtype, backend_->new_storage()} : Tensor{});
   }
   stream_.enqueue([this, &spec, call = std::move(call), outputs]() mutable { execute(spec, call, outputs); });
-  if (debug_switches.sync) throw_failure_of(outputs);
   return outputs;
-}
-
-void Device::throw_failure_of(const std::vector<Tensor>& outputs) {
-  stream_.synchronize();
-  for (const Tensor& output : outputs) {
-    if (output.defined() && output.storage->failure) throw Error(*output.storage->failure);
-  }
-  // The worker stands still: what no output could tell is told here.
-  if (untold_) throw Error(*(told_ = std::exchange(untold_, nullptr)));
 }
 
 void Device::execute(const OpSpec& spec, OpCall& call, const std::vector<Tensor>& outputs) {
@@ -93,12 +72,7 @@ void Device::execute(const OpSpec& spec, OpCall& call, const std::vector<Tensor>
     failure = failure_of([&] {
       if (writes(spec, outputs)) {
         separate(*backend_, spec, call);
-        {
-          const TraceSpan span(spec.name, call.inputs, outputs);
-          spec.run(*backend_, call, outputs);
-        }
-        if (debug_switches.nan) check_what_it_wrote(*backend_, spec, call.inputs, outputs);
-        return;
+        return spec.run(*backend_, call, outputs);
       }
       for (const Tensor& output : outputs) {
         if (output.defined()) backend_->upload(output, nullptr);

@@ -35,8 +35,6 @@ class Device {
  private:
   using Failure = std::shared_ptr<const Error>;
 
-  // For RST_DEBUG=sync: waits for the op and throws what it failed with.
-  void throw_failure_of(const std::vector<Tensor>& outputs);
   void execute(const OpSpec& spec, OpCall& call, const std::vector<Tensor>& outputs);
   Failure failure_to_tell(const Tensor& tensor, void* bytes);
 
