@@ -67,7 +67,7 @@ export type {
   RowText,
 } from './inputs/rows.ts'
 export * as models from './models/index.ts'
-export type { ConvKernel, ConvKernels, MemoryStats, SparseBelow } from './native/addon.ts'
+export type { ConvKernel, ConvKernels, Facts, MemoryStats } from './native/addon.ts'
 export type { Classifier, ModelIdentity } from './nn/classifier.ts'
 export * as nn from './nn/index.ts'
 export type { BatchPrediction, NetworkClassifier, Prediction } from './nn/network-classifier.ts'

@@ -39,13 +39,8 @@ export interface MemoryStats {
 /** How a convolution is computed: over the non-zero weights, by Winograd's F(2×2, 3×3), or over all weights. */
 export type ConvKernel = 'sparse' | 'winograd' | 'direct'
 
-/** Shares of non-zero weights below which a convolution is computed over these only. */
-export interface SparseBelow {
-  /** Where Winograd is the other choice. */
-  readonly winograd: number
-  /** Where it is not. */
-  readonly direct: number
-}
+/** What a backend tells about itself, by name. */
+export type Facts = Readonly<Record<string, number | string>>
 
 export interface ConvKernels {
   readonly forward: ConvKernel
@@ -74,7 +69,8 @@ export interface Addon {
   disposeDevice(device: DeviceHandle): void
   describe(device: DeviceHandle): string
   /** What the backend tells about itself. */
-  facts(device: DeviceHandle): Readonly<Record<string, number | string>>
+  facts(device: DeviceHandle): Facts
+  supports(device: DeviceHandle, op: string): boolean
   convKernels(
     device: DeviceHandle,
     x: readonly number[],

@@ -4,13 +4,7 @@ import { DeviceError } from '../errors.ts'
 import { type DeviceName, isDeviceName } from '../inputs/device-name.ts'
 import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
-import {
-  addon,
-  type ConvKernels,
-  type DeviceHandle,
-  type MemoryStats,
-  type SparseBelow,
-} from '../native/addon.ts'
+import { addon, type ConvKernels, type DeviceHandle, type Facts, type MemoryStats } from '../native/addon.ts'
 import { locateDevice } from './locate-device.ts'
 
 export interface DeviceOptions {
@@ -103,20 +97,19 @@ export class Device {
     return addon().describe(this.handle)
   }
 
-  /** What the backend tells about itself, by name: numbers and words. */
-  get facts(): Readonly<Record<string, number | string>> {
+  /**
+   * What the backend tells about itself, of the CPU: `simdTarget`, the instruction set that kernels use, such as 'AVX2';
+   * `sparseBelowWinograd` and `sparseBelowDirect`, the shares of non-zero weights below which a convolution is computed over
+   * these only, where Winograd is the other choice and where it is not (0 with `sparse: 'never'`); `weightCompileSeconds`, the
+   * time spent so far on bringing weights into the forms that kernels read, once for each new weight and direction.
+   */
+  get facts(): Facts {
     return addon().facts(this.handle)
   }
 
-  /** The instruction set that kernels use, such as 'AVX2'. */
-  get simdTarget(): string {
-    return String(this.facts.simdTarget)
-  }
-
-  /** Shares of non-zero weights below which a convolution is computed over these only; 0 with `sparse: 'never'`. */
-  get sparseBelow(): SparseBelow {
-    const { sparseBelowWinograd = 0, sparseBelowDirect = 0 } = this.facts
-    return { winograd: Number(sparseBelowWinograd), direct: Number(sparseBelowDirect) }
+  /** Whether the device itself computes that op, by its name in the core; others run on the CPU. @throws ConfigError */
+  supports(op: string): boolean {
+    return addon().supports(this.handle, op)
   }
 
   /**
@@ -135,14 +128,6 @@ export class Device {
     checkOption('density', density, required(number(0, 1)), 'convKernels')
     const { stride = 1, padding = 0 } = options
     return addon().convKernels(this.handle, x, weight, { stride, padding }, density)
-  }
-
-  /**
-   * Seconds spent so far on bringing weights into the forms that kernels read, masks into lists of kept weights among
-   * them: once for each new weight and direction.
-   */
-  get weightCompileSeconds(): number {
-    return Number(this.facts.weightCompileSeconds ?? 0)
   }
 
   memory(): MemoryStats {
