@@ -1,5 +1,4 @@
 // The built program, stopped by signals and killed, and resumed.
-
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'

@@ -1,5 +1,4 @@
 // What a run does about checkpoints that are damaged, of another run, of an earlier version, or no files at all.
-
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

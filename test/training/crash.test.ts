@@ -1,5 +1,4 @@
 // A run whose process dies between any two of its writes, or in the middle of one, can be resumed to the same bits.
-
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
