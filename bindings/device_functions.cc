@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <variant>
 
 #include "bindings/environment.h"
 #include "native/cpu/cpu_backend.h"
@@ -9,18 +10,6 @@
 
 namespace rst::bindings {
 namespace {
-
-const char* kernel_name(ConvKernel kernel) {
-  switch (kernel) {
-    case ConvKernel::kSparse:
-      return "sparse";
-    case ConvKernel::kWinograd:
-      return "winograd";
-    case ConvKernel::kDirect:
-      break;
-  }
-  return "direct";
-}
 
 double ranged(const Napi::Object& options, const char* name, double low, double high) {
   const double value = field<double>(options, name);
@@ -55,15 +44,11 @@ Napi::Value describe_device(Napi::Env env, LiveDevice device) {
   return Napi::String::New(env, device->backend().description());
 }
 
-Napi::Value simd_target(Napi::Env env, LiveDevice device) {
-  return Napi::String::New(env, device->backend().simd_target());
-}
-
-Napi::Value conv_cost_model(Napi::Env env, LiveDevice device) {
-  const ConvCostModel model = device->backend().conv_cost_model();
+Napi::Value facts(Napi::Env env, LiveDevice device) {
   Napi::Object result = Napi::Object::New(env);
-  result.Set("winograd", model.sparse_below_winograd);
-  result.Set("direct", model.sparse_below_direct);
+  for (const Fact& fact : device->backend().facts()) {
+    std::visit([&](const auto& value) { result.Set(fact.name, value); }, fact.value);
+  }
   return result;
 }
 
@@ -74,13 +59,9 @@ Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Nap
   const ConvParams params{attributes.integer("stride", 1), attributes.integer("padding")};
   const ConvKernels kernels = device->backend().conv_kernels(x, w, params, density);
   Napi::Object result = Napi::Object::New(env);
-  result.Set("forward", kernel_name(kernels.forward));
-  result.Set("inputGradient", kernel_name(kernels.input_grad));
+  result.Set("forward", kernels.forward);
+  result.Set("inputGradient", kernels.input_grad);
   return result;
-}
-
-Napi::Value weight_compile_seconds(Napi::Env env, LiveDevice device) {
-  return Napi::Number::New(env, device->backend().weight_compile_seconds());
 }
 
 Napi::Value memory(Napi::Env env, LiveDevice device) {

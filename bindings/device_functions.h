@@ -14,12 +14,11 @@ Napi::Value create_device(Napi::Env env, Napi::Object options);
 // Joins the device's threads and drops what waits; later uses fail. Doing so twice is allowed.
 Napi::Value dispose_device(Napi::Env env, std::shared_ptr<OpenDevice> device);
 Napi::Value describe_device(Napi::Env env, LiveDevice device);
-Napi::Value simd_target(Napi::Env env, LiveDevice device);
-Napi::Value conv_cost_model(Napi::Env env, LiveDevice device);
+// facts(device) → {name: number | string}, what the backend tells about itself
+Napi::Value facts(Napi::Env env, LiveDevice device);
 // convKernels(device, x: number[], w: number[], {stride, padding}, density) → {forward, inputGradient}
 Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Napi::Object options,
                          double density);
-Napi::Value weight_compile_seconds(Napi::Env env, LiveDevice device);
 Napi::Value memory(Napi::Env env, LiveDevice device);
 Napi::Value clear_cache(Napi::Env env, LiveDevice device);
 Napi::Value reset_peak(Napi::Env env, LiveDevice device);

@@ -1,6 +1,5 @@
 #include "bindings/environment.h"
 
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,8 +12,8 @@ struct Environment::Pending {
   Napi::Promise::Deferred deferred;
   std::list<Pending>::iterator self{};
   Napi::Reference<Napi::ArrayBuffer> buffer{};  // empty for synchronize
-  // Written by the device's worker before it delivers.
-  std::optional<Error> failure{};
+  // Written by the backend's thread before it delivers.
+  Failure failure{};
   bool delivered = false;
 };
 
@@ -73,9 +72,9 @@ void Environment::close(Napi::Env env, const std::shared_ptr<OpenDevice>& device
   for (auto next = pending_.begin(); next != pending_.end();) {
     Pending& pending = *next++;
     if (pending.device != device || pending.delivered) continue;
-    pending.failure =
-        Error(ErrorCode::kDevice,
-              "The device was disposed before the result was there; await what you need first.");
+    pending.failure = std::make_shared<const Error>(
+        ErrorCode::kDevice,
+        "The device was disposed before the result was there; await what you need first.");
     settle(env, pending);
   }
 }
@@ -94,7 +93,7 @@ Napi::Value Environment::read(Napi::Env env, const std::shared_ptr<OpenDevice>& 
   void* bytes = Napi::ArrayBuffer(buffer).Data();
   Pending& pending = wait_for(env, device);
   pending.buffer = Napi::Persistent(buffer);
-  device->get().download(tensor, bytes, [this, &pending](std::optional<Error> failure) {
+  device->get().download(tensor, bytes, [this, &pending](Failure failure) {
     pending.failure = std::move(failure);
     pending.delivered = true;
     delivery_.NonBlockingCall(&pending);
@@ -104,7 +103,8 @@ Napi::Value Environment::read(Napi::Env env, const std::shared_ptr<OpenDevice>& 
 
 Napi::Value Environment::synchronize(Napi::Env env, const std::shared_ptr<OpenDevice>& device) {
   Pending& pending = wait_for(env, device);
-  device->get().stream().enqueue([this, &pending] {
+  device->get().finish([this, &pending](Failure failure) {
+    pending.failure = std::move(failure);
     pending.delivered = true;
     delivery_.NonBlockingCall(&pending);
   });

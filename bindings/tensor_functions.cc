@@ -10,25 +10,36 @@
 namespace rst::bindings {
 
 Napi::Value ops(Napi::Env env) {
-  const std::vector<OpSpec>& table = op_table();
+  const std::vector<OpRow>& table = op_table();
   Napi::Array result = Napi::Array::New(env, table.size());
   for (uint32_t i = 0; i < table.size(); ++i) {
-    const OpSpec& spec = table[i];
-    Napi::Array inputs = Napi::Array::New(env, spec.inputs.size());
-    for (uint32_t k = 0; k < spec.inputs.size(); ++k) {
+    const OpRow& row = table[i];
+    Napi::Array inputs = Napi::Array::New(env, row.inputs.size());
+    for (uint32_t k = 0; k < row.inputs.size(); ++k) {
       Napi::Object input = Napi::Object::New(env);
-      input.Set("name", spec.inputs[k].name);
-      input.Set("dtype", dtype_name(spec.inputs[k].dtype));
-      input.Set("optional", Napi::Boolean::New(env, spec.inputs[k].optional));
-      input.Set("mutated", Napi::Boolean::New(env, spec.inputs[k].mutated));
+      input.Set("name", row.inputs[k].name);
+      input.Set("dtype", dtype_name(row.inputs[k].dtype));
+      input.Set("optional", Napi::Boolean::New(env, row.inputs[k].optional));
+      input.Set("mutated", Napi::Boolean::New(env, row.inputs[k].mutated));
       inputs.Set(k, input);
     }
-    Napi::Array attributes = Napi::Array::New(env, spec.attributes.size());
-    for (uint32_t k = 0; k < spec.attributes.size(); ++k) attributes.Set(k, spec.attributes[k]);
+    Napi::Array attributes = Napi::Array::New(env, row.attributes.size());
+    for (uint32_t k = 0; k < row.attributes.size(); ++k) {
+      const AttributeSpec& attribute_spec = row.attributes[k];
+      Napi::Object attribute = Napi::Object::New(env);
+      attribute.Set("name", attribute_spec.name);
+      if (!attribute_spec.words.empty()) {
+        Napi::Array words = Napi::Array::New(env, attribute_spec.words.size());
+        for (uint32_t w = 0; w < attribute_spec.words.size(); ++w) words.Set(w, attribute_spec.words[w]);
+        attribute.Set("words", words);
+      }
+      attributes.Set(k, attribute);
+    }
     Napi::Object op = Napi::Object::New(env);
-    op.Set("name", spec.name);
+    op.Set("name", row.name);
     op.Set("inputs", inputs);
     op.Set("attributes", attributes);
+    op.Set("contract", row.contract);
     result.Set(i, op);
   }
   return result;
@@ -36,8 +47,13 @@ Napi::Value ops(Napi::Env env) {
 
 Napi::Value run(Napi::Env env, LiveDevice device, std::string op, Inputs inputs, Napi::Object attributes) {
   OpCall call;
-  for (const char* name : find_op(op).attributes) {
-    if (attributes.Has(name)) call.attributes.set(name, field<Numbers>(attributes, name));
+  for (const auto& [name, words] : find_op(op).attributes) {
+    if (!attributes.Has(name)) continue;
+    if (words.empty()) {
+      call.attributes.set(name, field<Numbers>(attributes, name));
+    } else {
+      call.attributes.set(name, field<std::string>(attributes, name));
+    }
   }
   for (const DeviceTensor* input : inputs) {
     call.inputs.push_back(input ? live_tensor(*input, *device.shared, op) : Tensor{});

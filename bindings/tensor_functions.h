@@ -9,7 +9,8 @@
 
 namespace rst::bindings {
 
-// ops() → {name, inputs: {name, dtype, optional, mutated}[], attributes: string[]}[], the table of ops.
+// ops() → {name, inputs: {name, dtype, optional, mutated}[], attributes: {name, words?}[], contract}[], the
+// table of ops.
 Napi::Value ops(Napi::Env env);
 // run(device, op, handles: (handle | null)[], attributes) → ({handle, shape, dtype} | null)[]
 Napi::Value run(Napi::Env env, LiveDevice device, std::string op, Inputs inputs, Napi::Object attributes);

@@ -52,7 +52,9 @@ const badAttributes: readonly unknown[] = [
 ]
 
 /** A right value for each attribute, given the sizes. */
-function attribute(dice: Dice, op: string, name: string, s: Sizes): unknown {
+function attribute(dice: Dice, op: string, row: OpRow['attributes'][number], s: Sizes): unknown {
+  const { name, words } = row
+  if (words) return dice.pick(words)
   if (name === 'shape') {
     if (op === 'conv2d_weight_grad') return [s.k, s.c, s.r, s.r]
     if (op === 'reshape')
@@ -65,14 +67,12 @@ function attribute(dice: Dice, op: string, name: string, s: Sizes): unknown {
     padding: [0, 1, (s.r - 1) / 2],
     kernel: [1, 2, 3],
     eps: [1e-3, 0.1],
-    norm: [0, 1, 2],
     low: [0],
     high: [1],
     step_size: [0.01],
     keep: [1, 2, s.k * s.c],
     mean: [0, Array.from({ length: s.c }, () => 0.5)],
     std: [1, Array.from({ length: s.c }, () => 0.25)],
-    init: [0, 1, 2, 3],
     smoothing: [0, 0.1],
   }
   return dice.pick(values[name] ?? [0, 1, 1, 2])
@@ -119,7 +119,6 @@ function shapeOf(
     case 'sample_ids':
     case 'd_losses':
     case 'active':
-    case 's':
       return [s.n]
     case 'weight':
     case 'd_weight':
@@ -151,9 +150,9 @@ const bytesEach = { f32: 4, i32: 4, u8: 1 } as const
 export function drawCall(dice: Dice, row: OpRow): FuzzCall {
   const s = drawSizes(dice)
   const right: Record<string, unknown> = {}
-  for (const name of row.attributes) right[name] = attribute(dice, row.name, name, s)
+  for (const each of row.attributes) right[each.name] = attribute(dice, row.name, each, s)
   const attributes = { ...right }
-  for (const name of row.attributes) {
+  for (const { name } of row.attributes) {
     if (!dice.chance(0.03)) continue
     if (dice.chance(0.2)) delete attributes[name]
     else attributes[name] = dice.pick(badAttributes)

@@ -8,6 +8,9 @@
 
 namespace rst {
 
+// Why something has no value; null: nothing went wrong.
+using Failure = std::shared_ptr<const Error>;
+
 // Memory of one tensor, empty until the stream worker first writes it. Backends derive from it; how the
 // elements lie inside is their secret. When the last reference goes, so does the memory.
 class Storage {
@@ -16,7 +19,7 @@ class Storage {
 
   // Set when the op that should have filled the storage failed, or one that was changing it: whoever reads it
   // gets this error.
-  std::shared_ptr<const Error> failure;
+  Failure failure;
   // Set by a backend from where on an op changes the elements: only then does its failure spoil them.
   bool changed = false;
 };

@@ -1,11 +1,11 @@
-#include "native/ops/attack.h"
-
 #include <cmath>
 #include <vector>
 
 #include "native/core/normal.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
 #include "native/cpu/sample_noise.h"
+#include "native/ops/attack.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/attack.cc"
@@ -184,18 +184,20 @@ float l2_factor(double square_sum, float step_size) {
   return std::isfinite(norm) ? static_cast<float>(step_size / (norm + 1e-12)) : 0.0f;
 }
 
-}  // namespace
-
-void CpuBackend::attack_step(const Tensor& x, const Tensor& x0, const Tensor& gradient, const Tensor& active,
-                             const Tensor& y, const ThreatModel& threat, float step_size) {
-  const BlockedView from = blocked_input(x), start = blocked_input(x0), g = blocked_input(gradient);
-  const BlockedView out = blocked_output(y);
+void attack_step(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &x0 = call.inputs[1], &gradient = call.inputs[2],
+               &active = call.inputs[3], &y = call.outputs[0];
+  const ThreatModel& threat = call.as<AttackStepParams>().threat;
+  const float step_size = call.as<AttackStepParams>().step_size;
+  const BlockedView from = cpu.blocked_input(x), start = cpu.blocked_input(x0),
+                    g = cpu.blocked_input(gradient);
+  const BlockedView out = cpu.blocked_output(y);
   const BlockedShape& s = out.shape;
   const int64_t count = s.w * kLanes;
-  const auto moves = active_lanes(s, active.defined() ? plain_input(active) : nullptr);
+  const auto moves = active_lanes(s, active.defined() ? cpu.plain_input(active) : nullptr);
 
   if (threat.norm == Norm::kLinf) {
-    parallel_rows(pool_, s, [&](size_t, size_t b, int64_t at) {
+    parallel_rows(cpu.pool(), s, [&](size_t, size_t b, int64_t at) {
       HWY_DYNAMIC_DISPATCH(LinfStepRow)
       (from.data + at, start.data + at, g.data + at, out.data + at, count, moves[b].data(), threat,
        step_size);
@@ -205,7 +207,7 @@ void CpuBackend::attack_step(const Tensor& x, const Tensor& x0, const Tensor& gr
 
   const auto planes = static_cast<size_t>(s.blocks() * s.c);
   std::vector<PerLane<double>> partials(planes, PerLane<double>{});
-  parallel_rows(pool_, s, [&](size_t plane, size_t, int64_t at) {
+  parallel_rows(cpu.pool(), s, [&](size_t plane, size_t, int64_t at) {
     HWY_DYNAMIC_DISPATCH(SquareSumRow)(g.data + at, count, partials[plane].data());
   });
   auto factor = map_lanes(combine(partials, s.blocks()),
@@ -215,7 +217,7 @@ void CpuBackend::attack_step(const Tensor& x, const Tensor& x0, const Tensor& gr
   }
 
   partials.assign(planes, PerLane<double>{});
-  parallel_rows(pool_, s, [&](size_t plane, size_t b, int64_t at) {
+  parallel_rows(cpu.pool(), s, [&](size_t plane, size_t b, int64_t at) {
     HWY_DYNAMIC_DISPATCH(L2MoveRow)
     (from.data + at, start.data + at, g.data + at, out.data + at, count, factor[b].data(),
      partials[plane].data());
@@ -224,21 +226,23 @@ void CpuBackend::attack_step(const Tensor& x, const Tensor& x0, const Tensor& gr
     const double distance = std::sqrt(square_sum);
     return distance > threat.eps ? static_cast<float>(threat.eps / distance) : 1.0f;
   });
-  parallel_rows(pool_, s, [&](size_t, size_t b, int64_t at) {
+  parallel_rows(cpu.pool(), s, [&](size_t, size_t b, int64_t at) {
     HWY_DYNAMIC_DISPATCH(L2ProjectRow)
     (start.data + at, out.data + at, count, shrink[b].data(), moves[b].data(), threat);
   });
 }
 
-void CpuBackend::random_start(const Tensor& x0, const Tensor& sample_ids, const Tensor& y,
-                              const ThreatModel& threat, uint64_t seed, uint32_t step) {
-  const auto* ids = plain_input<const int32_t>(sample_ids);
-  const BlockedView start = blocked_input(x0), out = blocked_output(y);
+void random_start(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x0 = call.inputs[0], &sample_ids = call.inputs[1], &y = call.outputs[0];
+  const auto& p = call.as<RandomStartParams>();
+  const ThreatModel& threat = p.threat;
+  const auto* ids = cpu.plain_input<const int32_t>(sample_ids);
+  const BlockedView start = cpu.blocked_input(x0), out = cpu.blocked_output(y);
   const BlockedShape& s = out.shape;
-  const RandomStream stream{seed, Purpose::kAttackStart, step};
+  const RandomStream stream{p.seed, Purpose::kAttackStart, p.step};
 
   if (threat.norm == Norm::kLinf) {
-    parallel_noise(pool_, s, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+    parallel_noise(cpu.pool(), s, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
       HWY_DYNAMIC_DISPATCH(LinfStart)
       (start.data, out.data, s, b, begin, end, stream, block_sample_ids(s, b, ids), threat);
     });
@@ -246,7 +250,7 @@ void CpuBackend::random_start(const Tensor& x0, const Tensor& sample_ids, const 
   }
 
   std::vector<PerLane<double>> partials(static_cast<size_t>(s.blocks() * noise_chunks(s)), PerLane<double>{});
-  parallel_noise(pool_, s, [&](int64_t b, int64_t chunk, int64_t begin, int64_t end) {
+  parallel_noise(cpu.pool(), s, [&](int64_t b, int64_t chunk, int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(L2Direction)
     (out.data, s, b, begin, end, stream, block_sample_ids(s, b, ids),
      partials[static_cast<size_t>(b * noise_chunks(s) + chunk)].data());
@@ -265,10 +269,17 @@ void CpuBackend::random_start(const Tensor& x0, const Tensor& sample_ids, const 
       radius[b][l] = static_cast<float>(threat.eps * length / std::sqrt(square_sums[b][l]));
     }
   }
-  parallel_rows(pool_, s, [&](size_t, size_t b, int64_t at) {
+  parallel_rows(cpu.pool(), s, [&](size_t, size_t b, int64_t at) {
     HWY_DYNAMIC_DISPATCH(L2StartRow)
     (start.data + at, out.data + at, s.w * kLanes, radius[b].data(), threat);
   });
+}
+
+}  // namespace
+
+void add_attack_kernels(KernelTable& table) {
+  table.add("attack_step", on_cpu<attack_step>);
+  table.add("random_start", on_cpu<random_start>);
 }
 
 }  // namespace rst::cpu

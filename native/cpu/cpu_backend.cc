@@ -4,12 +4,27 @@
 #include <cstring>
 #include <utility>
 
+#include "native/cpu/conv/conv_choice.h"
+#include "native/cpu/kernels.h"
 #include "native/cpu/rows.h"
 
 namespace rst::cpu {
 
 CpuBackend::CpuBackend(const CpuOptions& options)
     : allocator_(options.memory_limit), pool_(options.threads), sparse_(options.sparse) {}
+
+const KernelTable& CpuBackend::kernels() const {
+  static const KernelTable table = [] {
+    KernelTable all;
+    for (auto add_family : {add_attack_kernels, add_conv_kernels, add_data_kernels, add_elementwise_kernels,
+                            add_loss_kernels, add_mask_kernels, add_norm_kernels, add_optim_kernels,
+                            add_pool_kernels, add_random_kernels, add_reduce_kernels, add_topk_kernels}) {
+      add_family(all);
+    }
+    return all;
+  }();
+  return table;
+}
 
 namespace {
 
@@ -47,16 +62,33 @@ void CpuBackend::reset_peak() {
   allocator_.reset_peak();
 }
 
-std::string CpuBackend::simd_target() const {
+namespace {
+
+std::string simd_target() {
   // The lowest set bit of the supported targets, of those that are compiled in, is the best one.
   const int64_t supported = hwy::SupportedTargets() & HWY_TARGETS;
-  const auto best = supported & -supported;
-  return hwy::TargetName(best);
+  return hwy::TargetName(supported & -supported);
 }
+
+}  // namespace
 
 std::string CpuBackend::description() const {
   return "CPU, " + simd_target() + ", " + std::to_string(pool_.threads()) +
          (pool_.threads() == 1 ? " thread" : " threads");
+}
+
+std::vector<Fact> CpuBackend::facts() const {
+  const ConvCostModel model = conv_cost_model(*this);
+  return {{"simdTarget", simd_target()},
+          {"threads", static_cast<double>(pool_.threads())},
+          {"sparseBelowWinograd", model.sparse_below_winograd},
+          {"sparseBelowDirect", model.sparse_below_direct},
+          {"weightCompileSeconds", static_cast<double>(weight_compile_nanoseconds_) * 1e-9}};
+}
+
+ConvKernels CpuBackend::conv_kernels(const Shape& x, const Shape& w, const ConvParams& p,
+                                     double density) const {
+  return cpu::conv_kernels(*this, x, w, p, density);
 }
 
 namespace {
@@ -71,16 +103,6 @@ PlanarView planar_view(Layout layout, const Shape& shape, void* data) {
 }
 
 }  // namespace
-
-bool CpuBackend::is_blocked(const Tensor& t) {
-  return cpu_storage(t).layout == Layout::kBlocked;
-}
-bool CpuBackend::is_planar(const Tensor& t) {
-  return cpu_storage(t).layout == Layout::kPlanar;
-}
-bool CpuBackend::goes_planar(const Tensor& x) {
-  return is_planar(x) || (!is_blocked(x) && x.shape[0] <= kPlanarImages);
-}
 
 BlockedView CpuBackend::blocked_output(const Tensor& t) {
   auto& storage = cpu_storage(t);
@@ -174,7 +196,7 @@ void CpuBackend::copy_to_plain(const Tensor& t, void* to) {
       bits_to_plain(BlockedShape(t.shape), storage.as<const uint8_t>(), static_cast<uint8_t*>(to));
       break;
     case Layout::kMasked:
-      write_masked(storage.masked.data(), t.elements(), static_cast<float*>(to));
+      write_masked(pool_, storage.masked.data(), t.elements(), static_cast<float*>(to));
       break;
   }
 }
@@ -211,14 +233,19 @@ WeightData CpuBackend::weight_input(const Tensor& w) {
   return {.values = plain_input(w)};
 }
 
-void CpuBackend::upload(const Tensor& y, const void* bytes) {
+void CpuBackend::upload(const Tensor& y, const void* bytes, std::shared_ptr<const void>) {
   void* to = allocate_plain(y);
   // An empty tensor may come without any memory.
   if (y.bytes() > 0) std::memcpy(to, bytes, static_cast<size_t>(y.bytes()));
 }
 
-void CpuBackend::download(const Tensor& x, void* bytes) {
+void CpuBackend::download(const Tensor& x, void* bytes, Done done) {
   copy_to_plain(x, bytes);
+  done(nullptr);
+}
+
+void CpuBackend::finish(Done done) {
+  done(nullptr);
 }
 
 namespace {

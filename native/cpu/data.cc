@@ -2,7 +2,10 @@
 #include <cstring>
 #include <vector>
 
+#include "native/core/philox.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
+#include "native/ops/data.h"
 
 namespace rst::cpu {
 namespace {
@@ -51,17 +54,17 @@ void gather_row(const uint8_t* row, int64_t width, const Source& source, float* 
   }
 }
 
-}  // namespace
-
-void CpuBackend::gather_images(const Tensor& images, const Tensor& indices, const Tensor& ids,
-                               const Tensor& y, const AugmentParams& p) {
-  const auto* rows = plain_input<const int32_t>(indices);
-  const auto* keys = ids.defined() ? plain_input<const int32_t>(ids) : rows;
+void gather_images(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &images = call.inputs[0], &indices = call.inputs[1], &ids = call.inputs[2],
+               &y = call.outputs[0];
+  const auto& p = call.as<AugmentParams>();
+  const auto* rows = cpu.plain_input<const int32_t>(indices);
+  const auto* keys = ids.defined() ? cpu.plain_input<const int32_t>(ids) : rows;
   const auto sources = choose_sources(rows, keys, indices.elements(), images.shape[0], p);
-  const auto* pixels = plain_input<const uint8_t>(images);
-  const BlockedView out = blocked_output(y);
+  const auto* pixels = cpu.plain_input<const uint8_t>(images);
+  const BlockedView out = cpu.blocked_output(y);
   const BlockedShape& s = out.shape;
-  pool_.parallel_for(s.blocks() * s.c, [&](int64_t plane) {
+  cpu.pool().parallel_for(s.blocks() * s.c, [&](int64_t plane) {
     const int64_t b = plane / s.c, ch = plane % s.c;
     for (int64_t row = 0; row < s.h; ++row) {
       float* to = out.at(b, ch, row, 0);
@@ -74,6 +77,12 @@ void CpuBackend::gather_images(const Tensor& images, const Tensor& indices, cons
       }
     }
   });
+}
+
+}  // namespace
+
+void add_data_kernels(KernelTable& table) {
+  table.add("gather_images", on_cpu<gather_images>);
 }
 
 }  // namespace rst::cpu

@@ -1,7 +1,9 @@
 #include <cstring>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
 #include "native/cpu/rows.h"
+#include "native/ops/elementwise.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/elementwise.cc"
@@ -9,6 +11,16 @@
 #include <hwy/highway.h>
 
 #include "native/cpu/rows-inl.h"
+
+#ifndef RST_CPU_ELEMENTWISE_ONCE_
+#define RST_CPU_ELEMENTWISE_ONCE_
+namespace rst::cpu {
+
+// How an element of the output follows from inputs a and b and numbers p and q.
+enum class ElementMap { kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad, kAddNumber, kNormalize };
+
+}  // namespace rst::cpu
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace rst::cpu::HWY_NAMESPACE {
@@ -64,92 +76,96 @@ void map_channels(ThreadPool& pool, ElementMap op, const View& x, const View& y,
   });
 }
 
-}  // namespace
-
-void CpuBackend::map_elements(ElementMap op, const Tensor& a, const Tensor& b, const Tensor& y, float p,
-                              float q) {
+// y = op(a, b, p, q), over blocked or planar memory if an input lies so (blocked if they differ), else over
+// plain memory; b may be undefined.
+void map_elements(CpuBackend& cpu, ElementMap op, const Tensor& a, const Tensor& b, const Tensor& y,
+                  float p = 0, float q = 0) {
   const auto either = [&](bool (*lies)(const Tensor&)) {
     return y.shape.rank() >= 2 && (lies(a) || (b.defined() && lies(b)));
   };
   const auto map_planes = [&](const auto& va, const float* vb, const auto& vy) {
-    parallel_planes(pool_, vy.shape,
+    parallel_planes(cpu.pool(), vy.shape,
                     [&](const Rows& rows) { run_rows(op, rows, va.data, vb, vy.data, p, q); });
   };
   if (either(is_blocked)) {
-    const BlockedView va = blocked_input(a);
-    const float* vb = b.defined() ? blocked_input(b).data : nullptr;
-    map_planes(va, vb, blocked_output(y));
+    const BlockedView va = cpu.blocked_input(a);
+    const float* vb = b.defined() ? cpu.blocked_input(b).data : nullptr;
+    map_planes(va, vb, cpu.blocked_output(y));
   } else if (either(is_planar)) {
-    const PlanarView va = planar_input(a);
-    const float* vb = b.defined() ? planar_input(b).data : nullptr;
-    map_planes(va, vb, planar_output(y));
+    const PlanarView va = cpu.planar_input(a);
+    const float* vb = b.defined() ? cpu.planar_input(b).data : nullptr;
+    map_planes(va, vb, cpu.planar_output(y));
   } else {
-    const float* pa = plain_input(a);
-    const float* pb = b.defined() ? plain_input(b) : nullptr;
-    float* py = plain_output(y);
-    pool_.parallel_ranges(y.elements(), kTaskFloats, [&](int64_t begin, int64_t end) {
+    const float* pa = cpu.plain_input(a);
+    const float* pb = b.defined() ? cpu.plain_input(b) : nullptr;
+    float* py = cpu.plain_output(y);
+    cpu.pool().parallel_ranges(y.elements(), kTaskFloats, [&](int64_t begin, int64_t end) {
       run_rows(op, {begin, end - begin}, pa, pb, py, p, q);
     });
   }
 }
 
-void CpuBackend::copy(const Tensor& x, const Tensor& y) {
-  cpu_storage(y).share(cpu_storage(x));
+template <ElementMap op>
+void unary(CpuBackend& cpu, const KernelCall& call) {
+  map_elements(cpu, op, call.inputs[0], {}, call.outputs[0]);
 }
-void CpuBackend::add(const Tensor& a, const Tensor& b, const Tensor& y) {
-  map_elements(ElementMap::kAdd, a, b, y);
-}
-void CpuBackend::sub(const Tensor& a, const Tensor& b, const Tensor& y) {
-  map_elements(ElementMap::kSub, a, b, y);
-}
-void CpuBackend::mul(const Tensor& a, const Tensor& b, const Tensor& y) {
-  map_elements(ElementMap::kMul, a, b, y);
-}
-void CpuBackend::scale(const Tensor& x, const Tensor& y, float factor) {
-  map_elements(ElementMap::kScale, x, {}, y, factor);
-}
-void CpuBackend::clip(const Tensor& x, const Tensor& y, float low, float high) {
-  map_elements(ElementMap::kClip, x, {}, y, low, high);
-}
-void CpuBackend::relu(const Tensor& x, const Tensor& y) {
-  map_elements(ElementMap::kRelu, x, {}, y);
-}
-void CpuBackend::relu_grad(const Tensor& dy, const Tensor& y, const Tensor& dx) {
-  map_elements(ElementMap::kReluGrad, dy, y, dx);
+template <ElementMap op>
+void binary(CpuBackend& cpu, const KernelCall& call) {
+  map_elements(cpu, op, call.inputs[0], call.inputs[1], call.outputs[0]);
 }
 
-void CpuBackend::normalize(const Tensor& x, const Tensor& y, std::span<const float> mean,
-                           std::span<const float> std) {
-  with_views(x, y, [&](const auto& in, const auto& out) {
-    map_channels(pool_, ElementMap::kNormalize, in, out, mean.data(), std.data());
+void copy(CpuBackend&, const KernelCall& call) {
+  cpu_storage(call.outputs[0]).share(cpu_storage(call.inputs[0]));
+}
+void assign(CpuBackend&, const KernelCall& call) {
+  cpu_storage(call.inputs[0]).share(cpu_storage(call.inputs[1]));
+}
+void scale(CpuBackend& cpu, const KernelCall& call) {
+  map_elements(cpu, ElementMap::kScale, call.inputs[0], {}, call.outputs[0], call.as<ScaleParams>().factor);
+}
+void clip(CpuBackend& cpu, const KernelCall& call) {
+  const auto& p = call.as<ClipParams>();
+  map_elements(cpu, ElementMap::kClip, call.inputs[0], {}, call.outputs[0], p.low, p.high);
+}
+
+void normalize(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  const auto& p = call.as<NormalizeParams>();
+  cpu.with_views(x, y, [&](const auto& in, const auto& out) {
+    map_channels(cpu.pool(), ElementMap::kNormalize, in, out, p.mean.empty() ? nullptr : p.mean.data(),
+                 p.std.data());
   });
 }
 
-void CpuBackend::bias_add(const Tensor& x, const Tensor& bias, const Tensor& y) {
-  const float* numbers = plain_input(bias);
-  with_views(x, y, [&](const auto& in, const auto& out) {
-    map_channels(pool_, ElementMap::kAddNumber, in, out, numbers, nullptr);
+void bias_add(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &bias = call.inputs[1], &y = call.outputs[0];
+  const float* numbers = cpu.plain_input(bias);
+  cpu.with_views(x, y, [&](const auto& in, const auto& out) {
+    map_channels(cpu.pool(), ElementMap::kAddNumber, in, out, numbers, nullptr);
   });
 }
 
-void CpuBackend::fill(const Tensor& y, float value) {
-  float* out = plain_output(y);
-  pool_.parallel_ranges(y.elements(), kTaskFloats,
-                        [&](int64_t begin, int64_t end) { std::fill(out + begin, out + end, value); });
+void fill(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor& y = call.outputs[0];
+  const float value = call.as<FillParams>().value;
+  float* out = cpu.plain_output(y);
+  cpu.pool().parallel_ranges(y.elements(), kTaskFloats,
+                             [&](int64_t begin, int64_t end) { std::fill(out + begin, out + end, value); });
 }
 
-void CpuBackend::reshape(const Tensor& x, const Tensor& y) {
+void reshape(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
   const bool same_samples = y.shape.rank() >= 2 && x.shape.rank() >= 2 && x.shape[0] == y.shape[0];
   if (!same_samples || !(is_blocked(x) || is_planar(x))) {
-    const float* in = plain_input(x);
-    std::memcpy(plain_output(y), in, static_cast<size_t>(x.bytes()));
+    const float* in = cpu.plain_input(x);
+    std::memcpy(cpu.plain_output(y), in, static_cast<size_t>(x.bytes()));
     return;
   }
   // The samples keep their lanes or images, so whole pixels move.
-  with_views(x, y, [&](const auto& in, const auto& out) {
+  cpu.with_views(x, y, [&](const auto& in, const auto& out) {
     const auto& s = in.shape;
     const auto& t = out.shape;
-    pool_.parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
+    cpu.pool().parallel_ranges(s.planes(), planes_per_task(s), [&](int64_t begin, int64_t end) {
       for (int64_t plane = begin; plane < end; ++plane) {
         const int64_t b = plane / s.c, c = plane % s.c;
         for (int64_t i = 0; i < s.h * s.w; ++i) {
@@ -160,6 +176,25 @@ void CpuBackend::reshape(const Tensor& x, const Tensor& y) {
       }
     });
   });
+}
+
+}  // namespace
+
+void add_elementwise_kernels(KernelTable& table) {
+  table.add("fill", on_cpu<fill>);
+  table.add("copy", on_cpu<copy>);
+  table.add("assign", on_cpu<assign>);
+  table.add("reshape", on_cpu<reshape>);
+  table.add("add", on_cpu<binary<ElementMap::kAdd>>);
+  table.add("sub", on_cpu<binary<ElementMap::kSub>>);
+  table.add("mul", on_cpu<binary<ElementMap::kMul>>);
+  table.add("scale", on_cpu<scale>);
+  table.add("clip", on_cpu<clip>);
+  table.add("relu", on_cpu<unary<ElementMap::kRelu>>);
+  table.add("relu_grad", on_cpu<binary<ElementMap::kReluGrad>>);
+  table.add("normalize", on_cpu<normalize>);
+  table.add("normalize_grad", on_cpu<normalize>);
+  table.add("bias_add", on_cpu<bias_add>);
 }
 
 }  // namespace rst::cpu

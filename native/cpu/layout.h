@@ -16,6 +16,7 @@
 
 #include "native/core/tensor.h"
 #include "native/runtime/allocator.h"
+#include "native/runtime/thread_pool.h"
 
 namespace rst::cpu {
 
@@ -111,6 +112,9 @@ struct WeightData {
   int64_t group = 1;
 };
 
+// The first `count` elements of a masked weight (mask.cc).
+void write_masked(ThreadPool& pool, const WeightData& weight, int64_t count, float* to);
+
 // What `masked_weight` leaves: its operands. Convolutions compile from these, so that a masked weight costs
 // no memory of its own until somebody reads its elements.
 struct MaskedElements {
@@ -176,6 +180,18 @@ class CpuStorage final : public Storage {
 
 inline CpuStorage& cpu_storage(const Tensor& t) {
   return static_cast<CpuStorage&>(*t.storage);
+}
+
+inline bool is_blocked(const Tensor& t) {
+  return cpu_storage(t).layout == CpuStorage::Layout::kBlocked;
+}
+inline bool is_planar(const Tensor& t) {
+  return cpu_storage(t).layout == CpuStorage::Layout::kPlanar;
+}
+// Whether work on activations x goes over planar memory, else over blocked: as they lie, and small batches of
+// plain ones planar.
+inline bool goes_planar(const Tensor& x) {
+  return is_planar(x) || (!is_blocked(x) && x.shape[0] <= kPlanarImages);
 }
 
 }  // namespace rst::cpu

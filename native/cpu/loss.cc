@@ -4,6 +4,8 @@
 
 #include "native/core/normal.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
+#include "native/ops/loss.h"
 
 namespace rst::cpu {
 namespace {
@@ -59,16 +61,15 @@ BlockedView cleared(const BlockedView& t) {
   return t;
 }
 
-}  // namespace
-
-void CpuBackend::cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& losses,
-                               float smoothing) {
-  const BlockedView in = blocked_input(logits);
-  const auto* label = plain_input<const int32_t>(labels);
+void cross_entropy(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &logits = call.inputs[0], &labels = call.inputs[1], &losses = call.outputs[0];
+  const float smoothing = call.as<CrossEntropyParams>().smoothing;
+  const BlockedView in = cpu.blocked_input(logits);
+  const auto* label = cpu.plain_input<const int32_t>(labels);
   expect_labels("cross_entropy", label, in.shape);
-  float* out = plain_output(losses);
+  float* out = cpu.plain_output(losses);
   const int64_t classes = in.shape.c;
-  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+  for_each_sample(cpu.pool(), in.shape, [&](int64_t n, int64_t offset) {
     const SampleRow<const float> row{in.data + offset};
     const SoftmaxTerms terms(row, classes);
     double loss = portable_log(terms.sum) - (1.0 - smoothing) * (row[label[n]] - terms.largest);
@@ -81,16 +82,18 @@ void CpuBackend::cross_entropy(const Tensor& logits, const Tensor& labels, const
   });
 }
 
-void CpuBackend::cross_entropy_grad(const Tensor& logits, const Tensor& labels, const Tensor& d_losses,
-                                    const Tensor& d_logits, float smoothing) {
-  const BlockedView in = blocked_input(logits);
-  const auto* label = plain_input<const int32_t>(labels);
+void cross_entropy_grad(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &logits = call.inputs[0], &labels = call.inputs[1], &d_losses = call.inputs[2],
+               &d_logits = call.outputs[0];
+  const float smoothing = call.as<CrossEntropyParams>().smoothing;
+  const BlockedView in = cpu.blocked_input(logits);
+  const auto* label = cpu.plain_input<const int32_t>(labels);
   expect_labels("cross_entropy_grad", label, in.shape);
-  const float* d_loss = plain_input(d_losses);
-  const BlockedView out = cleared(blocked_output(d_logits));
+  const float* d_loss = cpu.plain_input(d_losses);
+  const BlockedView out = cleared(cpu.blocked_output(d_logits));
   const int64_t classes = in.shape.c;
   const double spread = smoothing / static_cast<double>(classes);
-  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+  for_each_sample(cpu.pool(), in.shape, [&](int64_t n, int64_t offset) {
     const SampleRow<const float> row{in.data + offset};
     const SampleRow<float> gradient{out.data + offset};
     const SoftmaxTerms terms(row, classes);
@@ -101,10 +104,11 @@ void CpuBackend::cross_entropy_grad(const Tensor& logits, const Tensor& labels, 
   });
 }
 
-void CpuBackend::softmax(const Tensor& logits, const Tensor& probabilities) {
-  const BlockedView in = blocked_input(logits);
-  const BlockedView out = cleared(blocked_output(probabilities));
-  for_each_sample(pool_, in.shape, [&](int64_t, int64_t offset) {
+void softmax(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &logits = call.inputs[0], &probabilities = call.outputs[0];
+  const BlockedView in = cpu.blocked_input(logits);
+  const BlockedView out = cleared(cpu.blocked_output(probabilities));
+  for_each_sample(cpu.pool(), in.shape, [&](int64_t, int64_t offset) {
     const SampleRow<const float> row{in.data + offset};
     const SampleRow<float> result{out.data + offset};
     const SoftmaxTerms terms(row, in.shape.c);
@@ -112,22 +116,34 @@ void CpuBackend::softmax(const Tensor& logits, const Tensor& probabilities) {
   });
 }
 
-void CpuBackend::argmax(const Tensor& logits, const Tensor& indices) {
-  const BlockedView in = blocked_input(logits);
-  auto* out = plain_output<int32_t>(indices);
-  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+void argmax(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &logits = call.inputs[0], &indices = call.outputs[0];
+  const BlockedView in = cpu.blocked_input(logits);
+  auto* out = cpu.plain_output<int32_t>(indices);
+  for_each_sample(cpu.pool(), in.shape, [&](int64_t n, int64_t offset) {
     out[n] = static_cast<int32_t>(largest_index({in.data + offset}, in.shape.c));
   });
 }
 
-void CpuBackend::correct(const Tensor& logits, const Tensor& labels, const Tensor& result) {
-  const BlockedView in = blocked_input(logits);
-  const auto* label = plain_input<const int32_t>(labels);
+void correct(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &logits = call.inputs[0], &labels = call.inputs[1], &result = call.outputs[0];
+  const BlockedView in = cpu.blocked_input(logits);
+  const auto* label = cpu.plain_input<const int32_t>(labels);
   expect_labels("correct", label, in.shape);
-  float* out = plain_output(result);
-  for_each_sample(pool_, in.shape, [&](int64_t n, int64_t offset) {
+  float* out = cpu.plain_output(result);
+  for_each_sample(cpu.pool(), in.shape, [&](int64_t n, int64_t offset) {
     out[n] = largest_index({in.data + offset}, in.shape.c) == label[n] ? 1.0f : 0.0f;
   });
+}
+
+}  // namespace
+
+void add_loss_kernels(KernelTable& table) {
+  table.add("cross_entropy", on_cpu<cross_entropy>);
+  table.add("cross_entropy_grad", on_cpu<cross_entropy_grad>);
+  table.add("softmax", on_cpu<softmax>);
+  table.add("argmax", on_cpu<argmax>);
+  table.add("correct", on_cpu<correct>);
 }
 
 }  // namespace rst::cpu

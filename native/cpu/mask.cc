@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/mask.cc"
@@ -64,23 +65,63 @@ int64_t group_size(const Tensor& weight, const Tensor& mask) {
   return weight.elements() / std::max<int64_t>(1, mask.elements());
 }
 
-}  // namespace
-
-void CpuBackend::masked_weight(const Tensor& weight, const Tensor& mask, const Tensor& y) {
-  const auto values = plain_buffer(weight);
-  cpu_storage(y).replace(MaskedElements{values, plain_buffer(mask), group_size(weight, mask)});
+void masked_weight(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &weight = call.inputs[0], &mask = call.inputs[1], &y = call.outputs[0];
+  const auto values = cpu.plain_buffer(weight);
+  cpu_storage(y).replace(MaskedElements{values, cpu.plain_buffer(mask), group_size(weight, mask)});
 }
 
-void CpuBackend::write_masked(const WeightData& weight, int64_t count, float* to) {
+void score_grad(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &d_weight = call.inputs[0], &weight = call.inputs[1], &scores = call.inputs[2],
+               &d_scores = call.outputs[0];
+  const float *dw = cpu.plain_input(d_weight), *w = cpu.plain_input(weight), *s = cpu.plain_input(scores);
+  float* out = cpu.plain_output(d_scores);
+  const int64_t group = group_size(weight, scores);
+  cpu.pool().parallel_ranges(scores.elements(), kGrain / (group + 1) + 1, [&](int64_t begin, int64_t end) {
+    if (group == 1) {
+      HWY_DYNAMIC_DISPATCH(ElementScoreGrad)(dw, w, s, out, begin, end);
+    } else {
+      HWY_DYNAMIC_DISPATCH(GroupScoreGrad)(dw, w, s, out, begin, end, group);
+    }
+  });
+}
+
+void pack_bits(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &mask = call.inputs[0], &bits = call.outputs[0];
+  const auto* in = cpu.plain_input<const uint8_t>(mask);
+  auto* out = cpu.plain_output<uint8_t>(bits);
+  const int64_t count = mask.elements();
+  cpu.pool().parallel_ranges(bits.elements(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t width = std::min<int64_t>(8, count - 8 * i);
+      uint32_t byte = 0;
+      for (int64_t k = 0; k < width; ++k) byte |= static_cast<uint32_t>(in[8 * i + k] != 0) << k;
+      out[i] = static_cast<uint8_t>(byte);
+    }
+  });
+}
+
+void unpack_bits(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &bits = call.inputs[0], &mask = call.outputs[0];
+  const auto* in = cpu.plain_input<const uint8_t>(bits);
+  auto* out = cpu.plain_output<uint8_t>(mask);
+  cpu.pool().parallel_ranges(mask.elements(), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = in[i / 8] >> (i % 8) & 1;
+  });
+}
+
+}  // namespace
+
+void write_masked(ThreadPool& pool, const WeightData& weight, int64_t count, float* to) {
   const int64_t group = weight.group;
   if (group == 1) {
-    pool_.parallel_ranges(count, kGrain, [&](int64_t begin, int64_t end) {
+    pool.parallel_ranges(count, kGrain, [&](int64_t begin, int64_t end) {
       HWY_DYNAMIC_DISPATCH(MaskElements)(weight.values, weight.mask, to, begin, end);
     });
     return;
   }
   const auto bytes = static_cast<size_t>(group) * sizeof(float);
-  pool_.parallel_ranges(count / group, kGrain / group + 1, [&](int64_t begin, int64_t end) {
+  pool.parallel_ranges(count / group, kGrain / group + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       float* part = to + i * weight.group;
       if (weight.mask[i]) {
@@ -92,40 +133,11 @@ void CpuBackend::write_masked(const WeightData& weight, int64_t count, float* to
   });
 }
 
-void CpuBackend::score_grad(const Tensor& d_weight, const Tensor& weight, const Tensor& scores,
-                            const Tensor& d_scores) {
-  const float *dw = plain_input(d_weight), *w = plain_input(weight), *s = plain_input(scores);
-  float* out = plain_output(d_scores);
-  const int64_t group = group_size(weight, scores);
-  pool_.parallel_ranges(scores.elements(), kGrain / (group + 1) + 1, [&](int64_t begin, int64_t end) {
-    if (group == 1) {
-      HWY_DYNAMIC_DISPATCH(ElementScoreGrad)(dw, w, s, out, begin, end);
-    } else {
-      HWY_DYNAMIC_DISPATCH(GroupScoreGrad)(dw, w, s, out, begin, end, group);
-    }
-  });
-}
-
-void CpuBackend::pack_bits(const Tensor& mask, const Tensor& bits) {
-  const auto* in = plain_input<const uint8_t>(mask);
-  auto* out = plain_output<uint8_t>(bits);
-  const int64_t count = mask.elements();
-  pool_.parallel_ranges(bits.elements(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t width = std::min<int64_t>(8, count - 8 * i);
-      uint32_t byte = 0;
-      for (int64_t k = 0; k < width; ++k) byte |= static_cast<uint32_t>(in[8 * i + k] != 0) << k;
-      out[i] = static_cast<uint8_t>(byte);
-    }
-  });
-}
-
-void CpuBackend::unpack_bits(const Tensor& bits, const Tensor& mask) {
-  const auto* in = plain_input<const uint8_t>(bits);
-  auto* out = plain_output<uint8_t>(mask);
-  pool_.parallel_ranges(mask.elements(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = in[i / 8] >> (i % 8) & 1;
-  });
+void add_mask_kernels(KernelTable& table) {
+  table.add("masked_weight", on_cpu<masked_weight>);
+  table.add("score_grad", on_cpu<score_grad>);
+  table.add("pack_bits", on_cpu<pack_bits>);
+  table.add("unpack_bits", on_cpu<unpack_bits>);
 }
 
 }  // namespace rst::cpu

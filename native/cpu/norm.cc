@@ -2,7 +2,9 @@
 #include <vector>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
 #include "native/cpu/rows.h"
+#include "native/ops/norm.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/norm.cc"
@@ -221,22 +223,22 @@ void backward_channel(const BlockedView& dx, int64_t c, const NormBackward& n) {
   });
 }
 
-}  // namespace
-
-void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                                  const Tensor& residual, const Tensor& gamma, const Tensor& beta,
-                                  const Tensor& y, const Tensor& mean, const Tensor& inv_std,
-                                  const Tensor& positive, const BatchNormParams& p) {
-  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
-  const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
-  float* means = plain_output(mean);
-  float* inv_stds = plain_output(inv_std);
-  const BlockedView in = blocked_input(x);
-  const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
-  const BlockedView out = blocked_output(y);
-  uint8_t* bits = positive_output(positive);
-  float* running_means = writable_input(running_mean);
-  float* running_vars = writable_input(running_var);
+void batch_norm_train(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &running_mean = call.inputs[1], &running_var = call.inputs[2],
+               &residual = call.inputs[3], &gamma = call.inputs[4], &beta = call.inputs[5],
+               &y = call.outputs[0], &mean = call.outputs[1], &inv_std = call.outputs[2],
+               &positive = call.outputs[3];
+  const auto& p = call.as<BatchNormParams>();
+  const ChannelNumbers gammas{gamma.defined() ? cpu.plain_input(gamma) : nullptr, 1};
+  const ChannelNumbers betas{beta.defined() ? cpu.plain_input(beta) : nullptr, 0};
+  float* means = cpu.plain_output(mean);
+  float* inv_stds = cpu.plain_output(inv_std);
+  const BlockedView in = cpu.blocked_input(x);
+  const float* added = residual.defined() ? cpu.blocked_input(residual).data : nullptr;
+  const BlockedView out = cpu.blocked_output(y);
+  uint8_t* bits = cpu.positive_output(positive);
+  float* running_means = cpu.writable_input(running_mean);
+  float* running_vars = cpu.writable_input(running_var);
   const BlockedShape& s = in.shape;
   // The new ones, apart until all is computed: whatever fails leaves the old ones as they were.
   std::vector<float> new_means(static_cast<size_t>(s.c)), new_vars(static_cast<size_t>(s.c));
@@ -245,7 +247,7 @@ void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, c
   const double unbiased = n / std::max(1.0, n - 1);
   const double momentum = p.momentum;
 
-  parallel_channels(pool_, s, [&](int64_t c) {
+  parallel_channels(cpu.pool(), s, [&](int64_t c) {
     // Sums of differences to any value of the channel keep their digits where the mean is large.
     const float shift = *in.at(0, c, 0, 0);
     const TwoSums sums = sum_channel(s, c, [&](const Rows& rows, double* totals) {
@@ -269,24 +271,25 @@ void CpuBackend::batch_norm_train(const Tensor& x, const Tensor& running_mean, c
   std::copy(new_vars.begin(), new_vars.end(), running_vars);
 }
 
-void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const Tensor& positive,
-                                       const Tensor& mean, const Tensor& inv_std, const Tensor& gamma,
-                                       const Tensor& dx, const Tensor& d_residual, const Tensor& d_gamma,
-                                       const Tensor& d_beta, const BatchNormParams& p) {
-  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
-  const float* means = plain_input(mean);
-  const float* inv_stds = plain_input(inv_std);
-  float* d_gammas = d_gamma.defined() ? plain_output(d_gamma) : nullptr;
-  float* d_betas = d_beta.defined() ? plain_output(d_beta) : nullptr;
-  const BlockedView out_grad = blocked_input(dy);
-  const BlockedView in = blocked_input(x);
-  const uint8_t* bits = p.relu ? positive_input(positive) : nullptr;
-  const BlockedView in_grad = blocked_output(dx);
-  float* residual_grad = d_residual.defined() ? blocked_output(d_residual).data : nullptr;
+void batch_norm_train_grad(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &dy = call.inputs[0], &x = call.inputs[1], &positive = call.inputs[2], &mean = call.inputs[3],
+               &inv_std = call.inputs[4], &gamma = call.inputs[5], &dx = call.outputs[0],
+               &d_residual = call.outputs[1], &d_gamma = call.outputs[2], &d_beta = call.outputs[3];
+  const auto& p = call.as<BatchNormParams>();
+  const ChannelNumbers gammas{gamma.defined() ? cpu.plain_input(gamma) : nullptr, 1};
+  const float* means = cpu.plain_input(mean);
+  const float* inv_stds = cpu.plain_input(inv_std);
+  float* d_gammas = d_gamma.defined() ? cpu.plain_output(d_gamma) : nullptr;
+  float* d_betas = d_beta.defined() ? cpu.plain_output(d_beta) : nullptr;
+  const BlockedView out_grad = cpu.blocked_input(dy);
+  const BlockedView in = cpu.blocked_input(x);
+  const uint8_t* bits = p.relu ? cpu.positive_input(positive) : nullptr;
+  const BlockedView in_grad = cpu.blocked_output(dx);
+  float* residual_grad = d_residual.defined() ? cpu.blocked_output(d_residual).data : nullptr;
   const BlockedShape& s = in.shape;
   const double n = images_pixels(s);
 
-  parallel_channels(pool_, s, [&](int64_t c) {
+  parallel_channels(cpu.pool(), s, [&](int64_t c) {
     NormBackward channel{
         out_grad.data, bits, in.data, in_grad.data, residual_grad, streams(s), means[c], 0, 0, 0};
     const TwoSums sums = sum_channel(s, c, [&](const Rows& rows, double* totals) {
@@ -302,47 +305,59 @@ void CpuBackend::batch_norm_train_grad(const Tensor& dy, const Tensor& x, const 
   });
 }
 
-void CpuBackend::batch_norm_eval(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                                 const Tensor& residual, const Tensor& gamma, const Tensor& beta,
-                                 const Tensor& y, const Tensor& positive, const BatchNormParams& p) {
-  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
-  const ChannelNumbers betas{beta.defined() ? plain_input(beta) : nullptr, 0};
-  const float* means = plain_input(running_mean);
-  const float* variances = plain_input(running_var);
-  uint8_t* bits = positive_output(positive);
+void batch_norm_eval(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &running_mean = call.inputs[1], &running_var = call.inputs[2],
+               &residual = call.inputs[3], &gamma = call.inputs[4], &beta = call.inputs[5],
+               &y = call.outputs[0], &positive = call.outputs[1];
+  const auto& p = call.as<BatchNormParams>();
+  const ChannelNumbers gammas{gamma.defined() ? cpu.plain_input(gamma) : nullptr, 1};
+  const ChannelNumbers betas{beta.defined() ? cpu.plain_input(beta) : nullptr, 0};
+  const float* means = cpu.plain_input(running_mean);
+  const float* variances = cpu.plain_input(running_var);
+  uint8_t* bits = cpu.positive_output(positive);
   const auto run = [&](const auto& in, const float* added, const auto& out) {
-    parallel_channels(pool_, in.shape, [&](int64_t c) {
+    parallel_channels(cpu.pool(), in.shape, [&](int64_t c) {
       const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
       forward_channel(out, c,
                       {in.data, added, out.data, bits, p.relu, streams(in.shape), means[c], scale, betas[c]});
     });
   };
   if (goes_planar(x) && !bits) {
-    const PlanarView in = planar_input(x);
-    const float* added = residual.defined() ? planar_input(residual).data : nullptr;
-    run(in, added, planar_output(y));
+    const PlanarView in = cpu.planar_input(x);
+    const float* added = residual.defined() ? cpu.planar_input(residual).data : nullptr;
+    run(in, added, cpu.planar_output(y));
   } else {
-    const BlockedView in = blocked_input(x);
-    const float* added = residual.defined() ? blocked_input(residual).data : nullptr;
-    run(in, added, blocked_output(y));
+    const BlockedView in = cpu.blocked_input(x);
+    const float* added = residual.defined() ? cpu.blocked_input(residual).data : nullptr;
+    run(in, added, cpu.blocked_output(y));
   }
 }
 
-void CpuBackend::batch_norm_eval_grad(const Tensor& dy, const Tensor& positive, const Tensor& running_var,
-                                      const Tensor& gamma, const Tensor& dx, const Tensor& d_residual,
-                                      const BatchNormParams& p) {
-  const ChannelNumbers gammas{gamma.defined() ? plain_input(gamma) : nullptr, 1};
-  const float* variances = plain_input(running_var);
-  const float* out_grad = blocked_input(dy).data;
-  const uint8_t* bits = p.relu ? positive_input(positive) : nullptr;
-  const BlockedView in_grad = blocked_output(dx);
-  float* residual_grad = d_residual.defined() ? blocked_output(d_residual).data : nullptr;
-  parallel_channels(pool_, in_grad.shape, [&](int64_t c) {
+void batch_norm_eval_grad(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &dy = call.inputs[0], &positive = call.inputs[1], &running_var = call.inputs[2],
+               &gamma = call.inputs[3], &dx = call.outputs[0], &d_residual = call.outputs[1];
+  const auto& p = call.as<BatchNormParams>();
+  const ChannelNumbers gammas{gamma.defined() ? cpu.plain_input(gamma) : nullptr, 1};
+  const float* variances = cpu.plain_input(running_var);
+  const float* out_grad = cpu.blocked_input(dy).data;
+  const uint8_t* bits = p.relu ? cpu.positive_input(positive) : nullptr;
+  const BlockedView in_grad = cpu.blocked_output(dx);
+  float* residual_grad = d_residual.defined() ? cpu.blocked_output(d_residual).data : nullptr;
+  parallel_channels(cpu.pool(), in_grad.shape, [&](int64_t c) {
     const auto scale = static_cast<float>(gammas[c] / std::sqrt(double{variances[c]} + p.eps));
     backward_channel(
         in_grad, c,
         {out_grad, bits, nullptr, in_grad.data, residual_grad, streams(in_grad.shape), 0, scale, 0, 0});
   });
+}
+
+}  // namespace
+
+void add_norm_kernels(KernelTable& table) {
+  table.add("batch_norm_train", on_cpu<batch_norm_train>);
+  table.add("batch_norm_train_grad", on_cpu<batch_norm_train_grad>);
+  table.add("batch_norm_eval", on_cpu<batch_norm_eval>);
+  table.add("batch_norm_eval_grad", on_cpu<batch_norm_eval_grad>);
 }
 
 }  // namespace rst::cpu

@@ -2,6 +2,8 @@
 #include <functional>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
+#include "native/ops/optim.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/optim.cc"
@@ -28,23 +30,29 @@ namespace {
 
 HWY_EXPORT(SgdStep);
 
-}  // namespace
-
-void CpuBackend::sgd_step(const Tensor& parameter, const Tensor& gradient, const Tensor& velocity, float lr,
-                          float momentum, float weight_decay) {
-  const auto* g = plain_input(gradient);
-  float* p = writable_input(parameter);
-  float* v = writable_input(velocity);
+void sgd_step(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &parameter = call.inputs[0], &gradient = call.inputs[1], &velocity = call.inputs[2];
+  const auto& params = call.as<SgdParams>();
+  const auto* g = cpu.plain_input(gradient);
+  float* p = cpu.writable_input(parameter);
+  float* v = cpu.writable_input(velocity);
   constexpr int64_t kGrain = 1 << 14;
   const int64_t count = parameter.elements();
   // Made before the change begins, because it may take memory.
   const std::function<void(int64_t)> step = [&](int64_t task) {
     HWY_DYNAMIC_DISPATCH(SgdStep)
-    (p, g, v, task * kGrain, std::min(count, (task + 1) * kGrain), lr, momentum, weight_decay);
+    (p, g, v, task * kGrain, std::min(count, (task + 1) * kGrain), params.lr, params.momentum,
+     params.weight_decay);
   };
   cpu_storage(parameter).begin_change();
   cpu_storage(velocity).begin_change();
-  pool_.parallel_for((count + kGrain - 1) / kGrain, step);
+  cpu.pool().parallel_for((count + kGrain - 1) / kGrain, step);
+}
+
+}  // namespace
+
+void add_optim_kernels(KernelTable& table) {
+  table.add("sgd_step", on_cpu<sgd_step>);
 }
 
 }  // namespace rst::cpu

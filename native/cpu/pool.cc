@@ -2,7 +2,9 @@
 #include <limits>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
 #include "native/cpu/rows.h"
+#include "native/ops/pool.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/pool.cc"
@@ -254,18 +256,20 @@ void mean_planes(ThreadPool& pool, const PlanarView& in, const PlanarView& out) 
   });
 }
 
-}  // namespace
-
-void CpuBackend::max_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
-  with_views(x, y, [&](const auto& in, const auto& out) { max_pool_planes(pool_, in, out, p); });
+void max_pool2d(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  const auto& p = call.as<PoolParams>();
+  cpu.with_views(x, y, [&](const auto& in, const auto& out) { max_pool_planes(cpu.pool(), in, out, p); });
 }
 
-void CpuBackend::max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor& dx, const PoolParams& p) {
-  const BlockedView out_grad = blocked_input(dy);
-  const BlockedView in = blocked_input(x);
-  const BlockedView in_grad = blocked_output(dx);
+void max_pool2d_grad(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &dy = call.inputs[0], &x = call.inputs[1], &dx = call.outputs[0];
+  const auto& p = call.as<PoolParams>();
+  const BlockedView out_grad = cpu.blocked_input(dy);
+  const BlockedView in = cpu.blocked_input(x);
+  const BlockedView in_grad = cpu.blocked_output(dx);
   const auto kernel = HWY_DYNAMIC_DISPATCH(max_pool_grad);
-  for_each_plane(pool_, in.shape, [&](int64_t plane) {
+  for_each_plane(cpu.pool(), in.shape, [&](int64_t plane) {
     const int64_t offset = plane * in.shape.plane();
     std::memset(in_grad.data + offset, 0, static_cast<size_t>(in.shape.plane()) * sizeof(float));
     kernel(in.shape, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), in.data + offset,
@@ -273,35 +277,52 @@ void CpuBackend::max_pool2d_grad(const Tensor& dy, const Tensor& x, const Tensor
   });
 }
 
-void CpuBackend::avg_pool2d(const Tensor& x, const Tensor& y, const PoolParams& p) {
-  with_views(x, y, [&](const auto& in, const auto& out) { avg_pool_planes(pool_, in, out, p); });
+void avg_pool2d(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  const auto& p = call.as<PoolParams>();
+  cpu.with_views(x, y, [&](const auto& in, const auto& out) { avg_pool_planes(cpu.pool(), in, out, p); });
 }
 
-void CpuBackend::avg_pool2d_grad(const Tensor& dy, const Tensor& dx, const PoolParams& p) {
-  const BlockedView out_grad = blocked_input(dy);
-  const BlockedView in_grad = blocked_output(dx);
+void avg_pool2d_grad(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &dy = call.inputs[0], &dx = call.outputs[0];
+  const auto& p = call.as<PoolParams>();
+  const BlockedView out_grad = cpu.blocked_input(dy);
+  const BlockedView in_grad = cpu.blocked_output(dx);
   const BlockedShape& s = in_grad.shape;
   const auto kernel = HWY_DYNAMIC_DISPATCH(avg_pool_grad);
-  for_each_plane(pool_, s, [&](int64_t plane) {
+  for_each_plane(cpu.pool(), s, [&](int64_t plane) {
     float* to = in_grad.data + plane * s.plane();
     std::memset(to, 0, static_cast<size_t>(s.plane()) * sizeof(float));
     kernel(s, out_grad.shape, p, out_grad.data + plane * out_grad.shape.plane(), to);
   });
 }
 
-void CpuBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
-  with_views(x, y, [&](const auto& in, const auto& out) { mean_planes(pool_, in, out); });
+void global_avg_pool(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  cpu.with_views(x, y, [&](const auto& in, const auto& out) { mean_planes(cpu.pool(), in, out); });
 }
 
-void CpuBackend::global_avg_pool_grad(const Tensor& dy, const Tensor& dx) {
-  const BlockedView out_grad = blocked_input(dy);
-  const BlockedView in_grad = blocked_output(dx);
+void global_avg_pool_grad(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &dy = call.inputs[0], &dx = call.outputs[0];
+  const BlockedView out_grad = cpu.blocked_input(dy);
+  const BlockedView in_grad = cpu.blocked_output(dx);
   const BlockedShape& s = in_grad.shape;
   const auto kernel = HWY_DYNAMIC_DISPATCH(plane_spread);
-  for_each_plane(pool_, s, [&](int64_t plane) {
+  for_each_plane(cpu.pool(), s, [&](int64_t plane) {
     kernel(plane_rows(s, plane, plane + 1), out_grad.data + plane * kLanes, static_cast<float>(s.h * s.w),
            in_grad.data);
   });
+}
+
+}  // namespace
+
+void add_pool_kernels(KernelTable& table) {
+  table.add("max_pool2d", on_cpu<max_pool2d>);
+  table.add("max_pool2d_grad", on_cpu<max_pool2d_grad>);
+  table.add("avg_pool2d", on_cpu<avg_pool2d>);
+  table.add("avg_pool2d_grad", on_cpu<avg_pool2d_grad>);
+  table.add("global_avg_pool", on_cpu<global_avg_pool>);
+  table.add("global_avg_pool_grad", on_cpu<global_avg_pool_grad>);
 }
 
 }  // namespace rst::cpu

@@ -1,5 +1,7 @@
+#include "native/ops/random.h"
 #include "native/core/normal.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
 #include "native/cpu/sample_noise.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -73,12 +75,14 @@ float below(float high, float low) {
   return std::nextafter(high, low);
 }
 
-}  // namespace
-
-void CpuBackend::random_weight(const Tensor& y, WeightInit init, float scale, const RandomStream& stream) {
-  float* out = plain_output(y);
-  pool_.parallel_ranges(y.elements(), kWeightGrain, [&](int64_t begin, int64_t end) {
-    switch (init) {
+void random_weight(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor& y = call.outputs[0];
+  const auto& params = call.as<RandomWeightParams>();
+  const float scale = params.scale;
+  const RandomStream& stream = params.stream;
+  float* out = cpu.plain_output(y);
+  cpu.pool().parallel_ranges(y.elements(), kWeightGrain, [&](int64_t begin, int64_t end) {
+    switch (params.init) {
       case WeightInit::kSignedConstant:
         HWY_DYNAMIC_DISPATCH(SignedConstants)(out, begin, end, scale, stream);
         break;
@@ -94,43 +98,55 @@ void CpuBackend::random_weight(const Tensor& y, WeightInit init, float scale, co
   });
 }
 
-void CpuBackend::uniform_noise(const Tensor& sample_ids, const Tensor& y, float low, float high,
-                               uint64_t seed, uint32_t step) {
-  const int32_t* ids = plain_input<const int32_t>(sample_ids);
-  RandomStream stream{seed, Purpose::kNoise, step};
+void uniform_noise(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &sample_ids = call.inputs[0], &y = call.outputs[0];
+  const auto& p = call.as<UniformNoiseParams>();
+  const float low = p.low, high = p.high;
+  const int32_t* ids = cpu.plain_input<const int32_t>(sample_ids);
+  RandomStream stream{p.seed, Purpose::kNoise, p.step};
   if (y.shape.rank() == 1) {
-    float* out = plain_output(y);
+    float* out = cpu.plain_output(y);
     for (int64_t n = 0; n < y.elements(); ++n) {
       stream.index = static_cast<uint32_t>(ids[n]);
       out[n] = std::min(low + (high - low) * uniform01(stream.word(0)), below(high, low));
     }
     return;
   }
-  const BlockedView out = blocked_output(y);
-  parallel_noise(pool_, out.shape, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+  const BlockedView out = cpu.blocked_output(y);
+  parallel_noise(cpu.pool(), out.shape, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(UniformNoise)
     (out.data, out.shape, b, begin, end, stream, block_sample_ids(out.shape, b, ids), low, high,
      below(high, low));
   });
 }
 
-void CpuBackend::normal_noise(const Tensor& sample_ids, const Tensor& y, float mean, float std, uint64_t seed,
-                              uint32_t step) {
-  const int32_t* ids = plain_input<const int32_t>(sample_ids);
-  RandomStream stream{seed, Purpose::kNoise, step};
+void normal_noise(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &sample_ids = call.inputs[0], &y = call.outputs[0];
+  const auto& p = call.as<NormalNoiseParams>();
+  const float mean = p.mean, std = p.std;
+  const int32_t* ids = cpu.plain_input<const int32_t>(sample_ids);
+  RandomStream stream{p.seed, Purpose::kNoise, p.step};
   if (y.shape.rank() == 1) {
-    float* out = plain_output(y);
+    float* out = cpu.plain_output(y);
     for (int64_t n = 0; n < y.elements(); ++n) {
       stream.index = static_cast<uint32_t>(ids[n]);
       out[n] = static_cast<float>(mean + std * normal_deviate(stream.block(0)));
     }
     return;
   }
-  const BlockedView out = blocked_output(y);
-  parallel_noise(pool_, out.shape, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
+  const BlockedView out = cpu.blocked_output(y);
+  parallel_noise(cpu.pool(), out.shape, [&](int64_t b, int64_t, int64_t begin, int64_t end) {
     HWY_DYNAMIC_DISPATCH(NormalNoise)
     (out.data, out.shape, b, begin, end, stream, block_sample_ids(out.shape, b, ids), mean, std);
   });
+}
+
+}  // namespace
+
+void add_random_kernels(KernelTable& table) {
+  table.add("random_weight", on_cpu<random_weight>);
+  table.add("uniform_noise", on_cpu<uniform_noise>);
+  table.add("normal_noise", on_cpu<normal_noise>);
 }
 
 }  // namespace rst::cpu

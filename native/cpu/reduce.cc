@@ -2,7 +2,9 @@
 #include <vector>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
 #include "native/cpu/rows.h"
+#include "native/ops/reduce.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/reduce.cc"
@@ -50,15 +52,6 @@ void lane_maxima(const Rows& rows, const float* x, double* totals) {
   for (int lane = 0; lane < kLanes; ++lane) totals[lane] = maxima[lane];
 }
 
-void scale_lanes(const Rows& rows, const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
-                 float* HWY_RESTRICT y) {
-  for_each_row(rows, [&](int64_t start) HWY_ATTR {
-    for (int64_t i = start; i < start + rows.length; i += kLanes) {
-      for (int lane = 0; lane < kLanes; ++lane) y[i + lane] = x[i + lane] * factors[lane];
-    }
-  });
-}
-
 }  // namespace rst::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -69,7 +62,6 @@ namespace {
 HWY_EXPORT(lane_sums);
 HWY_EXPORT(lane_squares);
 HWY_EXPORT(lane_maxima);
-HWY_EXPORT(scale_lanes);
 
 enum class LaneReduction { kSum, kSquares, kMaximum };
 
@@ -151,22 +143,22 @@ void reduce_samples(ThreadPool& pool, LaneReduction reduction, const BlockedView
   }
 }
 
-}  // namespace
-
-void CpuBackend::sum(const Tensor& x, const Tensor& y) {
+void sum(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
   double total = 0;
   if (is_blocked(x)) {
-    for (double sum : plane_sums(pool_, blocked_input(x))) total += sum;
+    for (double sum : plane_sums(cpu.pool(), cpu.blocked_input(x))) total += sum;
   } else {
-    total = plain_sum(pool_, plain_input(x), x.elements());
+    total = plain_sum(cpu.pool(), cpu.plain_input(x), x.elements());
   }
-  *plain_output(y) = static_cast<float>(total);
+  *cpu.plain_output(y) = static_cast<float>(total);
 }
 
-void CpuBackend::channel_sum(const Tensor& x, const Tensor& y) {
-  const BlockedView in = blocked_input(x);
-  const std::vector<double> sums = plane_sums(pool_, in);
-  float* out = plain_output(y);
+void channel_sum(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  const BlockedView in = cpu.blocked_input(x);
+  const std::vector<double> sums = plane_sums(cpu.pool(), in);
+  float* out = cpu.plain_output(y);
   for (int64_t c = 0; c < in.shape.c; ++c) {
     double total = 0;
     for (int64_t b = 0; b < in.shape.blocks(); ++b) total += sums[static_cast<size_t>(b * in.shape.c + c)];
@@ -174,32 +166,35 @@ void CpuBackend::channel_sum(const Tensor& x, const Tensor& y) {
   }
 }
 
-void CpuBackend::sample_sum(const Tensor& x, const Tensor& y) {
-  reduce_samples(pool_, LaneReduction::kSum, blocked_input(x), plain_output(y));
+void sample_sum(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  reduce_samples(cpu.pool(), LaneReduction::kSum, cpu.blocked_input(x), cpu.plain_output(y));
 }
 
-void CpuBackend::sample_norm(const Tensor& x, const Tensor& y, Norm norm) {
-  reduce_samples(pool_, norm == Norm::kLinf ? LaneReduction::kMaximum : LaneReduction::kSquares,
-                 blocked_input(x), plain_output(y));
+void sample_norm(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  const Norm norm = call.as<SampleNormParams>().norm;
+  reduce_samples(cpu.pool(), norm == Norm::kLinf ? LaneReduction::kMaximum : LaneReduction::kSquares,
+                 cpu.blocked_input(x), cpu.plain_output(y));
 }
 
-void CpuBackend::sample_scale(const Tensor& x, const Tensor& s, const Tensor& y) {
-  const float* factors = plain_input(s);
-  const BlockedView in = blocked_input(x);
-  const BlockedView out = blocked_output(y);
-  const BlockedShape& shape = in.shape;
-  pool_.parallel_ranges(shape.blocks() * shape.c, planes_per_task(shape), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      const int64_t b = p / shape.c;
-      float lane_factors[kLanes] = {};
-      std::copy_n(factors + b * kLanes, shape.lanes(b), lane_factors);
-      HWY_DYNAMIC_DISPATCH(scale_lanes)(plane_rows(shape, p, p + 1), in.data, lane_factors, out.data);
-    }
-  });
+void broadcast(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &x = call.inputs[0], &y = call.outputs[0];
+  const float factor = call.as<BroadcastParams>().factor;
+  const float value = *cpu.plain_input(x) * factor;
+  float* out = cpu.plain_output(y);
+  cpu.pool().parallel_ranges(y.elements(), kTaskFloats,
+                             [&](int64_t begin, int64_t end) { std::fill(out + begin, out + end, value); });
 }
 
-void CpuBackend::broadcast(const Tensor& x, const Tensor& y, float factor) {
-  fill(y, *plain_input(x) * factor);
+}  // namespace
+
+void add_reduce_kernels(KernelTable& table) {
+  table.add("sum", on_cpu<sum>);
+  table.add("channel_sum", on_cpu<channel_sum>);
+  table.add("sample_sum", on_cpu<sample_sum>);
+  table.add("sample_norm", on_cpu<sample_norm>);
+  table.add("broadcast", on_cpu<broadcast>);
 }
 
 }  // namespace rst::cpu

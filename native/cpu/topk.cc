@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "native/cpu/cpu_backend.h"
+#include "native/cpu/kernels.h"
+#include "native/ops/mask.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "native/cpu/topk.cc"
@@ -145,15 +147,15 @@ Choice choose_bucket(const std::vector<Range>& ranges, int64_t keep) {
   throw Error(ErrorCode::kInternal, "topk_mask expects to find 'keep' scores but found fewer.");
 }
 
-}  // namespace
-
-void CpuBackend::topk_mask(const Tensor& scores, const Tensor& mask, int64_t keep) {
-  const float* in = plain_input(scores);
-  auto* out = plain_output<uint8_t>(mask);
-  std::vector<Range> ranges = split(scores.elements(), pool_.threads());
+void topk_mask(CpuBackend& cpu, const KernelCall& call) {
+  const Tensor &scores = call.inputs[0], &mask = call.outputs[0];
+  const int64_t keep = call.as<TopkParams>().keep;
+  const float* in = cpu.plain_input(scores);
+  auto* out = cpu.plain_output<uint8_t>(mask);
+  std::vector<Range> ranges = split(scores.elements(), cpu.pool().threads());
   const auto for_each_range = [&](const auto& task) {
-    pool_.parallel_for(static_cast<int64_t>(ranges.size()),
-                       [&](int64_t i) { task(ranges[static_cast<size_t>(i)]); });
+    cpu.pool().parallel_for(static_cast<int64_t>(ranges.size()),
+                            [&](int64_t i) { task(ranges[static_cast<size_t>(i)]); });
   };
 
   for_each_range([&](Range& r) {
@@ -163,7 +165,7 @@ void CpuBackend::topk_mask(const Tensor& scores, const Tensor& mask, int64_t kee
 
   // From here on only the chosen bucket's keys are looked at.
   const int64_t room = upper.size + kOverrun * static_cast<int64_t>(ranges.size());
-  const Buffer collected = scratch(room * static_cast<int64_t>(sizeof(uint32_t)));
+  const Buffer collected = cpu.scratch(room * static_cast<int64_t>(sizeof(uint32_t)));
   auto* next = collected.as<uint32_t>();
   for (Range& r : ranges) {
     r.keys = next;
@@ -196,6 +198,12 @@ void CpuBackend::topk_mask(const Tensor& scores, const Tensor& mask, int64_t kee
       HWY_DYNAMIC_DISPATCH(WriteMaskWithTies)(in + r.begin, out + r.begin, count, threshold, r.quota);
     }
   });
+}
+
+}  // namespace
+
+void add_topk_kernels(KernelTable& table) {
+  table.add("topk_mask", on_cpu<topk_mask>);
 }
 
 }  // namespace rst::cpu

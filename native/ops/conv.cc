@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "native/ops/op_table.h"
-
 namespace rst {
 namespace {
 
@@ -63,16 +61,17 @@ Shape conv2d_shape(const Shape& x, const Shape& w, const ConvParams& p) {
   return conv_output("conv2d", x, w, p);
 }
 
-std::vector<OpSpec> conv_ops() {
+std::vector<OpRow> conv_ops() {
   return {
       {"conv2d",
        {{"x"}, {.name = "w", .unshared = true}},
        {"stride", "padding"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         return {{{conv2d_shape(c[0].shape, c[1].shape, conv_params(c, c[0].shape))}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d(c[0], c[1], out[0], conv_params(c, c[0].shape));
+       "x [N, C, H, W], w [K, C, R, S] → y [N, K, OH, OW] with OH = (H + 2·padding − R) / stride + 1 "
+       "(floor). "
+       "Rank 2 stands for 1×1 images: x [N, C], w [K, C] → y [N, K] is a linear layer.",
+       [](const OpCall& c) {
+         const ConvParams p = conv_params(c, c[0].shape);
+         return parsed({{{conv2d_shape(c[0].shape, c[1].shape, p)}}}, p);
        }},
       {"conv2d_batch_norm",
        {{"x"},
@@ -81,29 +80,26 @@ std::vector<OpSpec> conv_ops() {
         {"running_var"},
         {"residual", DType::kF32, true}},
        {"stride", "padding", "eps", "relu", "positive"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "Convolution and batch norm by running statistics in one: y = relu?((conv − mean) / √(var + eps) + "
+       "residual), with means and variances [K]; positive as in batch_norm_train.",
+       [](const OpCall& c) {
          check_pair("conv2d_batch_norm", "x", c[0].shape, c[1].shape);
-         const Shape y = conv_output("conv2d_batch_norm", c[0].shape, c[1].shape, conv_params(c, c[0].shape));
+         const ConvParams p = conv_params(c, c[0].shape);
+         const Shape y = conv_output("conv2d_batch_norm", c[0].shape, c[1].shape, p);
          expect_shape("conv2d_batch_norm", "running_mean", c[2], {y[1]});
          expect_shape("conv2d_batch_norm", "running_var", c[3], {y[1]});
          if (c[4].defined()) expect_shape("conv2d_batch_norm", "residual", c[4], y);
-         norm_params(c.attributes);
-         return {{{y}}, positive_output(c.attributes, y)};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1], conv_params(c, c[0].shape),
-                             norm_params(c.attributes));
+         const BatchNormParams norm = norm_params(c.attributes);
+         return parsed({{{y}}, positive_output(c.attributes, y)}, ConvBatchNormParams{p, norm});
        }},
       {"conv2d_input_grad",
        {{"dy"}, {.name = "w", .unshared = true}, {"addend", DType::kF32, true}},
        {"stride", "padding", "shape"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         return {{{input_shape("conv2d_input_grad", c)}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_input_grad(c[0], c[1], c[2], out[0], conv_params(c, out[0].shape));
+       "The gradient to x (of `shape`), given dy, plus addend (the shape of x) where there is one.",
+       [](const OpCall& c) {
+         const Shape x = input_shape("conv2d_input_grad", c);
+         return parsed({{{x}}}, conv_params(c, x));
        }},
-      // `sum` asks for d_sum.
       {"conv2d_input_grad_batch_norm",
        {{"dy"},
         {.name = "w", .unshared = true},
@@ -111,33 +107,30 @@ std::vector<OpSpec> conv_ops() {
         {"positive", DType::kU8, true},
         {"running_var"}},
        {"stride", "padding", "shape", "eps", "sum"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "conv2d_input_grad carried on through the batch norm in eval mode (without gamma) and the ReLU that x "
+       "came from: d_sum = (that gradient)·[positive], d_maps = d_sum / √(var + eps). Without `positive` (no "
+       "ReLU) all of it; `sum` asks for d_sum.",
+       [](const OpCall& c) {
          constexpr const char* kOp = "conv2d_input_grad_batch_norm";
          const Shape x = input_shape(kOp, c);
          if (c[3].defined()) expect_shape(kOp, "positive", c[3], x);
          expect_shape(kOp, "running_var", c[4], {x[1]});
-         norm_params(c.attributes);
-         return {{{x}}, c.attributes.flag("sum") ? std::optional(TensorDesc{x}) : std::nullopt};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_input_grad_batch_norm(c[0], c[1], c[2], c[3], c[4], out[0], out[1],
-                                        conv_params(c, out[0].shape), norm_params(c.attributes));
+         const BatchNormParams norm = norm_params(c.attributes);
+         return parsed({{{x}}, c.attributes.flag("sum") ? std::optional(TensorDesc{x}) : std::nullopt},
+                       ConvBatchNormParams{conv_params(c, x), norm});
        }},
-      // `shape` is w's.
       {"conv2d_weight_grad",
        {{"x"}, {"dy"}},
        {"stride", "padding", "shape"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "The gradient to w (of `shape`), dense, given dy: every weight gets one, masked or not.",
+       [](const OpCall& c) {
          const Shape w = c.attributes.shape("shape");
          if ((w.rank() != 2 && w.rank() != 4) || c[0].shape.rank() != w.rank()) {
            throw_shape("conv2d_weight_grad expects 'x' and 'shape' both of rank 4 or both of rank 2.");
          }
-         expect_shape("conv2d_weight_grad", "dy", c[1],
-                      conv_output("conv2d_weight_grad", c[0].shape, w, conv_params(c, c[0].shape)));
-         return {{{w}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.conv2d_weight_grad(c[0], c[1], out[0], conv_params(c, c[0].shape));
+         const ConvParams p = conv_params(c, c[0].shape);
+         expect_shape("conv2d_weight_grad", "dy", c[1], conv_output("conv2d_weight_grad", c[0].shape, w, p));
+         return parsed({{{w}}}, p);
        }},
   };
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "native/ops/number_attributes.h"
-#include "native/ops/op_table.h"
 
 namespace rst {
 namespace {
@@ -20,21 +19,20 @@ AugmentParams augment_params(const OpCall& call) {
 
 }  // namespace
 
-std::vector<OpSpec> data_ops() {
+std::vector<OpRow> data_ops() {
   return {
       {"gather_images",
        {{"images", DType::kU8}, {"indices", DType::kI32}, {"ids", DType::kI32, true}},
        {"seed", "epoch", "crop_padding", "flip"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "images u8 [M, C, H, W], indices [N], ids [N] or none (then indices) → [N, C, H, W] in [0, 1] "
+       "(value/255). The crop offsets and the flip of the image of id i come from stream {seed, kAugment, "
+       "epoch, i}: words 0 (y), 1 (x), 2 (flip, top bit).",
+       [](const OpCall& c) {
          expect_rank("gather_images", "images", c[0], 4, 4);
          expect_rank("gather_images", "indices", c[1], 1, 1);
          if (c[2].defined()) expect_shape("gather_images", "ids", c[2], c[1].shape);
-         augment_params(c);
          const Shape& images = c[0].shape;
-         return {{{Shape{c[1].elements(), images[1], images[2], images[3]}}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.gather_images(c[0], c[1], c[2], out[0], augment_params(c));
+         return parsed({{{Shape{c[1].elements(), images[1], images[2], images[3]}}}}, augment_params(c));
        }},
   };
 }

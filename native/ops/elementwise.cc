@@ -7,26 +7,15 @@
 namespace rst {
 namespace {
 
-using Outputs = std::vector<std::optional<TensorDesc>>;
-
-OpSpec unary(const char* op, void (ElementwiseOps::*call)(const Tensor&, const Tensor&)) {
-  return {op,
-          {{"x"}},
-          {},
-          [](const OpCall& c) -> Outputs { return {{{c[0].shape}}}; },
-          [call](Backend& b, const OpCall& c, auto out) { (b.*call)(c[0], out[0]); }};
+OpRow unary(const char* op, const char* contract) {
+  return {op, {{"x"}}, {}, contract, [](const OpCall& c) { return ParsedCall{{{{c[0].shape}}}, nullptr}; }};
 }
 
-OpSpec binary(const char* op, const char* first, const char* second,
-              void (ElementwiseOps::*call)(const Tensor&, const Tensor&, const Tensor&)) {
-  return {op,
-          {{first}, {second}},
-          {},
-          [op, second](const OpCall& c) -> Outputs {
+OpRow binary(const char* op, const char* first, const char* second, const char* contract) {
+  return {op, {{first}, {second}}, {}, contract, [op, second](const OpCall& c) {
             expect_shape(op, second, c[1], c[0].shape);
-            return {{{c[0].shape}}};
-          },
-          [call](Backend& b, const OpCall& c, auto out) { (b.*call)(c[0], c[1], out[0]); }};
+            return ParsedCall{{{{c[0].shape}}}, nullptr};
+          }};
 }
 
 // One number a channel of x.
@@ -52,7 +41,7 @@ std::vector<float> channel_std(const char* op, const OpCall& c) {
   return std;
 }
 
-std::pair<float, float> bounds(const OpCall& c) {
+ClipParams clip_params(const OpCall& c) {
   const auto low = static_cast<float>(c.attributes.number("low"));
   const auto high = static_cast<float>(c.attributes.number("high"));
   if (low > high) {
@@ -62,97 +51,82 @@ std::pair<float, float> bounds(const OpCall& c) {
   return {low, high};
 }
 
-OpSpec normalize_row(const char* op, bool gradient) {
+OpRow normalize_row(const char* op, bool gradient) {
   const auto mean_of = [=](const OpCall& c) {
     return gradient ? std::vector<float>() : channel_numbers(op, "mean", c);
   };
   return {op,
           {{gradient ? "dy" : "x"}},
-          gradient ? std::vector<const char*>{"std"} : std::vector<const char*>{"mean", "std"},
-          [=](const OpCall& c) -> Outputs {
-            mean_of(c);
-            channel_std(op, c);
-            return {{{c[0].shape}}};
-          },
-          [=](Backend& b, const OpCall& c, auto out) {
-            b.normalize(c[0], out[0], mean_of(c), channel_std(op, c));
+          gradient ? std::vector<AttributeSpec>{"std"} : std::vector<AttributeSpec>{"mean", "std"},
+          gradient ? "dx = dy / std[c]" : "y = (x − mean[c]) / std[c]",
+          [=](const OpCall& c) {
+            std::vector<float> mean = mean_of(c);
+            return parsed({{{c[0].shape}}}, NormalizeParams{std::move(mean), channel_std(op, c)});
           }};
 }
 
 }  // namespace
 
-std::vector<OpSpec> elementwise_ops() {
+std::vector<OpRow> elementwise_ops() {
   return {
       {"fill",
        {},
        {"shape", "value"},
-       [](const OpCall& c) -> Outputs {
-         c.attributes.number("value");
-         return {{{c.attributes.shape("shape")}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.fill(out[0], static_cast<float>(c.attributes.number("value")));
+       "`value` in every element.",
+       [](const OpCall& c) {
+         const auto value = static_cast<float>(c.attributes.number("value"));
+         return parsed({{{c.attributes.shape("shape")}}}, FillParams{value});
        }},
-      unary("copy", &ElementwiseOps::copy),
-      // Overwrites target.
+      unary("copy", "The same elements, which change apart from x's."),
       {"assign",
        {{"target", DType::kF32, false, true}, {"value"}},
        {},
-       [](const OpCall& c) -> Outputs {
+       "Overwrites target.",
+       [](const OpCall& c) {
          expect_shape("assign", "value", c[1], c[0].shape);
-         return {};
-       },
-       [](Backend& b, const OpCall& c, auto) { b.copy(c[1], c[0]); }},
+         return ParsedCall{};
+       }},
       {"reshape",
        {{"x"}},
        {"shape"},
-       [](const OpCall& c) -> Outputs {
+       "The same elements in row-major order under another shape.",
+       [](const OpCall& c) {
          const Shape y = c.attributes.shape("shape");
          if (y.elements() != c[0].elements()) {
            throw_shape("reshape expects a shape of " + std::to_string(c[0].elements()) +
                        " elements to hold those of " + c[0].shape.to_string() + " but received " +
                        y.to_string() + ".");
          }
-         return {{{y}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.reshape(c[0], out[0]); }},
-      binary("add", "a", "b", &ElementwiseOps::add),
-      binary("sub", "a", "b", &ElementwiseOps::sub),
-      binary("mul", "a", "b", &ElementwiseOps::mul),
+         return ParsedCall{{{{y}}}, nullptr};
+       }},
+      binary("add", "a", "b", "a + b"),
+      binary("sub", "a", "b", "a − b"),
+      binary("mul", "a", "b", "a·b"),
       {"scale",
        {{"x"}},
        {"factor"},
-       [](const OpCall& c) -> Outputs {
-         c.attributes.number("factor");
-         return {{{c[0].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.scale(c[0], out[0], static_cast<float>(c.attributes.number("factor")));
+       "x·factor",
+       [](const OpCall& c) {
+         return parsed({{{c[0].shape}}}, ScaleParams{static_cast<float>(c.attributes.number("factor"))});
        }},
       {"clip",
        {{"x"}},
        {"low", "high"},
-       [](const OpCall& c) -> Outputs {
-         bounds(c);
-         return {{{c[0].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         const auto [low, high] = bounds(c);
-         b.clip(c[0], out[0], low, high);
-       }},
-      unary("relu", &ElementwiseOps::relu),
-      binary("relu_grad", "dy", "y", &ElementwiseOps::relu_grad),
+       "min(max(x, low), high); a NaN stays a NaN.",
+       [](const OpCall& c) { return parsed({{{c[0].shape}}}, clip_params(c)); }},
+      unary("relu", "max(x, 0); a NaN stays a NaN."),
+      binary("relu_grad", "dy", "y", "dy where y > 0, else 0."),
       normalize_row("normalize", false),
       normalize_row("normalize_grad", true),
       {"bias_add",
        {{"x"}, {"bias"}},
        {},
-       [](const OpCall& c) -> Outputs {
+       "x + bias[c]",
+       [](const OpCall& c) {
          expect_rank("bias_add", "x", c[0], 2, 4);
          expect_shape("bias_add", "bias", c[1], {c[0].shape[1]});
-         return {{{c[0].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.bias_add(c[0], c[1], out[0]); }},
+         return ParsedCall{{{{c[0].shape}}}, nullptr};
+       }},
   };
 }
 

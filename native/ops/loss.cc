@@ -5,8 +5,6 @@
 namespace rst {
 namespace {
 
-using Outputs = std::vector<std::optional<TensorDesc>>;
-
 // Checks logits [N, classes] and gives the shape [N] of a number a sample.
 Shape samples_of(const char* op, const Tensor& logits) {
   expect_rank(op, "logits", logits, 2, 2);
@@ -27,55 +25,52 @@ float smoothing_of(const OpCall& c) {
 
 }  // namespace
 
-std::vector<OpSpec> loss_ops() {
+std::vector<OpRow> loss_ops() {
   return {
       {"cross_entropy",
        {{"logits"}, {"labels", DType::kI32}},
        {"smoothing"},
-       [](const OpCall& c) -> Outputs {
+       "Per-sample cross-entropy of log-softmax: [N]. The target is (1 − smoothing)·onehot + "
+       "smoothing/classes.",
+       [](const OpCall& c) {
          const Shape samples = samples_of("cross_entropy", c[0]);
          expect_shape("cross_entropy", "labels", c[1], samples);
-         smoothing_of(c);
-         return {{{samples}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.cross_entropy(c[0], c[1], out[0], smoothing_of(c)); }},
+         return parsed({{{samples}}}, CrossEntropyParams{smoothing_of(c)});
+       }},
       {"cross_entropy_grad",
        {{"logits"}, {"labels", DType::kI32}, {"d_losses"}},
        {"smoothing"},
-       [](const OpCall& c) -> Outputs {
+       "d_losses[n]·(softmax − target).",
+       [](const OpCall& c) {
          const Shape samples = samples_of("cross_entropy_grad", c[0]);
          expect_shape("cross_entropy_grad", "labels", c[1], samples);
          expect_shape("cross_entropy_grad", "d_losses", c[2], samples);
-         smoothing_of(c);
-         return {{{c[0].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.cross_entropy_grad(c[0], c[1], c[2], out[0], smoothing_of(c));
+         return parsed({{{c[0].shape}}}, CrossEntropyParams{smoothing_of(c)});
        }},
       {"softmax",
        {{"logits"}},
        {},
-       [](const OpCall& c) -> Outputs {
+       "Class probabilities [N, classes].",
+       [](const OpCall& c) {
          samples_of("softmax", c[0]);
-         return {{{c[0].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.softmax(c[0], out[0]); }},
+         return ParsedCall{{{{c[0].shape}}}, nullptr};
+       }},
       {"argmax",
        {{"logits"}},
        {},
-       [](const OpCall& c) -> Outputs {
-         return {{{samples_of("argmax", c[0]), DType::kI32}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.argmax(c[0], out[0]); }},
+       "Index of the largest logit, i32 [N]; ties go to the lowest index, a NaN counts as larger than all.",
+       [](const OpCall& c) {
+         return ParsedCall{{{{samples_of("argmax", c[0]), DType::kI32}}}, nullptr};
+       }},
       {"correct",
        {{"logits"}, {"labels", DType::kI32}},
        {},
-       [](const OpCall& c) -> Outputs {
+       "1 where the argmax is the label, else 0: f32 [N].",
+       [](const OpCall& c) {
          const Shape samples = samples_of("correct", c[0]);
          expect_shape("correct", "labels", c[1], samples);
-         return {{{samples}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.correct(c[0], c[1], out[0]); }},
+         return ParsedCall{{{{samples}}}, nullptr};
+       }},
   };
 }
 

@@ -22,57 +22,57 @@ int64_t packed_bytes(const Shape& mask) {
 
 }  // namespace
 
-std::vector<OpSpec> mask_ops() {
+// A mask's shape is a prefix of the weight's: [K, C, R, S] masks elements, [K, C, R] rows, [K, C] kernels and
+// [K] output channels; one entry covers the whole group under it.
+std::vector<OpRow> mask_ops() {
   return {
       {"topk_mask",
        {{"scores"}},
        {"keep"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "u8, 1 for the `keep` entries of largest |score|; ties go to the lower index; a NaN ranks above all.",
+       [](const OpCall& c) {
          expect_rank("topk_mask", "scores", c[0], 1, 4);
          const int64_t keep = c.attributes.integer("keep", 1);
          if (keep > c[0].elements()) {
            throw_argument("topk_mask expects 'keep' from 1 to the " + std::to_string(c[0].elements()) +
                           " scores but received " + std::to_string(keep) + ".");
          }
-         return {{{c[0].shape, DType::kU8}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.topk_mask(c[0], out[0], c.attributes.integer("keep", 1));
+         return parsed({{{c[0].shape, DType::kU8}}}, TopkParams{keep});
        }},
       {"masked_weight",
        {{"weight"}, {"mask", DType::kU8}},
        {},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "weight where the mask is 1, else 0.",
+       [](const OpCall& c) {
          expect_prefix("masked_weight", "mask", c[1], c[0].shape);
-         return {{{c[0].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.masked_weight(c[0], c[1], out[0]); }},
+         return ParsedCall{{{{c[0].shape}}}, nullptr};
+       }},
       {"score_grad",
        {{"d_weight"}, {"weight"}, {"scores"}},
        {},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "Straight-through gradient (paper Eq. 1, ranking by |score|): the sum over each group of "
+       "d_weight ⊙ weight, times sign(score).",
+       [](const OpCall& c) {
          expect_shape("score_grad", "d_weight", c[0], c[1].shape);
          expect_prefix("score_grad", "scores", c[2], c[1].shape);
-         return {{{c[2].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.score_grad(c[0], c[1], c[2], out[0]); }},
+         return ParsedCall{{{{c[2].shape}}}, nullptr};
+       }},
       {"pack_bits",
        {{"mask", DType::kU8}},
        {},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         return {{{Shape{packed_bytes(c[0].shape)}, DType::kU8}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.pack_bits(c[0], out[0]); }},
-      // `shape` is the mask's.
+       "u8 0/1 [any] → u8 [⌈n/8⌉], least significant bit first, padding bits 0.",
+       [](const OpCall& c) {
+         return ParsedCall{{{{Shape{packed_bytes(c[0].shape)}, DType::kU8}}}, nullptr};
+       }},
       {"unpack_bits",
        {{"bits", DType::kU8}},
        {"shape"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
+       "pack_bits undone; `shape` is the mask's.",
+       [](const OpCall& c) {
          const Shape mask = c.attributes.shape("shape");
          expect_shape("unpack_bits", "bits", c[0], {packed_bytes(mask)});
-         return {{{mask, DType::kU8}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.unpack_bits(c[0], out[0]); }},
+         return ParsedCall{{{{mask, DType::kU8}}}, nullptr};
+       }},
   };
 }
 

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "native/ops/op_table.h"
-
 namespace rst {
 
 BatchNormParams norm_params(const Attributes& a) {
@@ -28,8 +26,6 @@ std::optional<TensorDesc> positive_output(const Attributes& a, const Shape& shap
 
 namespace {
 
-using Outputs = std::vector<std::optional<TensorDesc>>;
-
 // Checks the activations [N, C, …] and gives the shape of a vector over their channels.
 Shape channel_shape(const char* op, const char* input, const Tensor& t) {
   expect_rank(op, input, t, 2, 4);
@@ -41,14 +37,14 @@ void expect_if_given(const char* op, const char* input, const Tensor& t, const S
 }
 
 // Inputs x, two running vectors, residual?, gamma?, beta?.
-void check_forward(const char* op, const OpCall& c) {
+BatchNormParams check_forward(const char* op, const OpCall& c) {
   const Shape channels = channel_shape(op, "x", c[0]);
   expect_shape(op, "running_mean", c[1], channels);
   expect_shape(op, "running_var", c[2], channels);
   expect_if_given(op, "residual", c[3], c[0].shape);
   expect_if_given(op, "gamma", c[4], channels);
   expect_if_given(op, "beta", c[5], channels);
-  norm_params(c.attributes);
+  return norm_params(c.attributes);
 }
 
 void check_positive(const char* op, const OpCall& c, const Tensor& positive) {
@@ -62,7 +58,7 @@ std::optional<TensorDesc> when(bool wanted, const Shape& shape) {
   return wanted ? std::optional(TensorDesc{shape}) : std::nullopt;
 }
 
-OpSpec train_row() {
+OpRow train_row() {
   constexpr const char* kOp = "batch_norm_train";
   return {kOp,
           {{"x"},
@@ -72,30 +68,32 @@ OpSpec train_row() {
            {"gamma", DType::kF32, true},
            {"beta", DType::kF32, true}},
           {"eps", "momentum", "relu", "positive"},
-          [](const OpCall& c) -> Outputs {
-            check_forward(kOp, c);
+          "y = relu?((x − mean)·inv_std·gamma + beta + residual), with the batch's biased variance; "
+          "running_mean and running_var [C] (unbiased variance, as PyTorch) are updated in place. mean, "
+          "inv_std: f32 [C] outputs. positive (u8, shape of x), if asked for, says which y are > 0: all that "
+          "the gradient of the ReLU needs.",
+          [](const OpCall& c) {
+            const BatchNormParams p = check_forward(kOp, c);
             if (c[0].elements() == 0) {
               throw_shape(std::string(kOp) +
                           " expects at least one image to take statistics of but received " +
                           c[0].shape.to_string() + ".");
             }
             const TensorDesc channels{{c[0].shape[1]}};
-            return {{{c[0].shape}}, channels, channels, positive_output(c.attributes, c[0].shape)};
-          },
-          [](Backend& b, const OpCall& c, auto out) {
-            b.batch_norm_train(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2], out[3],
-                               norm_params(c.attributes));
+            return parsed({{{c[0].shape}}, channels, channels, positive_output(c.attributes, c[0].shape)}, p);
           }};
 }
 
-// `residual` and `affine` ask for the gradients to the residual and to gamma and beta.
-OpSpec train_grad_row() {
+OpRow train_grad_row() {
   constexpr const char* kOp = "batch_norm_train_grad";
   return {
       kOp,
       {{"dy"}, {"x"}, {"positive", DType::kU8, true}, {"mean"}, {"inv_std"}, {"gamma", DType::kF32, true}},
       {"relu", "residual", "affine"},
-      [](const OpCall& c) -> Outputs {
+      "With g = dy·[positive] if relu else dy: dx, and where `residual` and `affine` ask for them d_residual "
+      "= "
+      "g, d_gamma and d_beta.",
+      [](const OpCall& c) {
         const Shape channels = channel_shape(kOp, "dy", c[0]);
         expect_shape(kOp, "x", c[1], c[0].shape);
         check_positive(kOp, c, c[2]);
@@ -103,18 +101,15 @@ OpSpec train_grad_row() {
         expect_shape(kOp, "inv_std", c[4], channels);
         expect_if_given(kOp, "gamma", c[5], channels);
         const bool affine = c.attributes.flag("affine");
-        return {{{c[0].shape}},
-                when(c.attributes.flag("residual"), c[0].shape),
-                when(affine, channels),
-                when(affine, channels)};
-      },
-      [](Backend& b, const OpCall& c, auto out) {
-        b.batch_norm_train_grad(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], out[2], out[3],
-                                norm_params(c.attributes));
+        return parsed({{{c[0].shape}},
+                       when(c.attributes.flag("residual"), c[0].shape),
+                       when(affine, channels),
+                       when(affine, channels)},
+                      norm_params(c.attributes));
       }};
 }
 
-OpSpec eval_row() {
+OpRow eval_row() {
   constexpr const char* kOp = "batch_norm_eval";
   return {kOp,
           {{"x"},
@@ -124,36 +119,33 @@ OpSpec eval_row() {
            {"gamma", DType::kF32, true},
            {"beta", DType::kF32, true}},
           {"eps", "relu", "positive"},
-          [](const OpCall& c) -> Outputs {
-            check_forward(kOp, c);
-            return {{{c[0].shape}}, positive_output(c.attributes, c[0].shape)};
-          },
-          [](Backend& b, const OpCall& c, auto out) {
-            b.batch_norm_eval(c[0], c[1], c[2], c[3], c[4], c[5], out[0], out[1], norm_params(c.attributes));
+          "batch_norm_train with the running statistics, which stay as they are.",
+          [](const OpCall& c) {
+            const BatchNormParams p = check_forward(kOp, c);
+            return parsed({{{c[0].shape}}, positive_output(c.attributes, c[0].shape)}, p);
           }};
 }
 
-OpSpec eval_grad_row() {
+OpRow eval_grad_row() {
   constexpr const char* kOp = "batch_norm_eval_grad";
   return {kOp,
           {{"dy"}, {"positive", DType::kU8, true}, {"running_var"}, {"gamma", DType::kF32, true}},
           {"eps", "relu", "residual"},
-          [](const OpCall& c) -> Outputs {
+          "dx = g·gamma·inv_std, and where `residual` asks for it d_residual = g, with g = dy·[positive] if "
+          "relu else dy.",
+          [](const OpCall& c) {
             const Shape channels = channel_shape(kOp, "dy", c[0]);
             check_positive(kOp, c, c[1]);
             expect_shape(kOp, "running_var", c[2], channels);
             expect_if_given(kOp, "gamma", c[3], channels);
-            norm_params(c.attributes);
-            return {{{c[0].shape}}, when(c.attributes.flag("residual"), c[0].shape)};
-          },
-          [](Backend& b, const OpCall& c, auto out) {
-            b.batch_norm_eval_grad(c[0], c[1], c[2], c[3], out[0], out[1], norm_params(c.attributes));
+            return parsed({{{c[0].shape}}, when(c.attributes.flag("residual"), c[0].shape)},
+                          norm_params(c.attributes));
           }};
 }
 
 }  // namespace
 
-std::vector<OpSpec> norm_ops() {
+std::vector<OpRow> norm_ops() {
   return {train_row(), train_grad_row(), eval_row(), eval_grad_row()};
 }
 

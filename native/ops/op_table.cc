@@ -1,67 +1,26 @@
 #include "native/ops/op_table.h"
 
-#include <cmath>
+#include <map>
+#include <string>
 
 namespace rst {
 
-std::span<const double> Attributes::list(const char* name) const {
-  const auto it = values_.find(std::string_view(name));
-  if (it == values_.end())
-    throw_argument(std::string("Expected the attribute '") + name + "' but it is missing.");
-  return it->second;
-}
-
-double Attributes::number(const char* name) const {
-  const auto values = list(name);
-  if (values.size() != 1 || std::isnan(values[0])) {
-    throw_argument(std::string("Expected one number for '") + name + "' but received " +
-                   (values.size() == 1 ? "NaN" : std::to_string(values.size()) + " values") + ".");
-  }
-  return values[0];
-}
-
-int64_t Attributes::integer(const char* name, int64_t low) const {
-  const double value = number(name);
-  if (value != std::floor(value) || value < static_cast<double>(low) || value > 0x1p53) {
-    throw_argument(std::string("Expected a whole number of at least ") + std::to_string(low) + " for '" +
-                   name + "' but received " + std::to_string(value) + ".");
-  }
-  return static_cast<int64_t>(value);
-}
-
-std::vector<float> Attributes::floats(const char* name) const {
-  const auto values = list(name);
-  return {values.begin(), values.end()};
-}
-
-Shape Attributes::shape(const char* name) const {
-  std::vector<int64_t> dims;
-  for (double d : list(name)) {
-    if (!(d >= 0 && d <= 0x1p31) || d != std::floor(d)) {
-      throw_shape(std::string("Expected whole numbers of at least 0 in '") + name + "' but received " +
-                  std::to_string(d) + ".");
-    }
-    dims.push_back(static_cast<int64_t>(d));
-  }
-  return Shape(std::span<const int64_t>(dims));
-}
-
-const std::vector<OpSpec>& op_table() {
-  static const std::vector<OpSpec> table = [] {
-    std::vector<OpSpec> all;
+const std::vector<OpRow>& op_table() {
+  static const std::vector<OpRow> table = [] {
+    std::vector<OpRow> all;
     for (auto family : {attack_ops, conv_ops, data_ops, elementwise_ops, loss_ops, mask_ops, norm_ops,
                         optim_ops, pool_ops, random_ops, reduce_ops}) {
-      for (OpSpec& spec : family()) all.push_back(std::move(spec));
+      for (OpRow& row : family()) all.push_back(std::move(row));
     }
     return all;
   }();
   return table;
 }
 
-const OpSpec& find_op(std::string_view name) {
-  static const std::map<std::string_view, const OpSpec*> index = [] {
-    std::map<std::string_view, const OpSpec*> by_name;
-    for (const OpSpec& spec : op_table()) by_name[spec.name] = &spec;
+const OpRow& find_op(std::string_view name) {
+  static const std::map<std::string_view, const OpRow*> index = [] {
+    std::map<std::string_view, const OpRow*> by_name;
+    for (const OpRow& row : op_table()) by_name[row.name] = &row;
     return by_name;
   }();
   const auto it = index.find(name);
@@ -69,14 +28,14 @@ const OpSpec& find_op(std::string_view name) {
   return *it->second;
 }
 
-std::vector<std::optional<TensorDesc>> check_call(const OpSpec& spec, const OpCall& call) {
-  const std::string op = spec.name;
-  if (call.inputs.size() != spec.inputs.size()) {
-    throw_argument(op + " expects " + std::to_string(spec.inputs.size()) + " inputs but received " +
+ParsedCall parse_call(const OpRow& row, const OpCall& call) {
+  const std::string op = row.name;
+  if (call.inputs.size() != row.inputs.size()) {
+    throw_argument(op + " expects " + std::to_string(row.inputs.size()) + " inputs but received " +
                    std::to_string(call.inputs.size()) + ".");
   }
-  for (size_t i = 0; i < spec.inputs.size(); ++i) {
-    const InputSpec& input = spec.inputs[i];
+  for (size_t i = 0; i < row.inputs.size(); ++i) {
+    const InputSpec& input = row.inputs[i];
     const Tensor& tensor = call.inputs[i];
     if (!tensor.defined()) {
       if (!input.optional)
@@ -86,16 +45,22 @@ std::vector<std::optional<TensorDesc>> check_call(const OpSpec& spec, const OpCa
                      dtype_name(tensor.dtype) + ".");
     }
   }
-  for (size_t i = 0; i < spec.inputs.size(); ++i) {
+  for (size_t i = 0; i < row.inputs.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
-      if (!spec.inputs[i].mutated || !spec.inputs[j].mutated || !call[i].defined()) continue;
+      if (!row.inputs[i].mutated || !row.inputs[j].mutated || !call[i].defined()) continue;
       if (call[i].storage != call[j].storage) continue;
-      throw_argument(op + " expects two tensors for '" + spec.inputs[j].name + "' and '" +
-                     spec.inputs[i].name + "' but received one.");
+      throw_argument(op + " expects two tensors for '" + row.inputs[j].name + "' and '" + row.inputs[i].name +
+                     "' but received one.");
     }
   }
-  for (const char* name : spec.attributes) call.attributes.list(name);
-  return spec.infer(call);
+  for (const AttributeSpec& attribute : row.attributes) {
+    if (attribute.words.empty()) {
+      call.attributes.list(attribute.name);
+    } else {
+      call.attributes.word(attribute.name, attribute.words);
+    }
+  }
+  return row.parse(call);
 }
 
 void expect_rank(const char* op, const char* input, const Tensor& t, int low, int high) {

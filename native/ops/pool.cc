@@ -7,8 +7,6 @@
 namespace rst {
 namespace {
 
-using Outputs = std::vector<std::optional<TensorDesc>>;
-
 PoolParams pool_params(const Attributes& a) {
   return {a.integer("kernel", 1), a.integer("stride", 1), a.integer("padding")};
 }
@@ -49,61 +47,59 @@ Shape one_pixel(const char* op, const Shape& x) {
 
 }  // namespace
 
-std::vector<OpSpec> pool_ops() {
+std::vector<OpRow> pool_ops() {
   return {
       {"max_pool2d",
        {{"x"}},
        {"kernel", "stride", "padding"},
-       [](const OpCall& c) -> Outputs {
-         return {{{pool_output("max_pool2d", c[0].shape, pool_params(c.attributes))}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.max_pool2d(c[0], out[0], pool_params(c.attributes)); }},
+       "Padding never wins a maximum; ties go to the first pixel in row-major order.",
+       [](const OpCall& c) {
+         const PoolParams p = pool_params(c.attributes);
+         return parsed({{{pool_output("max_pool2d", c[0].shape, p)}}}, p);
+       }},
       {"max_pool2d_grad",
        {{"dy"}, {"x"}},
        {"kernel", "stride", "padding"},
-       [](const OpCall& c) -> Outputs {
-         expect_shape("max_pool2d_grad", "dy", c[0],
-                      pool_output("max_pool2d_grad", c[1].shape, pool_params(c.attributes)));
-         return {{{c[1].shape}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.max_pool2d_grad(c[0], c[1], out[0], pool_params(c.attributes));
+       "Each dy goes to the pixel of x that won its window.",
+       [](const OpCall& c) {
+         const PoolParams p = pool_params(c.attributes);
+         expect_shape("max_pool2d_grad", "dy", c[0], pool_output("max_pool2d_grad", c[1].shape, p));
+         return parsed({{{c[1].shape}}}, p);
        }},
       {"avg_pool2d",
        {{"x"}},
        {"kernel", "stride", "padding"},
-       [](const OpCall& c) -> Outputs {
-         return {{{pool_output("avg_pool2d", c[0].shape, pool_params(c.attributes))}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.avg_pool2d(c[0], out[0], pool_params(c.attributes)); }},
-      // `shape` is x's.
+       "Padding counts as zeros in the mean (PyTorch's default).",
+       [](const OpCall& c) {
+         const PoolParams p = pool_params(c.attributes);
+         return parsed({{{pool_output("avg_pool2d", c[0].shape, p)}}}, p);
+       }},
       {"avg_pool2d_grad",
        {{"dy"}},
        {"kernel", "stride", "padding", "shape"},
-       [](const OpCall& c) -> Outputs {
+       "Each pixel gets its windows' shares of dy; `shape` is x's.",
+       [](const OpCall& c) {
          const Shape x = c.attributes.shape("shape");
-         expect_shape("avg_pool2d_grad", "dy", c[0],
-                      pool_output("avg_pool2d_grad", x, pool_params(c.attributes)));
-         return {{{x}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.avg_pool2d_grad(c[0], out[0], pool_params(c.attributes));
+         const PoolParams p = pool_params(c.attributes);
+         expect_shape("avg_pool2d_grad", "dy", c[0], pool_output("avg_pool2d_grad", x, p));
+         return parsed({{{x}}}, p);
        }},
       {"global_avg_pool",
        {{"x"}},
        {},
-       [](const OpCall& c) -> Outputs { return {{{one_pixel("global_avg_pool", c[0].shape)}}}; },
-       [](Backend& b, const OpCall& c, auto out) { b.global_avg_pool(c[0], out[0]); }},
-      // `shape` is x's.
+       "[N, C, H, W] → [N, C, 1, 1], the mean of each channel.",
+       [](const OpCall& c) {
+         return ParsedCall{{{{one_pixel("global_avg_pool", c[0].shape)}}}, nullptr};
+       }},
       {"global_avg_pool_grad",
        {{"dy"}},
        {"shape"},
-       [](const OpCall& c) -> Outputs {
+       "dy / (H·W) in each pixel; `shape` is x's.",
+       [](const OpCall& c) {
          const Shape x = c.attributes.shape("shape");
          expect_shape("global_avg_pool_grad", "dy", c[0], one_pixel("global_avg_pool_grad", x));
-         return {{{x}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) { b.global_avg_pool_grad(c[0], out[0]); }},
+         return ParsedCall{{{{x}}}, nullptr};
+       }},
   };
 }
 

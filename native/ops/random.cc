@@ -1,31 +1,24 @@
 #include "native/ops/random.h"
 
 #include "native/ops/number_attributes.h"
-#include "native/ops/op_table.h"
 
 namespace rst {
 namespace {
 
-WeightInit weight_init(const OpCall& call) {
-  const int64_t init = call.attributes.integer("init");
-  if (init > 2) {
-    throw_argument("Expected 0 (signed constant), 1 (normal) or 2 (uniform) for 'init' but received " +
-                   std::to_string(init) + ".");
-  }
-  return static_cast<WeightInit>(init);
-}
+constexpr const char* kInitWords[] = {"signed-constant", "normal", "uniform"};
 
-RandomStream weight_stream(const OpCall& call) {
-  const int64_t purpose = call.attributes.integer("purpose");
-  if (purpose != 1 && purpose != 2) {
-    throw_argument("Expected 1 (weight) or 2 (score) for 'purpose' but received " + std::to_string(purpose) +
-                   ".");
-  }
-  return {seed_attribute(call), static_cast<Purpose>(purpose), 0, counter_attribute(call, "layer")};
+constexpr const char* kPurposeWords[] = {"weight", "score"};
+constexpr Purpose kPurposes[] = {Purpose::kWeight, Purpose::kScore};
+
+RandomWeightParams weight_params(const OpCall& call) {
+  const auto init = static_cast<WeightInit>(call.attributes.word("init", kInitWords));
+  const Purpose purpose = kPurposes[call.attributes.word("purpose", kPurposeWords)];
+  const RandomStream stream{seed_attribute(call), purpose, 0, counter_attribute(call, "layer")};
+  return {init, size_attribute(call, "scale"), stream};
 }
 
 // The output of a noise op: one row for each of sample_ids.
-std::vector<std::optional<TensorDesc>> noise_output(const char* op, const OpCall& call) {
+Outputs noise_output(const char* op, const OpCall& call) {
   expect_rank(op, "sample_ids", call[0], 1, 1);
   const Shape shape = call.attributes.shape("shape");
   if (shape.rank() < 1 || shape[0] != call[0].elements()) {
@@ -33,50 +26,45 @@ std::vector<std::optional<TensorDesc>> noise_output(const char* op, const OpCall
                 std::to_string(call[0].elements()) + " of 'sample_ids' but received " + shape.to_string() +
                 ".");
   }
-  counter_attribute(call, "step");
-  seed_attribute(call);
   return {{{shape}}};
 }
 
 }  // namespace
 
-std::vector<OpSpec> random_ops() {
+std::vector<OpRow> random_ops() {
   return {
       {"random_weight",
        {},
-       {"shape", "init", "scale", "seed", "purpose", "layer"},
-       [](const OpCall& c) -> std::vector<std::optional<TensorDesc>> {
-         weight_init(c);
-         weight_stream(c);
-         size_attribute(c, "scale");
-         return {{{c.attributes.shape("shape")}}};
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.random_weight(out[0], weight_init(c), size_attribute(c, "scale"), weight_stream(c));
+       {"shape", {"init", kInitWords}, "scale", "seed", {"purpose", kPurposeWords}, "layer"},
+       "Element i of layer `layer`, from stream {seed, purpose, 0, layer}. signed-constant: −scale where the "
+       "top bit of word i is set, else scale; uniform: in [−scale, scale) from word i; normal: scale·Φ⁻¹(u), "
+       "u from block i (native/core/normal.h).",
+       [](const OpCall& c) {
+         const RandomWeightParams params = weight_params(c);
+         return parsed({{{c.attributes.shape("shape")}}}, params);
        }},
       {"uniform_noise",
        {{"sample_ids", DType::kI32}},
        {"shape", "low", "high", "seed", "step"},
+       "Row n from stream {seed, kNoise, step, sample_ids[n]}: uniform in [low, high), element j from word "
+       "j. "
+       "low = high gives that number.",
        [](const OpCall& c) {
-         interval_attributes(c);
-         return noise_output("uniform_noise", c);
-       },
-       [](Backend& b, const OpCall& c, auto out) {
          const Interval range = interval_attributes(c);
-         b.uniform_noise(c[0], out[0], range.low, range.high, seed_attribute(c),
-                         counter_attribute(c, "step"));
+         const Outputs outputs = noise_output("uniform_noise", c);
+         const uint32_t step = counter_attribute(c, "step");
+         return parsed(outputs, UniformNoiseParams{range.low, range.high, seed_attribute(c), step});
        }},
       {"normal_noise",
        {{"sample_ids", DType::kI32}},
        {"shape", "mean", "std", "seed", "step"},
+       "Row n from stream {seed, kNoise, step, sample_ids[n]}: mean + std·z, element j's z from block j "
+       "(native/core/normal.h).",
        [](const OpCall& c) {
-         finite_attribute(c, "mean");
-         size_attribute(c, "std");
-         return noise_output("normal_noise", c);
-       },
-       [](Backend& b, const OpCall& c, auto out) {
-         b.normal_noise(c[0], out[0], finite_attribute(c, "mean"), size_attribute(c, "std"),
-                        seed_attribute(c), counter_attribute(c, "step"));
+         const float mean = finite_attribute(c, "mean"), std = size_attribute(c, "std");
+         const Outputs outputs = noise_output("normal_noise", c);
+         const uint32_t step = counter_attribute(c, "step");
+         return parsed(outputs, NormalNoiseParams{mean, std, seed_attribute(c), step});
        }},
   };
 }

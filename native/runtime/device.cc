@@ -9,7 +9,7 @@ namespace {
 
 // Runs work and returns what it threw, as the core's own error type.
 template <class Work>
-std::shared_ptr<const Error> failure_of(Work&& work) {
+Failure failure_of(Work&& work) {
   try {
     work();
     return nullptr;
@@ -23,28 +23,36 @@ std::shared_ptr<const Error> failure_of(Work&& work) {
   }
 }
 
-bool any_output(const std::vector<Tensor>& outputs) {
-  return std::any_of(outputs.begin(), outputs.end(), [](const Tensor& output) { return output.defined(); });
+bool any_output(const CheckedCall& call) {
+  return std::any_of(call.outputs.begin(), call.outputs.end(),
+                     [](const Tensor& output) { return output.defined(); });
 }
 
 // Whether the op has elements to write at all.
-bool writes(const OpSpec& spec, const std::vector<Tensor>& outputs) {
-  return std::any_of(spec.inputs.begin(), spec.inputs.end(),
+bool writes(const CheckedCall& call) {
+  return std::any_of(call.row->inputs.begin(), call.row->inputs.end(),
                      [](const InputSpec& input) { return input.mutated; }) ||
-         std::any_of(outputs.begin(), outputs.end(),
+         std::any_of(call.outputs.begin(), call.outputs.end(),
                      [](const Tensor& output) { return output.defined() && output.elements() > 0; });
 }
 
+void run_kernel(Backend& backend, std::string_view op, const KernelCall& call) {
+  const Kernel kernel = backend.kernels().find(op);
+  if (!kernel) throw Error(ErrorCode::kInternal, "The backend has no kernel for " + std::string(op) + ".");
+  kernel(backend, call);
+}
+
 // Gives an input that came as another one too a copy of its own where the op needs that.
-void separate(Backend& backend, const OpSpec& spec, OpCall& call) {
-  for (size_t alone = 0; alone < call.inputs.size(); ++alone) {
-    if (!call[alone].defined() || !(spec.inputs[alone].mutated || spec.inputs[alone].unshared)) continue;
-    for (size_t other = 0; other < call.inputs.size(); ++other) {
-      if (other == alone || spec.inputs[other].mutated || call[other].storage != call[alone].storage)
-        continue;
-      const Tensor copy{call[other].shape, call[other].dtype, backend.new_storage()};
-      backend.copy(call[other], copy);
-      call.inputs[other] = copy;
+void separate(Backend& backend, CheckedCall& call) {
+  const std::vector<InputSpec>& specs = call.row->inputs;
+  for (size_t alone = 0; alone < specs.size(); ++alone) {
+    if (!call.inputs[alone].defined() || !(specs[alone].mutated || specs[alone].unshared)) continue;
+    for (size_t other = 0; other < specs.size(); ++other) {
+      Tensor& input = call.inputs[other];
+      if (other == alone || specs[other].mutated || input.storage != call.inputs[alone].storage) continue;
+      const Tensor copy{input.shape, input.dtype, backend.new_storage()};
+      run_kernel(backend, "copy", {{&input, 1}, {&copy, 1}});
+      input = copy;
     }
   }
 }
@@ -52,16 +60,27 @@ void separate(Backend& backend, const OpSpec& spec, OpCall& call) {
 }  // namespace
 
 std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
-  const OpSpec& spec = find_op(op);
-  std::vector<Tensor> outputs;
-  for (const auto& desc : check_call(spec, call)) {
-    outputs.push_back(desc ? Tensor{desc->shape, desc->dtype, backend_->new_storage()} : Tensor{});
-  }
-  stream_.enqueue([this, &spec, call = std::move(call), outputs]() mutable { execute(spec, call, outputs); });
+  CheckedCall checked = check(op, std::move(call));
+  std::vector<Tensor> outputs = checked.outputs;
+  enqueue(std::move(checked));
   return outputs;
 }
 
-void Device::execute(const OpSpec& spec, OpCall& call, const std::vector<Tensor>& outputs) {
+CheckedCall Device::check(std::string_view op, OpCall call) {
+  const OpRow& row = find_op(op);
+  const ParsedCall parsed = parse_call(row, call);
+  CheckedCall checked{&row, std::move(call.inputs), {}, parsed.params};
+  for (const auto& desc : parsed.outputs) {
+    checked.outputs.push_back(desc ? Tensor{desc->shape, desc->dtype, backend_->new_storage()} : Tensor{});
+  }
+  return checked;
+}
+
+void Device::enqueue(CheckedCall call) {
+  stream_.enqueue([this, call = std::move(call)]() mutable { execute(call); });
+}
+
+void Device::execute(CheckedCall& call) {
   Failure failure;
   for (const Tensor& input : call.inputs) {
     if (!input.defined()) continue;
@@ -70,44 +89,54 @@ void Device::execute(const OpSpec& spec, OpCall& call, const std::vector<Tensor>
   }
   if (!failure) {
     failure = failure_of([&] {
-      if (writes(spec, outputs)) {
-        separate(*backend_, spec, call);
-        return spec.run(*backend_, call, outputs);
+      if (writes(call)) {
+        separate(*backend_, call);
+        return run_kernel(*backend_, call.row->name, {call.inputs, call.outputs, call.params.get()});
       }
-      for (const Tensor& output : outputs) {
-        if (output.defined()) backend_->upload(output, nullptr);
+      for (const Tensor& output : call.outputs) {
+        if (output.defined()) backend_->upload(output, nullptr, nullptr);
       }
     });
   }
-  if (!failure) return;
-  for (const Tensor& output : outputs) {
+  for (const Tensor& output : call.outputs) {
     if (output.defined()) output.storage->failure = failure;
   }
+  if (!failure) return;
   bool spoiled = false;
   for (size_t i = 0; i < call.inputs.size(); ++i) {
-    if (!spec.inputs[i].mutated || !call[i].defined() || !call[i].storage->changed) continue;
-    call[i].storage->failure = failure;
+    if (!call.row->inputs[i].mutated || !call.inputs[i].defined() || !call.inputs[i].storage->changed)
+      continue;
+    call.inputs[i].storage->failure = failure;
     spoiled = true;
   }
-  if (!spoiled && !any_output(outputs) && failure != told_ && !untold_) untold_ = failure;
+  if (!spoiled && !any_output(call) && failure != told_ && !untold_) untold_ = failure;
 }
 
-Tensor Device::upload(const Shape& shape, DType dtype, const void* bytes, std::shared_ptr<void> keep_alive) {
+Tensor Device::upload(const Shape& shape, DType dtype, const void* bytes,
+                      std::shared_ptr<const void> keep_alive) {
   Tensor tensor{shape, dtype, backend_->new_storage()};
   stream_.enqueue([this, tensor, bytes, keep_alive = std::move(keep_alive)] {
-    tensor.storage->failure = failure_of([&] { backend_->upload(tensor, bytes); });
+    tensor.storage->failure = failure_of([&] { backend_->upload(tensor, bytes, keep_alive); });
   });
   return tensor;
 }
 
-void Device::download(const Tensor& tensor, void* bytes, std::function<void(std::optional<Error>)> done) {
+void Device::download(const Tensor& tensor, void* bytes, Backend::Done done) {
   stream_.enqueue([this, tensor, bytes, done = std::move(done)] {
-    const Failure failure = failure_to_tell(tensor, bytes);
-    done(failure ? std::optional<Error>(*failure) : std::nullopt);
+    if (const Failure failure = failure_to_tell(tensor)) return done(failure);
+    const Failure failure = failure_of([&] { backend_->download(tensor, bytes, done); });
+    if (failure) done(failure);
   });
 }
 
-Device::Failure Device::failure_to_tell(const Tensor& tensor, void* bytes) {
+void Device::finish(Backend::Done done) {
+  stream_.enqueue([this, done = std::move(done)] {
+    const Failure failure = failure_of([&] { backend_->finish(done); });
+    if (failure) done(failure);
+  });
+}
+
+Failure Device::failure_to_tell(const Tensor& tensor) {
   Failure failure = tensor.storage->failure;
   if (failure) {
     told_ = failure;
@@ -118,8 +147,6 @@ Device::Failure Device::failure_to_tell(const Tensor& tensor, void* bytes) {
         told_->code(),
         std::string("An update in place before this read failed and left its tensors as they were: ") +
             told_->what());
-  } else {
-    failure = failure_of([&] { backend_->download(tensor, bytes); });
   }
   return failure;
 }

@@ -1,16 +1,22 @@
 // A backend and its queue: where tensors live and ops run.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "native/ops/op_table.h"
+#include "native/runtime/backend.h"
 #include "native/runtime/stream.h"
 
 namespace rst {
+
+// A call that was checked, with the storages that its outputs go to.
+struct CheckedCall {
+  const OpRow* row = nullptr;
+  std::vector<Tensor> inputs, outputs;
+  std::shared_ptr<const void> params;
+};
 
 class Device {
  public:
@@ -25,18 +31,23 @@ class Device {
   // told by the next download, unless that failure was told already.
   std::vector<Tensor> run(std::string_view op, OpCall call);
 
-  // A tensor of row-major bytes; `keep_alive` holds them until they are copied.
-  Tensor upload(const Shape& shape, DType dtype, const void* bytes, std::shared_ptr<void> keep_alive);
+  // The two halves of run. A checked call may be enqueued more than once: its outputs get new elements.
+  CheckedCall check(std::string_view op, OpCall call);
+  void enqueue(CheckedCall call);
 
-  // Copies the elements, row-major, to `bytes`, then calls done on the worker, with the failure that made the
+  // A tensor of row-major bytes; `keep_alive` holds them until they are copied.
+  Tensor upload(const Shape& shape, DType dtype, const void* bytes, std::shared_ptr<const void> keep_alive);
+
+  // Copies the elements, row-major, to `bytes`, then calls done on any thread, with the failure that made the
   // tensor unreadable or with nothing.
-  void download(const Tensor& tensor, void* bytes, std::function<void(std::optional<Error>)> done);
+  void download(const Tensor& tensor, void* bytes, Backend::Done done);
+
+  // Calls done on any thread once everything enqueued so far is complete.
+  void finish(Backend::Done done);
 
  private:
-  using Failure = std::shared_ptr<const Error>;
-
-  void execute(const OpSpec& spec, OpCall& call, const std::vector<Tensor>& outputs);
-  Failure failure_to_tell(const Tensor& tensor, void* bytes);
+  void execute(CheckedCall& call);
+  Failure failure_to_tell(const Tensor& tensor);
 
   std::unique_ptr<Backend> backend_;
   // Of the worker: what the last failed download told, and what no output could.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "native/ops/backend.h"
+#include "native/runtime/backend.h"
 #include "native/runtime/plug.h"
 
 namespace rst {

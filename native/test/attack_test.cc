@@ -6,6 +6,7 @@
 
 #include "native/core/normal.h"
 #include "native/core/philox.h"
+#include "native/ops/norm_word.h"
 #include "native/test/harness.h"
 #include "native/test/shapes.h"
 
@@ -14,20 +15,11 @@ namespace {
 
 constexpr double kEps = 8.0 / 255;
 
-AttributeList step_attributes(int norm, double eps, double step_size) {
-  return {{"norm", {static_cast<double>(norm)}},
-          {"eps", {eps}},
-          {"step_size", {step_size}},
-          {"low", {0}},
-          {"high", {1}}};
+AttributeList step_attributes(const char* norm, double eps, double step_size) {
+  return {{"norm", norm}, {"eps", {eps}}, {"step_size", {step_size}}, {"low", {0}}, {"high", {1}}};
 }
-AttributeList start_attributes(int norm, double eps) {
-  return {{"norm", {static_cast<double>(norm)}},
-          {"eps", {eps}},
-          {"low", {0}},
-          {"high", {1}},
-          {"seed", {11}},
-          {"step", {2}}};
+AttributeList start_attributes(const char* norm, double eps) {
+  return {{"norm", norm}, {"eps", {eps}}, {"low", {0}}, {"high", {1}}, {"seed", {11}}, {"step", {2}}};
 }
 
 std::vector<Shape> batch_shapes() {
@@ -109,11 +101,11 @@ TEST_CASE("attack_step matches the definition in both norms") {
     const HostTensor x0 = random_tensor(shape, 1, 0, 1), x = nearby(x0, 2, kEps),
                      g = sparse_gradient(shape, 3);
     for (const HostTensor& active : {HostTensor{}, random_integers({shape[0]}, 4, 2)}) {
-      check_op("attack_step", {x, x0, g, active}, step_attributes(0, kEps, 2.0 / 255),
+      check_op("attack_step", {x, x0, g, active}, step_attributes("linf", kEps, 2.0 / 255),
                {linf_reference(x, x0, g, active, kEps, 2.0 / 255)}, 2e-7);
       // Small radii project, large ones do not.
       for (double eps : {0.05, 5.0}) {
-        check_op("attack_step", {x, x0, g, active}, step_attributes(1, eps, 0.3),
+        check_op("attack_step", {x, x0, g, active}, step_attributes("l2", eps, 0.3),
                  {l2_reference(x, x0, g, active, eps, 0.3)}, 1e-6);
       }
     }
@@ -123,14 +115,14 @@ TEST_CASE("attack_step matches the definition in both norms") {
 TEST_CASE("an L∞ step never leaves the ball or the box, to the last bit") {
   const HostTensor x0 = random_tensor({33, 3, 16, 16}, 5, 0, 1), g = random_tensor(x0.shape, 6);
   for (double eps : {kEps, 2.0 / 255, 0.1, 0.3, 1e-4}) {
-    check_linf_ball(run_op("attack_step", {x0, x0, g, {}}, step_attributes(0, eps, 1))[0], x0, eps);
+    check_linf_ball(run_op("attack_step", {x0, x0, g, {}}, step_attributes("linf", eps, 1))[0], x0, eps);
   }
 }
 
 TEST_CASE("a zero gradient and an inactive sample leave pixels as they are") {
   const HostTensor x0 = random_tensor({17, 2, 3, 3}, 7, 0, 1), x = nearby(x0, 8, 0.01);
   const HostTensor zero = filled(x0.shape, 0), g = random_tensor(x0.shape, 9);
-  for (int norm : {0, 1}) {
+  for (const char* norm : kNormWords) {
     CHECK(run_op("attack_step", {x, x0, zero, {}}, step_attributes(norm, 0.5, 0.1))[0].values == x.values);
     // Far outside the ball: an inactive sample is not even projected.
     CHECK(run_op("attack_step", {x, x0, g, filled({17}, 0)}, step_attributes(norm, 1e-6, 0.1))[0].values ==
@@ -143,7 +135,7 @@ TEST_CASE("a gradient that is not finite leaves pixels finite and other samples 
   HostTensor g = random_tensor(x0.shape, 11), clean = g;
   g.values[20] = std::numeric_limits<double>::quiet_NaN();
   g.values[40] = std::numeric_limits<double>::infinity();
-  for (int norm : {0, 1}) {
+  for (const char* norm : kNormWords) {
     const auto y = run_op("attack_step", {x0, x0, g, {}}, step_attributes(norm, 0.5, 0.1))[0];
     const auto expected = run_op("attack_step", {x0, x0, clean, {}}, step_attributes(norm, 0.5, 0.1))[0];
     CHECK(y.values[20] == x0.values[20]);
@@ -169,15 +161,15 @@ TEST_CASE("random_start draws each sample from its own stream") {
         l2.values[n * size + j] += radius * normal_deviate(stream.block(j));
       }
     }
-    check_op("random_start", {x0, ids}, start_attributes(0, kEps), {linf}, 2e-7);
-    check_op("random_start", {x0, ids}, start_attributes(1, 0.1), {l2}, 1e-6);
+    check_op("random_start", {x0, ids}, start_attributes("linf", kEps), {linf}, 2e-7);
+    check_op("random_start", {x0, ids}, start_attributes("l2", 0.1), {l2}, 1e-6);
   }
 }
 
 TEST_CASE("a random start lies in the ball and the box") {
   const HostTensor x0 = random_tensor({40, 3, 8, 8}, 14, 0, 1), ids = random_integers({40}, 15, 50000);
   for (double eps : {kEps, 0.3}) {
-    check_linf_ball(run_op("random_start", {x0, ids}, start_attributes(0, eps))[0], x0, eps);
+    check_linf_ball(run_op("random_start", {x0, ids}, start_attributes("linf", eps))[0], x0, eps);
   }
 }
 
@@ -186,7 +178,7 @@ TEST_CASE("an L2 start is uniform in the ball: E[(r/eps)^d] is a half, in every 
   const HostTensor x0 = filled({count, 2}, 0.5);
   HostTensor ids = filled({count}, 0);
   for (size_t n = 0; n < ids.values.size(); ++n) ids.values[n] = static_cast<double>(n);
-  const auto y = run_op("random_start", {x0, ids}, start_attributes(1, 0.25))[0].values;
+  const auto y = run_op("random_start", {x0, ids}, start_attributes("l2", 0.25))[0].values;
   double volume = 0, horizontal = 0, vertical = 0;
   for (size_t n = 0; n < ids.values.size(); ++n) {
     const double a = (y[2 * n] - 0.5) / 0.25, b = (y[2 * n + 1] - 0.5) / 0.25;
@@ -202,7 +194,7 @@ TEST_CASE("an L2 start is uniform in the ball: E[(r/eps)^d] is a half, in every 
 
 TEST_CASE("a sample's start depends on neither its place in the batch nor the batch's size") {
   const HostTensor one = random_tensor({1, 3, 5, 5}, 16, 0, 1);
-  for (int norm : {0, 1}) {
+  for (const char* norm : kNormWords) {
     const auto alone = run_op("random_start", {one, {{1}, {42}}}, start_attributes(norm, 0.1))[0].values;
     for (const auto& [count, place] : {std::pair{3, 2}, {16, 0}, {20, 17}}) {
       HostTensor batch = random_tensor({count, 3, 5, 5}, 17, 0, 1), ids = filled({count}, 7);
@@ -216,12 +208,14 @@ TEST_CASE("a sample's start depends on neither its place in the batch nor the ba
 
 TEST_CASE("attack ops refuse wrong calls") {
   const HostTensor x = filled({3, 4}, 0.5), ids = filled({3}, 0);
-  check_throws(ErrorCode::kArgument, "attack_step", {x, x, x, {}}, step_attributes(2, 0.1, 0.1));
-  check_throws(ErrorCode::kArgument, "attack_step", {x, x, x, {}}, step_attributes(0, -0.1, 0.1));
-  check_throws(ErrorCode::kShape, "attack_step", {x, filled({3, 5}, 0), x, {}}, step_attributes(0, 0.1, 0.1));
-  check_throws(ErrorCode::kShape, "attack_step", {x, x, x, filled({4}, 1)}, step_attributes(0, 0.1, 0.1));
-  check_throws(ErrorCode::kShape, "random_start", {x, filled({4}, 0)}, start_attributes(0, 0.1));
-  check_throws(ErrorCode::kShape, "random_start", {ids, ids}, start_attributes(0, 0.1));
+  check_throws(ErrorCode::kArgument, "attack_step", {x, x, x, {}}, step_attributes("l3", 0.1, 0.1));
+  check_throws(ErrorCode::kArgument, "attack_step", {x, x, x, {}}, step_attributes("linf", -0.1, 0.1));
+  check_throws(ErrorCode::kShape, "attack_step", {x, filled({3, 5}, 0), x, {}},
+               step_attributes("linf", 0.1, 0.1));
+  check_throws(ErrorCode::kShape, "attack_step", {x, x, x, filled({4}, 1)},
+               step_attributes("linf", 0.1, 0.1));
+  check_throws(ErrorCode::kShape, "random_start", {x, filled({4}, 0)}, start_attributes("linf", 0.1));
+  check_throws(ErrorCode::kShape, "random_start", {ids, ids}, start_attributes("linf", 0.1));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "native/cpu/conv/conv_choice.h"
 #include "native/cpu/cpu_backend.h"
 #include "native/test/harness.h"
 #include "native/test/reference.h"
@@ -259,15 +260,15 @@ TEST_CASE("a device without sparse kernels computes masked weights by the dense 
 }
 
 TEST_CASE("the kernel follows from the share of non-zero weights and the geometry" * suite(kCpuOnly)) {
-  using enum ConvKernel;
+  const std::string kSparse = "sparse", kWinograd = "winograd", kDirect = "direct";
   const cpu::CpuBackend backend({}), dense({.sparse = false});
-  const ConvCostModel model = backend.conv_cost_model();
+  const cpu::ConvCostModel model = cpu::conv_cost_model(backend);
   CHECK(model.sparse_below_winograd > 0);
   CHECK(model.sparse_below_direct > model.sparse_below_winograd);
   struct KernelCase {
     ConvCase conv;
     double sparse_below;
-    ConvKernel forward, input_grad;  // from that share on
+    std::string forward, input_grad;  // from that share on
   };
   const double winograd = model.sparse_below_winograd, direct = model.sparse_below_direct;
   const std::vector<KernelCase> cases = {
@@ -300,13 +301,13 @@ TEST_CASE("the kernel follows from the share of non-zero weights and the geometr
 TEST_CASE("compiling a weight is timed, once for each direction" * suite(kCpuOnly)) {
   Device device(std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}));
   const HostTensor x = random_tensor({2, 3, 4, 4}, 1), w = random_tensor({5, 3, 3, 3}, 2);
-  CHECK(device.backend().weight_compile_seconds() == 0);
+  CHECK(number_fact(device, "weightCompileSeconds") == 0);
   run_op(device, "conv2d", {x, w}, conv_attributes({1, 1}));
-  const double forward = device.backend().weight_compile_seconds();
+  const double forward = number_fact(device, "weightCompileSeconds");
   CHECK(forward > 0);
   run_op(device, "conv2d_input_grad", {random_tensor({2, 5, 4, 4}, 3), w, {}},
          conv_attributes({1, 1}, x.shape));
-  CHECK(device.backend().weight_compile_seconds() > forward);
+  CHECK(number_fact(device, "weightCompileSeconds") > forward);
 }
 
 TEST_CASE("a convolution with a mask of zeros gives zeros") {

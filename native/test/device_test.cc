@@ -10,10 +10,10 @@
 namespace rst {
 namespace {
 
-std::optional<Error> read(Device& device, const Tensor& tensor, std::vector<float>& values) {
+Failure read(Device& device, const Tensor& tensor, std::vector<float>& values) {
   values.resize(static_cast<size_t>(tensor.elements()));
-  std::promise<std::optional<Error>> done;
-  device.download(tensor, values.data(), [&](std::optional<Error> failure) { done.set_value(failure); });
+  std::promise<Failure> done;
+  device.download(tensor, values.data(), [&](Failure failure) { done.set_value(failure); });
   return done.get_future().get();
 }
 
@@ -24,16 +24,19 @@ Tensor upload(Device& device, const Shape& shape, DType dtype, std::vector<T> va
 }
 
 OpCall make_call(std::vector<Tensor> inputs,
-                 const std::vector<std::pair<std::string, std::vector<double>>>& attributes) {
+                 const std::vector<std::pair<std::string, AttributeValue>>& attributes) {
   OpCall call{std::move(inputs), {}};
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   return call;
 }
 
 OpCall weight_call(double count) {
-  return make_call(
-      {},
-      {{"shape", {count}}, {"init", {0}}, {"scale", {1}}, {"seed", {1}}, {"purpose", {1}}, {"layer", {0}}});
+  return make_call({}, {{"shape", {count}},
+                        {"init", "signed-constant"},
+                        {"scale", {1}},
+                        {"seed", {1}},
+                        {"purpose", "weight"},
+                        {"layer", {0}}});
 }
 
 TEST_CASE("what is uploaded comes back") {
@@ -55,7 +58,7 @@ TEST_CASE("a failure on the worker travels through every op that reads it") {
   const Tensor y = device.run(
       "attack_step",
       make_call({x, x, x, {}},
-                {{"norm", {0}}, {"eps", {0.1}}, {"step_size", {0.1}}, {"low", {0}}, {"high", {1}}}))[0];
+                {{"norm", "linf"}, {"eps", {0.1}}, {"step_size", {0.1}}, {"low", {0}}, {"high", {1}}}))[0];
   std::vector<float> values;
   const auto first = read(device, x, values), second = read(device, y, values);
   REQUIRE(first);

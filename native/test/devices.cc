@@ -33,6 +33,14 @@ class CpuUnderTest final : public DeviceUnderTest {
   }
 };
 
+template <class T>
+T fact(Device& device, std::string_view name) {
+  for (const Fact& each : device.backend().facts()) {
+    if (each.name == name) return std::get<T>(each.value);
+  }
+  throw_argument("There is no fact '" + std::string(name) + "'.");
+}
+
 std::unique_ptr<DeviceUnderTest>& chosen() {
   static std::unique_ptr<DeviceUnderTest> device = std::make_unique<CpuUnderTest>();
   return device;
@@ -50,6 +58,13 @@ void choose_device(const std::string& name) {
 
 const DeviceUnderTest& device_under_test() {
   return *chosen();
+}
+
+double number_fact(Device& device, std::string_view name) {
+  return fact<double>(device, name);
+}
+std::string word_fact(Device& device, std::string_view name) {
+  return fact<std::string>(device, name);
 }
 
 Device& cpu_device(int threads) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "native/runtime/device.h"
@@ -41,5 +42,9 @@ inline Device& test_device() {
 
 // For tests of what the CPU alone has; and to compare another device with.
 Device& cpu_device(int threads);
+
+// What the device's backend tells about itself under that name.
+double number_fact(Device& device, std::string_view name);
+std::string word_fact(Device& device, std::string_view name);
 
 }  // namespace rst::test

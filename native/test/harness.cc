@@ -31,8 +31,8 @@ template <class T>
 HostTensor download_as(Device& device, const Tensor& tensor) {
   // A spare element keeps data() valid for empty tensors.
   std::vector<T> elements(static_cast<size_t>(tensor.elements()) + 1);
-  std::promise<std::optional<Error>> done;
-  device.download(tensor, elements.data(), [&](std::optional<Error> failure) { done.set_value(failure); });
+  std::promise<Failure> done;
+  device.download(tensor, elements.data(), [&](Failure failure) { done.set_value(failure); });
   if (const auto failure = done.get_future().get()) throw *failure;
   return {tensor.shape, {elements.begin(), elements.end() - 1}};
 }
@@ -122,21 +122,21 @@ HostTensor read(Device& device, const Tensor& tensor) {
 
 OpCall place_call(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
                   const AttributeList& attributes, InputLayout layout) {
-  const OpSpec& spec = find_op(op);
-  if (inputs.size() != spec.inputs.size()) {
-    throw_argument(std::string(op) + " takes " + std::to_string(spec.inputs.size()) + " inputs.");
+  const OpRow& row = find_op(op);
+  if (inputs.size() != row.inputs.size()) {
+    throw_argument(std::string(op) + " takes " + std::to_string(row.inputs.size()) + " inputs.");
   }
   OpCall call;
   for (const auto& [name, values] : attributes) call.attributes.set(name, values);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    call.inputs.push_back(inputs[i].defined() ? place(device, inputs[i], spec.inputs[i].dtype, layout)
+    call.inputs.push_back(inputs[i].defined() ? place(device, inputs[i], row.inputs[i].dtype, layout)
                                               : Tensor{});
   }
   return call;
 }
 
 std::vector<HostTensor> run_call(Device& device, std::string_view op, const OpCall& call) {
-  const OpSpec& spec = find_op(op);
+  const OpRow& row = find_op(op);
   ran().emplace(op);
   const std::vector<Tensor> outputs = device.run(op, call);
   std::vector<HostTensor> results;
@@ -144,7 +144,7 @@ std::vector<HostTensor> run_call(Device& device, std::string_view op, const OpCa
     results.push_back(output.defined() ? read(device, output) : HostTensor{});
   }
   for (size_t i = 0; i < call.inputs.size(); ++i) {
-    if (spec.inputs[i].mutated && call[i].defined()) results.push_back(read(device, call[i]));
+    if (row.inputs[i].mutated && call[i].defined()) results.push_back(read(device, call[i]));
   }
   return results;
 }

@@ -12,7 +12,7 @@
 
 namespace rst::test {
 
-using AttributeList = std::vector<std::pair<std::string, std::vector<double>>>;
+using AttributeList = std::vector<std::pair<std::string, AttributeValue>>;
 
 // The values on a device, in that layout where the dtype has layouts; and back. Reading throws the tensor's
 // Error.

@@ -24,9 +24,9 @@ std::string excluded_suites(const std::string& device) {
 bool all_gradients_ran() {
   const std::set<std::string, std::less<>>& ran = ops_run();
   bool all = true;
-  for (const OpSpec& spec : op_table()) {
-    if (!std::string_view(spec.name).ends_with("_grad") || ran.count(spec.name)) continue;
-    std::fprintf(stderr, "No test case of the suite \"%s\" ran the op %s.\n", kGradients, spec.name);
+  for (const OpRow& row : op_table()) {
+    if (!std::string_view(row.name).ends_with("_grad") || ran.count(row.name)) continue;
+    std::fprintf(stderr, "No test case of the suite \"%s\" ran the op %s.\n", kGradients, row.name);
     all = false;
   }
   return all;

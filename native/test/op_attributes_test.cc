@@ -62,8 +62,8 @@ TEST_CASE(
   Devices devices;
   for (const OpExample& example : op_examples()) {
     const OpArguments whole = example.arguments(example.sizes);
-    const OpSpec& spec = find_op(example.op);
-    CHECK_MESSAGE(whole.attributes.size() == spec.attributes.size(), example.op);
+    const OpRow& row = find_op(example.op);
+    CHECK_MESSAGE(whole.attributes.size() == row.attributes.size(), example.op);
     for (size_t i = 0; i < whole.attributes.size(); ++i) {
       const std::string& name = whole.attributes[i].first;
       const bool is_list = name == "shape" || name == "mean" || name == "std";
@@ -76,9 +76,31 @@ TEST_CASE(
       if (is_list) continue;
       for (const std::vector<double>& values : {std::vector<double>{}, {1, 1}}) {
         arguments = whole;
-        arguments.attributes[i].second = values;
+        arguments.attributes[i].second = AttributeValue(values);
         CHECK_MESSAGE(devices.run(example, arguments, example.op + " " + name).error,
                       example.op << " took " << values.size() << " numbers for '" << name << "'");
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "a word as an attribute that takes numbers, and any but its words as one that takes a word, are "
+    "refused") {
+  Devices devices;
+  for (const OpExample& example : op_examples()) {
+    const OpArguments whole = example.arguments(example.sizes);
+    for (size_t i = 0; i < whole.attributes.size(); ++i) {
+      const std::string& name = whole.attributes[i].first;
+      for (const AttributeValue& value : {AttributeValue("text"), AttributeValue("")}) {
+        OpArguments arguments = whole;
+        arguments.attributes[i].second = value;
+        const Outcome outcome = devices.run(example, arguments, example.op + " " + name);
+        // No numbers are an empty list, which a shape may be.
+        if (value.word.empty() && name == "shape") continue;
+        REQUIRE_MESSAGE(outcome.error, example.op << " took '" << value.word << "' for '" << name << "'");
+        CHECK_MESSAGE(std::string(outcome.error->what()).find("'" + name + "'") != std::string::npos,
+                      outcome.error->what());
       }
     }
   }
@@ -89,11 +111,11 @@ TEST_CASE("any number as any attribute of any op gives an answer or an error of 
   for (const OpExample& example : op_examples()) {
     const OpArguments whole = example.arguments(example.sizes);
     for (size_t i = 0; i < whole.attributes.size(); ++i) {
-      const auto& [name, values] = whole.attributes[i];
-      for (size_t k = 0; k < values.size(); ++k) {
+      const auto& [name, value] = whole.attributes[i];
+      for (size_t k = 0; k < value.numbers.size(); ++k) {
         for (const double edge : kEdges) {
           OpArguments arguments = whole;
-          arguments.attributes[i].second[k] = edge;
+          arguments.attributes[i].second.numbers[k] = edge;
           const std::string what =
               text_of(example, arguments) + " with " + name + " = " + std::to_string(edge);
           const Outcome outcome = devices.run(example, arguments, what);
@@ -113,12 +135,12 @@ TEST_CASE("the numbers that place a window may all be large at once") {
         for (const double kernel : {1.0, 10.0, 0x1p21, 0x1p53}) {
           OpArguments arguments = whole;
           bool used = false, sized = false;
-          for (auto& [name, values] : arguments.attributes) {
+          for (auto& [name, value] : arguments.attributes) {
             const double* to = name == "stride"    ? &stride
                                : name == "padding" ? &padding
                                : name == "kernel"  ? &kernel
                                                    : nullptr;
-            if (to) values = {*to};
+            if (to) value = AttributeValue{*to};
             used |= name == "padding";
             sized |= name == "kernel";
           }

@@ -43,15 +43,15 @@ std::vector<double> repeated(double value, int64_t count) {
 }
 
 double attribute(const OpArguments& a, const std::string& name) {
-  for (const auto& [key, values] : a.attributes) {
-    if (key == name) return values.at(0);
+  for (const auto& [key, value] : a.attributes) {
+    if (key == name) return value.numbers.at(0);
   }
   return 0;
 }
 Shape shape_attribute(const OpArguments& a) {
-  for (const auto& [key, values] : a.attributes) {
+  for (const auto& [key, value] : a.attributes) {
     if (key != "shape") continue;
-    return Shape(std::vector<int64_t>(values.begin(), values.end()));
+    return Shape(std::vector<int64_t>(value.numbers.begin(), value.numbers.end()));
   }
   return {};
 }
@@ -259,7 +259,7 @@ void add_activations(const std::string& x, std::vector<OpExample>& all) {
   example("channel_sum", unary, one(reference::channel_sum));
   example("sample_sum", unary, one(reference::sample_sum));
   for (const Norm norm : {Norm::kLinf, Norm::kL2}) {
-    const AttributeList which{{"norm", {norm == Norm::kLinf ? 0.0 : 1.0}}};
+    const AttributeList which{{"norm", kNormWords[static_cast<size_t>(norm)]}};
     example(
         "sample_norm",
         [=](const Sizes& s) -> OpArguments {
@@ -279,21 +279,20 @@ void add_activations(const std::string& x, std::vector<OpExample>& all) {
       return {{real(x, s), whole("N", s, 1000)}, start};
     });
   }
-  example("sample_scale", [=](const Sizes& s) -> OpArguments { return {{real(x, s), real("N", s, 6)}, {}}; });
   example("broadcast", [=](const Sizes& s) -> OpArguments {
     return {{filled(Shape(), 3)}, {{"shape", dims(x, s)}, {"factor", {0.5}}}};
   });
   example("fill", [=](const Sizes& s) -> OpArguments {
     return {{}, {{"shape", dims(x, s)}, {"value", {2}}}};
   });
-  for (const double init : {0.0, 1.0, 2.0}) {
+  for (const char* init : {"signed-constant", "normal", "uniform"}) {
     example("random_weight", [=](const Sizes& s) -> OpArguments {
       return {{},
               {{"shape", dims(x, s)},
-               {"init", {init}},
+               {"init", init},
                {"scale", {0.1}},
                {"seed", {5}},
-               {"purpose", {1}},
+               {"purpose", "weight"},
                {"layer", {2}}}};
     });
   }

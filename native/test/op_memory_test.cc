@@ -87,7 +87,7 @@ class FailingHeap final : public Failing {
 
 void check_every_failure(Device& device, Failing& failing, const OpExample& example,
                          const OpArguments& arguments, InputLayout layout) {
-  const OpSpec& spec = find_op(example.op);
+  const OpRow& row = find_op(example.op);
   const auto place = [&] {
     return place_call(device, example.op, arguments.inputs, arguments.attributes, layout);
   };
@@ -127,7 +127,7 @@ void check_every_failure(Device& device, Failing& failing, const OpExample& exam
         CHECK_MESSAGE((told.error && told.error->code() == ErrorCode::kOutOfMemory), what);
       }
       CHECK_MESSAGE(same_bits(read(device, call[i]), arguments.inputs[i]),
-                    what << " changed '" << spec.inputs[i].name << "'");
+                    what << " changed '" << row.inputs[i].name << "'");
     }
     const std::vector<HostTensor> again = run_call(device, example.op, call);
     REQUIRE(again.size() == expected.size());

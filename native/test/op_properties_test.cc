@@ -54,7 +54,7 @@ void check_expected(const OpExample& example, const OpArguments& arguments,
 TEST_CASE("every op of the table has an example") {
   std::set<std::string> shown;
   for (const OpExample& example : op_examples()) shown.insert(example.op);
-  for (const OpSpec& spec : op_table()) CHECK_MESSAGE(shown.count(spec.name) == 1, spec.name);
+  for (const OpRow& row : op_table()) CHECK_MESSAGE(shown.count(row.name) == 1, row.name);
 }
 
 TEST_CASE("every output of every op is written, and its examples agree with their plain twins" *
@@ -110,11 +110,11 @@ TEST_CASE("a dimension of one input alone may be 0 without harm" * suite(kCpuOnl
 }
 
 // The inputs that input i may be one tensor with.
-std::vector<size_t> partners(const OpSpec& spec, const OpArguments& arguments, size_t i) {
+std::vector<size_t> partners(const OpRow& row, const OpArguments& arguments, size_t i) {
   std::vector<size_t> found;
-  for (size_t j = i + 1; j < spec.inputs.size(); ++j) {
+  for (size_t j = i + 1; j < row.inputs.size(); ++j) {
     const HostTensor &a = arguments.inputs[i], &b = arguments.inputs[j];
-    if (a.defined() && b.defined() && a.shape == b.shape && spec.inputs[i].dtype == spec.inputs[j].dtype)
+    if (a.defined() && b.defined() && a.shape == b.shape && row.inputs[i].dtype == row.inputs[j].dtype)
       found.push_back(j);
   }
   return found;
@@ -125,20 +125,20 @@ TEST_CASE("two inputs that are one tensor give what two copies give, or an error
   Device& device = *owned;
   int pairs = 0;
   for (const OpExample& example : op_examples()) {
-    const OpSpec& spec = find_op(example.op);
+    const OpRow& row = find_op(example.op);
     for (const int64_t images : {int64_t{3}, int64_t{12}}) {
       Sizes sizes = example.sizes;
       if (sizes.count('N') && sizes['N'] != images && sizes.count('K')) continue;  // would part x from w
       if (sizes.count('N')) sizes['N'] = images;
       const OpArguments drawn = example.arguments(sizes);
       for (size_t i = 0; i < drawn.inputs.size(); ++i) {
-        for (size_t j : partners(spec, drawn, i)) {
+        for (size_t j : partners(row, drawn, i)) {
           OpArguments arguments = drawn;
           arguments.inputs[j] = arguments.inputs[i];
           for (const InputLayout layout : device_under_test().layouts_of(arguments.inputs)) {
             ++pairs;
-            const std::string what = text_of(example, arguments) + " with '" + spec.inputs[i].name +
-                                     "' as '" + spec.inputs[j].name + "'";
+            const std::string what = text_of(example, arguments) + " with '" + row.inputs[i].name + "' as '" +
+                                     row.inputs[j].name + "'";
             const auto place = [&] {
               return place_call(device, example.op, arguments.inputs, arguments.attributes, layout);
             };
@@ -146,12 +146,12 @@ TEST_CASE("two inputs that are one tensor give what two copies give, or an error
             OpCall one = place();
             one.inputs[j] = one.inputs[i];
             const Outcome actual = outcome_of([&] { return run_call(device, example.op, one); });
-            if (spec.inputs[i].mutated && spec.inputs[j].mutated) {
+            if (row.inputs[i].mutated && row.inputs[j].mutated) {
               CHECK_MESSAGE(actual.error, what);
               continue;
             }
             check_same(what, actual, outcome_of([&] { return run_call(device, example.op, apart); }));
-            if (spec.inputs[i].mutated || spec.inputs[j].mutated) continue;
+            if (row.inputs[i].mutated || row.inputs[j].mutated) continue;
             CHECK_MESSAGE(same_bits(read(device, one[i]), arguments.inputs[i]), what << " changed it");
           }
         }

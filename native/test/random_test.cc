@@ -13,10 +13,10 @@ namespace {
 constexpr double kSeed = 0x1p40 + 12345;  // uses both words of the key
 constexpr uint64_t kSeedBits = (uint64_t{1} << 40) + 12345;
 
-AttributeList weight_attributes(const Shape& shape, int init, double scale, int purpose = 1,
-                                double layer = 3) {
-  return {{"shape", dims_of(shape)}, {"init", {static_cast<double>(init)}},       {"scale", {scale}},
-          {"seed", {kSeed}},         {"purpose", {static_cast<double>(purpose)}}, {"layer", {layer}}};
+AttributeList weight_attributes(const Shape& shape, const char* init, double scale,
+                                const char* purpose = "weight", double layer = 3) {
+  return {{"shape", dims_of(shape)}, {"init", init},       {"scale", {scale}},
+          {"seed", {kSeed}},         {"purpose", purpose}, {"layer", {layer}}};
 }
 
 struct Moments {
@@ -38,9 +38,10 @@ TEST_CASE("random_weight is the stream, element by element") {
   const RandomStream stream{kSeedBits, Purpose::kWeight, 0, 3};
   const float scale = 0.3f;
   for (const Shape& shape : {Shape{1}, Shape{63}, Shape{65}, Shape{7, 5, 3, 3}, Shape{20001}}) {
-    const auto constant = run_op("random_weight", {}, weight_attributes(shape, 0, scale))[0].values;
-    const auto normal = run_op("random_weight", {}, weight_attributes(shape, 1, scale))[0].values;
-    const auto uniform = run_op("random_weight", {}, weight_attributes(shape, 2, scale))[0].values;
+    const auto constant =
+        run_op("random_weight", {}, weight_attributes(shape, "signed-constant", scale))[0].values;
+    const auto normal = run_op("random_weight", {}, weight_attributes(shape, "normal", scale))[0].values;
+    const auto uniform = run_op("random_weight", {}, weight_attributes(shape, "uniform", scale))[0].values;
     for (size_t i = 0; i < constant.size(); ++i) {
       const uint32_t word = stream.word(i);
       CHECK(constant[i] == (word >> 31 ? -scale : scale));
@@ -51,24 +52,26 @@ TEST_CASE("random_weight is the stream, element by element") {
 }
 
 TEST_CASE("random_weight depends on seed, purpose and layer") {
-  const auto base = run_op("random_weight", {}, weight_attributes({64}, 2, 1))[0].values;
-  CHECK(base != run_op("random_weight", {}, weight_attributes({64}, 2, 1, 2))[0].values);
-  CHECK(base != run_op("random_weight", {}, weight_attributes({64}, 2, 1, 1, 4))[0].values);
-  AttributeList other_seed = weight_attributes({64}, 2, 1);
-  other_seed[3].second = {kSeed + 1};
+  const auto base = run_op("random_weight", {}, weight_attributes({64}, "uniform", 1))[0].values;
+  CHECK(base != run_op("random_weight", {}, weight_attributes({64}, "uniform", 1, "score"))[0].values);
+  CHECK(base != run_op("random_weight", {}, weight_attributes({64}, "uniform", 1, "weight", 4))[0].values);
+  AttributeList other_seed = weight_attributes({64}, "uniform", 1);
+  other_seed[3].second = AttributeValue{kSeed + 1};
   CHECK(base != run_op("random_weight", {}, other_seed)[0].values);
 }
 
 TEST_CASE("random_weight has the moments of its distribution") {
   const Shape shape{400000};
-  const Moments constant = moments(run_op("random_weight", {}, weight_attributes(shape, 0, 2))[0].values);
+  const Moments constant =
+      moments(run_op("random_weight", {}, weight_attributes(shape, "signed-constant", 2))[0].values);
   CHECK(std::abs(constant.mean) < 0.015);
-  const Moments normal = moments(run_op("random_weight", {}, weight_attributes(shape, 1, 2))[0].values);
+  const Moments normal =
+      moments(run_op("random_weight", {}, weight_attributes(shape, "normal", 2))[0].values);
   CHECK(std::abs(normal.mean) < 0.015);
   CHECK(std::abs(normal.variance / 4 - 1) < 0.01);
   CHECK(std::abs(normal.skewness) < 0.02);
   CHECK(std::abs(normal.kurtosis - 3) < 0.05);
-  const auto uniform = run_op("random_weight", {}, weight_attributes(shape, 2, 2))[0].values;
+  const auto uniform = run_op("random_weight", {}, weight_attributes(shape, "uniform", 2))[0].values;
   CHECK(std::abs(moments(uniform).mean) < 0.01);
   CHECK(std::abs(moments(uniform).variance / (4.0 / 3) - 1) < 0.01);
   CHECK(*std::min_element(uniform.begin(), uniform.end()) >= -2);
@@ -76,10 +79,12 @@ TEST_CASE("random_weight has the moments of its distribution") {
 }
 
 TEST_CASE("random_weight refuses unknown choices") {
-  check_throws(ErrorCode::kArgument, "random_weight", {}, weight_attributes({4}, 3, 1));
-  check_throws(ErrorCode::kArgument, "random_weight", {}, weight_attributes({4}, 0, 1, 5));
-  check_throws(ErrorCode::kArgument, "random_weight", {}, weight_attributes({4}, 0, -1));
-  check_throws(ErrorCode::kArgument, "random_weight", {}, weight_attributes({4}, 0, 1, 1, 0x1p32));
+  check_throws(ErrorCode::kArgument, "random_weight", {}, weight_attributes({4}, "zero", 1));
+  check_throws(ErrorCode::kArgument, "random_weight", {},
+               weight_attributes({4}, "signed-constant", 1, "noise"));
+  check_throws(ErrorCode::kArgument, "random_weight", {}, weight_attributes({4}, "signed-constant", -1));
+  check_throws(ErrorCode::kArgument, "random_weight", {},
+               weight_attributes({4}, "signed-constant", 1, "weight", 0x1p32));
 }
 
 HostTensor noise(const char* op, const std::vector<double>& ids, Shape shape, double a, double b) {

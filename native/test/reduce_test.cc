@@ -32,18 +32,8 @@ TEST_CASE("sums over channels and samples agree with the reference") {
     const HostTensor x = random_tensor(shape, 1, -1, 2);
     check_op("channel_sum", {x}, {}, {reference::channel_sum(x)}, 1e-6);
     check_op("sample_sum", {x}, {}, {reference::sample_sum(x)}, 1e-6);
-    check_op("sample_norm", {x}, {{"norm", {0}}}, {reference::sample_norm(x, Norm::kLinf)}, 0);
-    check_op("sample_norm", {x}, {{"norm", {1}}}, {reference::sample_norm(x, Norm::kL2)}, 1e-6);
-  }
-}
-
-TEST_CASE("sample_scale agrees with the reference") {
-  for (const Shape& shape : batch_shapes()) {
-    const HostTensor x = random_tensor(shape, 1), s = random_tensor({shape[0]}, 2);
-    check_op("sample_scale", {x, s}, {},
-             {reference::map_samples(
-                 x, [&](double v, int64_t n) { return v * s.values[static_cast<size_t>(n)]; })},
-             1e-6);
+    check_op("sample_norm", {x}, {{"norm", "linf"}}, {reference::sample_norm(x, Norm::kLinf)}, 0);
+    check_op("sample_norm", {x}, {{"norm", "l2"}}, {reference::sample_norm(x, Norm::kL2)}, 1e-6);
   }
 }
 
@@ -57,7 +47,7 @@ TEST_CASE("broadcast fills every element with x times factor") {
 TEST_CASE("the largest absolute value of a sample with a NaN is NaN") {
   HostTensor x = random_tensor({3, 2, 4, 4}, 1);
   x.values[5] = std::nan("");
-  const auto norms = run_op("sample_norm", {x}, {{"norm", {0}}})[0];
+  const auto norms = run_op("sample_norm", {x}, {{"norm", "linf"}})[0];
   CHECK(std::isnan(norms.values[0]));
   CHECK(std::isfinite(norms.values[1]));
 }
@@ -65,8 +55,7 @@ TEST_CASE("the largest absolute value of a sample with a NaN is NaN") {
 TEST_CASE("reductions refuse wrong calls") {
   const HostTensor x = random_tensor({2, 3}, 1);
   check_throws(ErrorCode::kShape, "channel_sum", {filled({2}, 0)});
-  check_throws(ErrorCode::kArgument, "sample_norm", {x}, {{"norm", {2}}});
-  check_throws(ErrorCode::kShape, "sample_scale", {x, filled({3}, 0)});
+  check_throws(ErrorCode::kArgument, "sample_norm", {x}, {{"norm", "l3"}});
   check_throws(ErrorCode::kShape, "broadcast", {x}, {{"shape", {2}}, {"factor", {1}}});
 }
 

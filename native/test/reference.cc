@@ -235,14 +235,6 @@ HostTensor map_channels(const HostTensor& x, const std::function<double(double, 
   return y;
 }
 
-HostTensor map_samples(const HostTensor& x, const std::function<double(double, int64_t)>& f) {
-  HostTensor y = x;
-  const int64_t features = x.shape.elements() / x.shape[0];
-  for (size_t i = 0; i < y.values.size(); ++i)
-    y.values[i] = f(x.values[i], static_cast<int64_t>(i) / features);
-  return y;
-}
-
 HostTensor sum(const HostTensor& x) {
   double total = 0;
   for (double v : x.values) total += v;

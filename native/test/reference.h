@@ -37,9 +37,8 @@ HostTensor argmax(const HostTensor& logits);
 // y = f(x) and y = f(a, b), element by element.
 HostTensor map(const HostTensor& x, const std::function<double(double)>& f);
 HostTensor map(const HostTensor& a, const HostTensor& b, const std::function<double(double, double)>& f);
-// y = f(x, c) with the channel c, the second axis; or with the sample n, the first.
+// y = f(x, c) with the channel c, the second axis.
 HostTensor map_channels(const HostTensor& x, const std::function<double(double, int64_t)>& f);
-HostTensor map_samples(const HostTensor& x, const std::function<double(double, int64_t)>& f);
 
 HostTensor sum(const HostTensor& x);
 HostTensor channel_sum(const HostTensor& x);

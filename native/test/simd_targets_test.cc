@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <hwy/targets.h>
 
+#include "native/ops/norm_word.h"
 #include "native/test/harness.h"
 #include "native/test/suites.h"
 
@@ -96,25 +97,25 @@ TEST_CASE("all instruction sets give the same bits") {
   const Shape shape{19, 3, 9, 7};
   const HostTensor x0 = random_tensor(shape, 1, 0, 1), gradient = random_tensor(shape, 2);
   const HostTensor ids = random_integers({19}, 3, 1000), d_weight = random_tensor({40, 11, 3, 3}, 4);
-  for (double init : {0.0, 1.0, 2.0}) {
+  for (const char* init : {"signed-constant", "normal", "uniform"}) {
     check_all_targets("random_weight", {},
                       {{"shape", {3001}},
-                       {"init", {init}},
+                       {"init", init},
                        {"scale", {0.1}},
                        {"seed", {5}},
-                       {"purpose", {1}},
+                       {"purpose", "weight"},
                        {"layer", {2}}});
   }
   check_all_targets("uniform_noise", {ids},
                     {{"shape", dims_of(shape)}, {"low", {-1}}, {"high", {3}}, {"seed", {6}}, {"step", {1}}});
   check_all_targets("normal_noise", {ids},
                     {{"shape", dims_of(shape)}, {"mean", {-1}}, {"std", {3}}, {"seed", {6}}, {"step", {1}}});
-  for (double norm : {0.0, 1.0}) {
+  for (const char* norm : kNormWords) {
     check_all_targets(
         "random_start", {x0, ids},
-        {{"norm", {norm}}, {"eps", {0.1}}, {"low", {0}}, {"high", {1}}, {"seed", {7}}, {"step", {1}}});
+        {{"norm", norm}, {"eps", {0.1}}, {"low", {0}}, {"high", {1}}, {"seed", {7}}, {"step", {1}}});
     check_all_targets("attack_step", {x0, x0, gradient, {}},
-                      {{"norm", {norm}}, {"eps", {0.1}}, {"step_size", {0.3}}, {"low", {0}}, {"high", {1}}});
+                      {{"norm", norm}, {"eps", {0.1}}, {"step_size", {0.3}}, {"low", {0}}, {"high", {1}}});
   }
   check_all_targets("topk_mask", {gradient}, {{"keep", {500}}});
   check_all_targets("topk_mask", {random_integers({70001}, 8, 9)}, {{"keep", {12345}}});
@@ -147,13 +148,13 @@ void check_activation_targets(int64_t images) {
   check_all_targets("global_avg_pool", {x}, {});
   check_all_targets("sum", {x}, {});
   check_all_targets("channel_sum", {x}, {});
-  for (double norm : {0.0, 1.0}) check_all_targets("sample_norm", {x}, {{"norm", {norm}}});
+  for (const char* norm : kNormWords) check_all_targets("sample_norm", {x}, {{"norm", norm}});
 }
 
 TEST_CASE("a device names the best of the instruction sets that are compiled in") {
   const auto targets = hwy::SupportedAndGeneratedTargets();
   REQUIRE(!targets.empty());
-  const std::string name = cpu_device(1).backend().simd_target();
+  const std::string name = word_fact(cpu_device(1), "simdTarget");
   CHECK(name == hwy::TargetName(targets.front()));
   CHECK(cpu_device(1).backend().description().find(name) != std::string::npos);
 #if HWY_ARCH_X86 && defined(__GNUC__)

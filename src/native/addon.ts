@@ -52,7 +52,7 @@ export interface ConvKernels {
   readonly inputGradient: ConvKernel
 }
 
-export type Attributes = Record<string, number | boolean | readonly number[]>
+export type Attributes = Record<string, number | boolean | string | readonly number[]>
 
 /** The functions of the addon; every argument is checked there. */
 export interface Addon {
@@ -73,8 +73,8 @@ export interface Addon {
   keepBackendVerdict(library: string, verdict: string): void
   disposeDevice(device: DeviceHandle): void
   describe(device: DeviceHandle): string
-  simdTarget(device: DeviceHandle): string
-  convCostModel(device: DeviceHandle): SparseBelow
+  /** What the backend tells about itself. */
+  facts(device: DeviceHandle): Readonly<Record<string, number | string>>
   convKernels(
     device: DeviceHandle,
     x: readonly number[],
@@ -82,7 +82,6 @@ export interface Addon {
     options: { stride: number; padding: number },
     density: number,
   ): ConvKernels
-  weightCompileSeconds(device: DeviceHandle): number
   memory(device: DeviceHandle): MemoryStats
   clearCache(device: DeviceHandle): void
   resetPeak(device: DeviceHandle): void
@@ -114,7 +113,13 @@ export interface OpRow {
     /** Changed in place. */
     readonly mutated: boolean
   }[]
-  readonly attributes: readonly string[]
+  readonly attributes: readonly {
+    readonly name: string
+    /** What it may be, if it is a word. */
+    readonly words?: readonly string[]
+  }[]
+  /** Shapes, formula, and what is alike on every backend. */
+  readonly contract: string
 }
 
 let loaded: Addon | undefined

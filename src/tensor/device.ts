@@ -103,14 +103,20 @@ export class Device {
     return addon().describe(this.handle)
   }
 
+  /** What the backend tells about itself, by name: numbers and words. */
+  get facts(): Readonly<Record<string, number | string>> {
+    return addon().facts(this.handle)
+  }
+
   /** The instruction set that kernels use, such as 'AVX2'. */
   get simdTarget(): string {
-    return addon().simdTarget(this.handle)
+    return String(this.facts.simdTarget)
   }
 
   /** Shares of non-zero weights below which a convolution is computed over these only; 0 with `sparse: 'never'`. */
   get sparseBelow(): SparseBelow {
-    return addon().convCostModel(this.handle)
+    const { sparseBelowWinograd = 0, sparseBelowDirect = 0 } = this.facts
+    return { winograd: Number(sparseBelowWinograd), direct: Number(sparseBelowDirect) }
   }
 
   /**
@@ -136,7 +142,7 @@ export class Device {
    * them: once for each new weight and direction.
    */
   get weightCompileSeconds(): number {
-    return addon().weightCompileSeconds(this.handle)
+    return Number(this.facts.weightCompileSeconds ?? 0)
   }
 
   memory(): MemoryStats {

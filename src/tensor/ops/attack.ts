@@ -1,4 +1,4 @@
-// The update of a projected-gradient attack (native/ops/attack.h). Not differentiable.
+// The update of a projected-gradient attack (native/ops/attack.cc). Not differentiable.
 import { anyNumber, count, number, oneOf, required, seed } from '../../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
@@ -32,12 +32,7 @@ export interface RandomStartOptions {
 const startRows: OptionRows<RandomStartOptions> = { seed: required(seed), step: required(count(0)) }
 const stepSizeRow = required(anyNumber)
 
-const attributes = ({ norm, eps, low, high }: ThreatModel) => ({
-  norm: norm === 'linf' ? 0 : 1,
-  eps,
-  low,
-  high,
-})
+const attributes = ({ norm, eps, low, high }: ThreatModel) => ({ norm, eps, low, high })
 
 /**
  * One ascent step from x along the gradient, projected onto the ball about x0 and clipped to the box. Samples whose

@@ -1,4 +1,4 @@
-// Convolution and eval-mode batch norm in one pass (native/ops/conv.h).
+// Convolution and eval-mode batch norm in one pass (native/ops/conv.cc).
 import { flag, number } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { ConvInputGradient } from '../conv-gradient.ts'

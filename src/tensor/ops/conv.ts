@@ -1,4 +1,4 @@
-// Convolution and linear layers (native/ops/conv.h).
+// Convolution and linear layers (native/ops/conv.cc).
 import { count } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { type ConvGeometry, ConvInputGradient } from '../conv-gradient.ts'

@@ -1,4 +1,4 @@
-// From stored images to a batch (native/ops/data.h).
+// From stored images to a batch (native/ops/data.cc).
 import { count, flag, seed } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'

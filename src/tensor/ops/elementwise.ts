@@ -1,4 +1,4 @@
-// Arithmetic, element by element (native/ops/elementwise.h).
+// Arithmetic, element by element (native/ops/elementwise.cc).
 import { ShapeError } from '../../errors.ts'
 import { anyNumber, numbers, required } from '../../inputs/kinds.ts'
 import { checkOption } from '../../inputs/options.ts'

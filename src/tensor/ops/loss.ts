@@ -1,4 +1,4 @@
-// Losses and predictions (native/ops/loss.h).
+// Losses and predictions (native/ops/loss.cc).
 import { number } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'

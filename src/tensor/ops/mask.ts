@@ -1,4 +1,4 @@
-// Masks over weights (native/ops/mask.h).
+// Masks over weights (native/ops/mask.cc).
 import { anyNumber, numbers, required } from '../../inputs/kinds.ts'
 import { checkOption } from '../../inputs/options.ts'
 import { checkTensor, runOp1 } from '../run.ts'

@@ -1,4 +1,4 @@
-// Batch normalisation with what always follows it (native/ops/norm.h).
+// Batch normalisation with what always follows it (native/ops/norm.cc).
 import { flag, number, oneOf, required } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp, runOp1 } from '../run.ts'

@@ -1,4 +1,4 @@
-// The optimiser's update (native/ops/optim.h).
+// The optimiser's update (native/ops/optim.cc).
 import { number, required } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp } from '../run.ts'

@@ -1,4 +1,4 @@
-// Spatial pooling (native/ops/pool.h).
+// Spatial pooling (native/ops/pool.cc).
 import { count, required } from '../../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'

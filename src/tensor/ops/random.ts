@@ -1,29 +1,29 @@
-// Random tensors from counter-based streams (native/ops/random.h): pure functions of their arguments.
+// Random tensors from counter-based streams (native/ops/random.cc): pure functions of their arguments.
 import { anyNumber, count, number, numbers, oneOf, required, seed } from '../../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { Device, deviceKind } from '../device.ts'
 import { runOp, runOp1 } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
 
-const inits = { 'signed-constant': 0, normal: 1, uniform: 2 } as const
-const purposes = { weight: 1, score: 2 } as const
+const inits = ['signed-constant', 'normal', 'uniform'] as const
+const purposes = ['weight', 'score'] as const
 const shapeRow = required(numbers)
 
 export interface RandomWeightOptions {
-  init: keyof typeof inits
+  init: (typeof inits)[number]
   /** The constant's size, the standard deviation, or the uniform bound. */
   scale: number
   seed: number
-  purpose: keyof typeof purposes
+  purpose: (typeof purposes)[number]
   /** Index of the layer. */
   layer: number
 }
 
 const randomWeightRows: OptionRows<RandomWeightOptions> = {
-  init: required(oneOf(Object.keys(inits))),
+  init: required(oneOf(inits)),
   scale: required(number(0)),
   seed: required(seed),
-  purpose: required(oneOf(Object.keys(purposes))),
+  purpose: required(oneOf(purposes)),
   layer: required(count(0)),
 }
 
@@ -36,7 +36,7 @@ export function randomWeight(
   checkOptions('randomWeight', options, randomWeightRows)
   checkOption('device', device, deviceKind, 'randomWeight')
   const { init, scale, seed, purpose, layer } = options
-  const draw = { shape, init: inits[init], scale, seed, purpose: purposes[purpose], layer }
+  const draw = { shape, init, scale, seed, purpose, layer }
   return runOp('random_weight', [], draw, device)[0] as Tensor
 }
 

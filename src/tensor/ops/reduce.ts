@@ -1,4 +1,4 @@
-// Sums and norms (native/ops/reduce.h).
+// Sums and norms (native/ops/reduce.cc).
 import { oneOf, required } from '../../inputs/kinds.ts'
 import { checkOption } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
@@ -31,5 +31,5 @@ const normRow = required(oneOf(['linf', 'l2']))
 /** Norm of each sample: [N, …] → [N]. Not differentiable. */
 export function sampleNorm(x: Tensor, norm: 'linf' | 'l2'): Tensor {
   checkOption('norm', norm, normRow, 'sampleNorm')
-  return runOp1('sample_norm', [x], { norm: norm === 'linf' ? 0 : 1 })
+  return runOp1('sample_norm', [x], { norm })
 }
