@@ -1,8 +1,11 @@
 #include "native/runtime/device.h"
 
 #include <algorithm>
+#include <future>
 #include <string>
 #include <utility>
+
+#include "native/runtime/trace.h"
 
 namespace rst {
 namespace {
@@ -42,6 +45,19 @@ void run_kernel(Backend& backend, std::string_view op, const KernelCall& call) {
   kernel(backend, call);
 }
 
+// For RST_DEBUG=nan.
+void check_what_it_wrote(Backend& backend, const CheckedCall& call) {
+  std::vector<Tensor> read, written = call.outputs;
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    (call.row->inputs[i].mutated ? written : read).push_back(call.inputs[i]);
+  }
+  check_for_nan(call.row->name, read, written, [&](const Tensor& tensor, void* bytes) {
+    std::promise<Failure> done;
+    backend.download(tensor, bytes, [&](const Failure& failure) { done.set_value(failure); });
+    if (const Failure failure = done.get_future().get()) throw Error(*failure);
+  });
+}
+
 // Gives an input that came as another one too a copy of its own where the op needs that.
 void separate(Backend& backend, CheckedCall& call) {
   const std::vector<InputSpec>& specs = call.row->inputs;
@@ -63,6 +79,7 @@ std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
   CheckedCall checked = check(op, std::move(call));
   std::vector<Tensor> outputs = checked.outputs;
   enqueue(std::move(checked));
+  if (debug_switches.sync) throw_failure_of(outputs);
   return outputs;
 }
 
@@ -80,6 +97,15 @@ void Device::enqueue(CheckedCall call) {
   stream_.enqueue([this, call = std::move(call)]() mutable { execute(call); });
 }
 
+void Device::throw_failure_of(const std::vector<Tensor>& outputs) {
+  stream_.synchronize();
+  for (const Tensor& output : outputs) {
+    if (output.defined() && output.storage->failure) throw Error(*output.storage->failure);
+  }
+  // The worker stands still: what no output could tell is told here.
+  if (untold_) throw Error(*(told_ = std::exchange(untold_, nullptr)));
+}
+
 void Device::execute(CheckedCall& call) {
   Failure failure;
   for (const Tensor& input : call.inputs) {
@@ -91,7 +117,12 @@ void Device::execute(CheckedCall& call) {
     failure = failure_of([&] {
       if (writes(call)) {
         separate(*backend_, call);
-        return run_kernel(*backend_, call.row->name, {call.inputs, call.outputs, call.params.get()});
+        {
+          const TraceSpan span(call.row->name, call.inputs, call.outputs);
+          run_kernel(*backend_, call.row->name, {call.inputs, call.outputs, call.params.get()});
+        }
+        if (debug_switches.nan) check_what_it_wrote(*backend_, call);
+        return;
       }
       for (const Tensor& output : call.outputs) {
         if (output.defined()) backend_->upload(output, nullptr, nullptr);

@@ -46,6 +46,8 @@ class Device {
   void finish(Backend::Done done);
 
  private:
+  // For RST_DEBUG=sync: waits for the op and throws what it failed with.
+  void throw_failure_of(const std::vector<Tensor>& outputs);
   void execute(CheckedCall& call);
   Failure failure_to_tell(const Tensor& tensor);
 
