@@ -48,12 +48,11 @@ void run_kernel(Backend& backend, std::string_view op, const KernelCall& call) {
 // For RST_DEBUG=nan.
 void check_what_it_wrote(Backend& backend, const CheckedCall& call) {
   std::vector<Tensor> read, written = call.outputs;
-  for (size_t i = 0; i < call.inputs.size(); ++i) {
+  for (size_t i = 0; i < call.inputs.size(); ++i)
     (call.row->inputs[i].mutated ? written : read).push_back(call.inputs[i]);
-  }
   check_for_nan(call.row->name, read, written, [&](const Tensor& tensor, void* bytes) {
     std::promise<Failure> done;
-    backend.download(tensor, bytes, [&](const Failure& failure) { done.set_value(failure); });
+    backend.download(tensor, bytes, [&](Failure failure) { done.set_value(std::move(failure)); });
     if (const Failure failure = done.get_future().get()) throw Error(*failure);
   });
 }
@@ -83,6 +82,15 @@ std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
   return outputs;
 }
 
+void Device::throw_failure_of(const std::vector<Tensor>& outputs) {
+  stream_.synchronize();
+  for (const Tensor& output : outputs) {
+    if (output.defined() && output.storage->failure) throw Error(*output.storage->failure);
+  }
+  // The worker stands still: what no output could tell is told here.
+  if (untold_) throw Error(*(told_ = std::exchange(untold_, nullptr)));
+}
+
 CheckedCall Device::check(std::string_view op, OpCall call) {
   const OpRow& row = find_op(op);
   const ParsedCall parsed = parse_call(row, call);
@@ -95,15 +103,6 @@ CheckedCall Device::check(std::string_view op, OpCall call) {
 
 void Device::enqueue(CheckedCall call) {
   stream_.enqueue([this, call = std::move(call)]() mutable { execute(call); });
-}
-
-void Device::throw_failure_of(const std::vector<Tensor>& outputs) {
-  stream_.synchronize();
-  for (const Tensor& output : outputs) {
-    if (output.defined() && output.storage->failure) throw Error(*output.storage->failure);
-  }
-  // The worker stands still: what no output could tell is told here.
-  if (untold_) throw Error(*(told_ = std::exchange(untold_, nullptr)));
 }
 
 void Device::execute(CheckedCall& call) {
