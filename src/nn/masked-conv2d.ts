@@ -2,6 +2,7 @@
 import { ConfigError } from '../errors.ts'
 import { count, flag, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
+import { GroupExpansion } from '../tensor/group-expansion.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { recordMaskedWeight } from '../tensor/ops/mask.ts'
 import { outsideScopes } from '../tensor/scope.ts'
@@ -51,6 +52,8 @@ export class MaskedConv2d {
   #mask: Tensor<'u8'> | null = null
   #bias: Tensor | null = null
   #effective: Tensor | null = null
+  #expansion: GroupExpansion | null = null
+  #expanded: Tensor | null = null
 
   /** @throws ConfigError */
   constructor(spec: ConvSpec) {
@@ -145,18 +148,18 @@ export class MaskedConv2d {
 
   /** The same without the bias. */
   convolve(x: Tensor): Tensor {
-    return ops.conv2d(x, this.#recordedWeight(), this.geometry)
+    const { stride, padding } = this.geometry
+    return ops.conv2d(x, this.#recordedWeight(), { stride, padding })
   }
 
   /** Convolved without bias and normalised by a batch norm in eval mode without affine parameters, in one pass. */
   forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
     checkOption('norm', norm, normRow, this.spec.name)
     const { runningMean, runningVar } = norm
-    const { stride, padding, groups } = this.geometry
+    const { stride, padding } = this.geometry
     return ops.convBatchNorm(x, this.#recordedWeight(), runningMean, runningVar, {
       stride,
       padding,
-      groups,
       ...options,
     })
   }
@@ -167,13 +170,22 @@ export class MaskedConv2d {
     this.#scores?.dispose()
     this.#mask?.dispose()
     this.#bias?.dispose()
+    for (const made of this.#expansion?.tensors ?? []) made.dispose()
   }
 
-  /** Kept between passes, because the device keeps its compiled form with it. */
+  /** [K, C, R, S]. Kept between passes, because the device keeps its compiled form with it. */
   #recordedWeight(): Tensor {
     const effective = this.effectiveWeight
     if (this.#mask) recordMaskedWeight(effective, this.weight, this.#mask, this.#scores)
-    return effective
+    const { groups } = this.geometry
+    if (groups === 1) return effective
+    const expansion = outsideScopes(() => {
+      this.#expansion ??= new GroupExpansion(this.spec.weightShape, groups, effective.device)
+      this.#expanded ??= this.#expansion.expand(effective)
+      return this.#expansion
+    })
+    expansion.record(this.#expanded!, effective)
+    return this.#expanded!
   }
 
   #disposeWeight(): void {
@@ -182,7 +194,8 @@ export class MaskedConv2d {
 
   #forgetEffective(): void {
     this.#effective?.dispose()
-    this.#effective = null
+    this.#expanded?.dispose()
+    this.#effective = this.#expanded = null
   }
 }
 
