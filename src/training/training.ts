@@ -182,6 +182,7 @@ class TrainingLoop {
   async endEpoch(checkpointing: Checkpointing): Promise<void> {
     await this.settle()
     await this.checkFinite()
+    const speed = this.#meter!.epochSpeed()
     const { trainee, position } = this.state
     const { selection, epochs, seed, signal } = this.#training
     const epoch = position.history.length
@@ -203,7 +204,8 @@ class TrainingLoop {
     }
     position.history.push(record)
     position.lossSum = position.correctSum = position.imageCount = 0
-    await checkpointing.epochEnded(record, this.state)
+    await checkpointing.epochEnded(record, speed, this.state)
+    this.#meter!.beginEpoch()
   }
 
   /** Frozen weights keep a search's loss finite even when its scores are not. @throws DivergenceError */
