@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "bindings/arguments.h"
+#include "bindings/backend_functions.h"
 #include "bindings/device_functions.h"
 #include "bindings/environment.h"
 #include "bindings/staging.h"
@@ -12,7 +13,7 @@ namespace rst::bindings {
 namespace {
 
 const Binding bindings[] = {
-    {"createCpuDevice", bound<create_cpu_device>},
+    {"createDevice", bound<create_device>},
     {"disposeDevice", bound<dispose_device>},
     {"describe", bound<describe_device>},
     {"facts", bound<facts>},
@@ -22,6 +23,10 @@ const Binding bindings[] = {
     {"resetPeak", bound<reset_peak>},
     {"pending", bound<pending>},
     {"synchronize", bound<synchronize>},
+    {"backendDevices", bound<backend_devices>},
+    {"backendPath", bound<backend_path>},
+    {"backendVerdict", bound<backend_verdict>},
+    {"keepBackendVerdict", bound<keep_backend_verdict>},
     {"ops", bound<ops>},
     {"run", bound<run>},
     {"upload", bound<upload>},

@@ -1,10 +1,12 @@
 #include "bindings/device_functions.h"
 
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "bindings/environment.h"
 #include "native/cpu/cpu_backend.h"
+#include "native/runtime/plugs.h"
 
 namespace rst::bindings {
 namespace {
@@ -20,13 +22,17 @@ double ranged(const Napi::Object& options, const char* name, double low, double 
 
 }  // namespace
 
-Napi::Value create_cpu_device(Napi::Env env, Napi::Object options) {
-  cpu::CpuOptions cpu;
-  cpu.threads = static_cast<int>(ranged(options, "threads", 1, 1024));
-  cpu.memory_limit = static_cast<int64_t>(ranged(options, "memoryLimit", 0, 0x1p53));
-  cpu.sparse = field<bool>(options, "sparse");
-  auto device = std::make_unique<Device>(std::make_unique<cpu::CpuBackend>(cpu));
-  return wrap_device(env, Environment::of(env).open(std::move(device)));
+Napi::Value create_device(Napi::Env env, Napi::Object options) {
+  const auto library = field<std::string>(options, "library");
+  BackendOptions given;
+  given.index = static_cast<int>(ranged(options, "index", 0, 1023));
+  given.threads = static_cast<int>(ranged(options, "threads", 1, 1024));
+  given.memory_limit = static_cast<int64_t>(ranged(options, "memoryLimit", 0, 0x1p53));
+  given.sparse = field<bool>(options, "sparse");
+  std::unique_ptr<Backend> backend = library.empty() ? std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{
+                                                           given.threads, given.memory_limit, given.sparse})
+                                                     : open_plug(library).create(given);
+  return wrap_device(env, Environment::of(env).open(std::make_unique<Device>(std::move(backend))));
 }
 
 Napi::Value dispose_device(Napi::Env env, std::shared_ptr<OpenDevice> device) {

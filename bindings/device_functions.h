@@ -9,8 +9,8 @@
 
 namespace rst::bindings {
 
-// createCpuDevice({threads, memoryLimit, sparse}) → handle
-Napi::Value create_cpu_device(Napi::Env env, Napi::Object options);
+// createDevice({library, index, threads, memoryLimit, sparse}) → handle; of the CPU without a library.
+Napi::Value create_device(Napi::Env env, Napi::Object options);
 // Joins the device's threads and drops what waits; later uses fail. Doing so twice is allowed.
 Napi::Value dispose_device(Napi::Env env, std::shared_ptr<OpenDevice> device);
 Napi::Value describe_device(Napi::Env env, LiveDevice device);

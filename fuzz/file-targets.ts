@@ -10,7 +10,6 @@ import { run } from '../src/cli/program.ts'
 import { checkDataset } from '../src/data/check-dataset.ts'
 import type { Dataset } from '../src/data/dataset.ts'
 import { datasets } from '../src/data/datasets.ts'
-import { ConfigError } from '../src/errors.ts'
 import { evaluate } from '../src/evaluation/evaluate.ts'
 import { RandomStream } from '../src/random/philox.ts'
 import { type DenseModel, loadDense } from '../src/saved/dense-model.ts'
@@ -231,7 +230,7 @@ augment: false
 seed: 7
 `
 
-/** Command lines that end where the library is asked for; what they answer is a code. */
+/** Command lines that end where the data set is not found; what they answer is a code. */
 function configFiles(): FileTarget {
   return {
     name: 'configuration',
@@ -242,8 +241,7 @@ function configFiles(): FileTarget {
       let printed = ''
       const silent = { write: () => {} }
       await run(
-        ['search', '--config', join(folder, 'config.yaml'), '--json'],
-        () => Promise.reject(new ConfigError('The library is not needed here.', 'library')),
+        ['search', '--config', join(folder, 'config.yaml'), '--json', '--data', join(folder, 'none')],
         {
           stdout: { write: text => (printed += text) },
           stderr: silent,

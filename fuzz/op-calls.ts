@@ -24,7 +24,7 @@ export class OpFuzzer {
   #dtypes: (DType | undefined)[] = []
 
   #make(threads: number, memoryLimit: number): DeviceHandle {
-    return this.#native.createCpuDevice({ threads, memoryLimit, sparse: true })
+    return this.#native.createDevice({ library: '', index: 0, threads, memoryLimit, sparse: true })
   }
 
   /** How many calls gave results, and how many errors. */

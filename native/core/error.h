@@ -9,7 +9,14 @@ namespace rst {
 
 enum class ErrorCode { kShape, kDevice, kOutOfMemory, kArgument, kInternal };
 
-class Error : public std::runtime_error {
+// Visible in every library that throws or catches it, so that all mean one type.
+#ifdef _WIN32
+#define RST_ONE_TYPE
+#else
+#define RST_ONE_TYPE __attribute__((visibility("default")))
+#endif
+
+class RST_ONE_TYPE Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const { return code_; }

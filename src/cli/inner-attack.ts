@@ -1,32 +1,29 @@
 // The attack to train against by the name and options of the command line, and what else a training would not read.
 import type { InnerAttack } from '../attacks/frame/inner-attack.ts'
+import * as attacks from '../attacks/index.ts'
 import { ConfigError } from '../errors.ts'
 import { checkApplicable, type Reader } from './applicable.ts'
-import type { Library } from './library.ts'
 import type { innerAttackNames, MaskOptions, RunOptions } from './options.ts'
 import { flagOf } from './values.ts'
 
 interface InnerRow extends Reader {
   readonly reads: readonly ('eps' | 'stepSize' | 'steps')[]
-  readonly make: (
-    attacks: Library['attacks'],
-    settings: { eps: number; stepSize?: number; steps?: number },
-  ) => InnerAttack | null
+  readonly make: (settings: { eps: number; stepSize?: number; steps?: number }) => InnerAttack | null
 }
 
 export const innerAttackRows: Readonly<Record<(typeof innerAttackNames)[number], InnerRow>> = {
   pgd: {
     reads: ['eps', 'stepSize', 'steps'],
-    make: (attacks, { eps, stepSize, steps = 7 }) => attacks.pgd({ eps, stepSize, steps }),
+    make: ({ eps, stepSize, steps = 7 }) => attacks.pgd({ eps, stepSize, steps }),
   },
-  fgsm: { reads: ['eps', 'stepSize'], make: (attacks, { eps, stepSize }) => attacks.fgsm({ eps, stepSize }) },
+  fgsm: { reads: ['eps', 'stepSize'], make: ({ eps, stepSize }) => attacks.fgsm({ eps, stepSize }) },
   'fgsm-rs': {
     reads: ['eps', 'stepSize'],
-    make: (attacks, { eps, stepSize }) => attacks.fgsmRs({ eps, stepSize }),
+    make: ({ eps, stepSize }) => attacks.fgsmRs({ eps, stepSize }),
   },
   free: {
     reads: ['eps', 'stepSize', 'steps'],
-    make: (attacks, { eps, stepSize, steps }) => attacks.free({ eps, stepSize, replays: steps }),
+    make: ({ eps, stepSize, steps }) => attacks.free({ eps, stepSize, replays: steps }),
   },
   none: {
     reads: [],
@@ -41,8 +38,8 @@ const selectionReaders: Readonly<Record<RunOptions['selectOn'], Reader>> = {
   last: { reads: [] },
 }
 
-export function innerAttack({ attack, ...options }: RunOptions, eps: number, library: Library) {
-  return innerAttackRows[attack].make(library.attacks, { ...options, eps })
+export function innerAttack({ attack, ...options }: RunOptions, eps: number) {
+  return innerAttackRows[attack].make({ ...options, eps })
 }
 
 /** @throws ConfigError for an option that the training would not read */

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import '../dispose-symbol.ts'
 import { performance } from 'node:perf_hooks'
 import { run } from './program.ts'
 import { stopSignals } from './run-command.ts'
@@ -10,7 +11,7 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-process.exitCode = await run(process.argv.slice(2), () => import('../index.ts'), {
+process.exitCode = await run(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

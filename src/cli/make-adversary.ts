@@ -1,17 +1,19 @@
 // Adversaries of a switch by the names and options of the command line: one row an adversary.
+import * as adversaries from '../r2s/adversaries.ts'
 import type { SwitchAttack } from '../r2s/switch-attack.ts'
 import { checkApplicable, type Reader } from './applicable.ts'
 import type { adversaryNames, R2SOptions } from './attack-options.ts'
-import type { AdversaryOptions, Library } from './library.ts'
 import { type AttackSetting, attackRows, checkAttackFlags, makeAttack } from './make-attack.ts'
 
 type AdversaryName = (typeof adversaryNames)[number]
 type AdversarySetting = AttackSetting | 'attack' | 'simulate'
 
+type AdversarySettings = Pick<R2SOptions, 'norm' | 'steps' | 'stepSize'> & { eps: number; restarts?: number }
+
 interface AdversaryRow extends Reader {
   readonly reads: readonly AdversarySetting[]
   /** @param settings eps, the norm and what the row reads; those of `random` are its attack's */
-  readonly make: (adversaries: Library['adversaries'], settings: AdversaryOptions) => SwitchAttack
+  readonly make: (settings: AdversarySettings) => SwitchAttack
 }
 
 type KnowsAll = Exclude<AdversaryName, 'random'>
@@ -19,24 +21,24 @@ type KnowsAll = Exclude<AdversaryName, 'random'>
 const knowingAll: Readonly<Record<KnowsAll, AdversaryRow>> = {
   eot: {
     reads: ['stepSize', 'steps', 'restarts'],
-    make: (adversaries, settings) => adversaries.eot(settings),
+    make: settings => adversaries.eot(settings),
   },
   'eot-apgd': {
     reads: ['steps', 'restarts'],
-    make: (adversaries, settings) => adversaries.eotApgd(settings),
+    make: settings => adversaries.eotApgd(settings),
   },
   'ensemble-logits': {
     reads: ['stepSize', 'steps', 'restarts'],
-    make: (adversaries, settings) => adversaries.ensembleLogits(settings),
+    make: settings => adversaries.ensembleLogits(settings),
   },
   'ensemble-probs': {
     reads: ['stepSize', 'steps', 'restarts'],
-    make: (adversaries, settings) => adversaries.ensembleProbs(settings),
+    make: settings => adversaries.ensembleProbs(settings),
   },
   arc: {
     reads: ['stepSize', 'steps'],
     notes: { restarts: 'it draws nothing, so --restarts would repeat it' },
-    make: (adversaries, settings) => adversaries.arc(settings),
+    make: settings => adversaries.arc(settings),
   },
 }
 
@@ -61,12 +63,12 @@ export function checkAdversaryFlags(options: R2SOptions, given: ReadonlySet<stri
 }
 
 /** @throws ConfigError for settings out of range */
-export function makeAdversary(options: R2SOptions, eps: number, library: Library): SwitchAttack {
+export function makeAdversary(options: R2SOptions, eps: number): SwitchAttack {
   const { adversary, norm } = options
   if (adversary === 'random') {
-    return library.adversaries.random(makeAttack(options.attack, options, eps, library))
+    return adversaries.random(makeAttack(options.attack, options, eps))
   }
   const { reads, make } = knowingAll[adversary]
   const read = Object.fromEntries(reads.map(setting => [setting, options[setting]]))
-  return make(library.adversaries, { eps, norm, ...read })
+  return make({ eps, norm, ...read })
 }

@@ -1,10 +1,10 @@
 // Attacks by the names and options of the command line: one row an attack, by which it is made and other options refused.
 import type { Attack } from '../attacks/frame/attack.ts'
 import type { Norm } from '../attacks/frame/threat-model.ts'
+import * as attacks from '../attacks/index.ts'
 import { ConfigError } from '../errors.ts'
 import { checkApplicable, type Reader } from './applicable.ts'
 import type { AttackOptions, EvaluationAttackName } from './attack-options.ts'
-import type { Library } from './library.ts'
 
 /** Options that some attacks read. All read eps and the norm. */
 export type AttackSetting = 'loss' | 'stepSize' | 'steps' | 'restarts' | 'queries' | 'onlyCorrect'
@@ -14,66 +14,58 @@ interface AttackRow extends Reader {
   /** The only norm, where there is but one. */
   readonly norm?: Norm
   /** @param settings eps, the norm and what the row reads */
-  readonly make: (
-    attacks: Library['attacks'],
-    settings: Pick<AttackOptions, AttackSetting | 'norm'> & { eps: number },
-  ) => Attack
+  readonly make: (settings: Pick<AttackOptions, AttackSetting | 'norm'> & { eps: number }) => Attack
 }
 
 const apgd = (loss: 'ce' | 'dlr'): AttackRow => ({
   reads: ['steps', 'restarts'],
-  make: (attacks, settings) => attacks.apgd({ ...settings, loss }),
+  make: settings => attacks.apgd({ ...settings, loss }),
 })
 const fab = (targeted: boolean): AttackRow => ({
   reads: ['steps', 'restarts'],
-  make: (attacks, settings) => attacks.fab({ ...settings, targeted }),
+  make: settings => attacks.fab({ ...settings, targeted }),
 })
 
 export const attackRows: Readonly<Record<EvaluationAttackName, AttackRow>> = {
   pgd: {
     reads: ['loss', 'stepSize', 'steps', 'restarts', 'onlyCorrect'],
-    make: (attacks, settings) => attacks.pgd(settings),
+    make: settings => attacks.pgd(settings),
   },
-  fgsm: { reads: ['stepSize'], make: (attacks, settings) => attacks.fgsm(settings) },
-  'fgsm-rs': { reads: ['stepSize'], make: (attacks, settings) => attacks.fgsmRs(settings) },
+  fgsm: { reads: ['stepSize'], make: settings => attacks.fgsm(settings) },
+  'fgsm-rs': { reads: ['stepSize'], make: settings => attacks.fgsmRs(settings) },
   fab: fab(false),
   'fab-t': fab(true),
   'cw-linf': {
     reads: ['stepSize', 'steps', 'restarts'],
     norm: 'linf',
-    make: (attacks, { norm, ...settings }) => attacks.cwLinf(settings),
+    make: ({ norm, ...settings }) => attacks.cwLinf(settings),
   },
   'cw-l2': {
     reads: ['steps'],
     norm: 'l2',
-    make: (attacks, { eps, steps }) => attacks.cwL2({ eps, iterations: steps }),
+    make: ({ eps, steps }) => attacks.cwL2({ eps, iterations: steps }),
   },
-  square: { reads: ['queries', 'restarts'], make: (attacks, settings) => attacks.square(settings) },
-  bandits: { reads: ['queries'], make: (attacks, settings) => attacks.bandits(settings) },
+  square: { reads: ['queries', 'restarts'], make: settings => attacks.square(settings) },
+  bandits: { reads: ['queries'], make: settings => attacks.bandits(settings) },
   'apgd-ce': apgd('ce'),
   'apgd-dlr': apgd('dlr'),
-  'apgd-t': { reads: ['steps', 'restarts'], make: (attacks, settings) => attacks.apgdT(settings) },
-  autoattack: { reads: [], make: (attacks, settings) => attacks.autoAttack(settings) },
+  'apgd-t': { reads: ['steps', 'restarts'], make: settings => attacks.apgdT(settings) },
+  autoattack: { reads: [], make: settings => attacks.autoAttack(settings) },
   'autoattack-plus': {
     reads: [],
-    make: (attacks, settings) => attacks.autoAttack({ ...settings, version: 'plus' }),
+    make: settings => attacks.autoAttack({ ...settings, version: 'plus' }),
   },
 }
 
 /** @throws ConfigError for a norm that the attack is not for, or settings out of range */
-export function makeAttack(
-  name: EvaluationAttackName,
-  options: AttackOptions,
-  eps: number,
-  { attacks }: Library,
-): Attack {
+export function makeAttack(name: EvaluationAttackName, options: AttackOptions, eps: number): Attack {
   const { norm: only, reads, make } = attackRows[name]
   const { norm } = options
   if (only !== undefined && norm !== only) {
     throw new ConfigError(`--attack ${name} is for --norm ${only} only.`, 'norm')
   }
   const read = Object.fromEntries(reads.map(setting => [setting, options[setting]]))
-  return make(attacks, { eps, norm, ...read } as Parameters<typeof make>[1])
+  return make({ eps, norm, ...read } as Parameters<typeof make>[0])
 }
 
 /**

@@ -1,6 +1,7 @@
 // The options of the commands, each defined once.
 import { type Command, Option } from 'commander'
-import { ConfigError, DeviceError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
+import { type DeviceName, deviceNames, isDeviceName } from '../inputs/device-name.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import {
@@ -29,7 +30,7 @@ export interface OutputOptions {
 }
 
 export interface DeviceOptions {
-  device: 'auto' | 'cpu'
+  device: DeviceName
   threads?: number
   seed: number
 }
@@ -83,20 +84,12 @@ export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
     NetworkOptions & Pick<MaskOptions, 'ratio' | 'pattern'>
   >
 
-/** Those of this build. */
-const devices = ['auto', 'cpu'] as const
-
-const parseDevice: Parser<'auto' | 'cpu'> = (text, flag) => {
-  if (/^cuda(:\d+)?$/.test(text)) {
-    throw new DeviceError(`This build of rst-native has no CUDA backend: use ${flag} cpu or ${flag} auto.`)
-  }
-  if (/^(gpu|mps|metal|rocm|hip|vulkan|opencl)\b/i.test(text)) {
-    throw new ConfigError(
-      `Expected one of ${devices.join(', ')} for ${flag} but received '${text}': this build of rst-native has no GPU backend.`,
-      optionName(flag),
-    )
-  }
-  return oneOf(devices)(text, flag)
+const parseDevice: Parser<DeviceName> = (text, flag) => {
+  if (isDeviceName(text)) return text
+  throw new ConfigError(
+    `Expected one of ${deviceNames()} for ${flag} but received '${text}'.`,
+    optionName(flag),
+  )
 }
 
 export function option<T>(flags: string, description: string, parse: Parser<T>, defaultValue?: T): Option {
@@ -116,7 +109,7 @@ export function addOutputOptions(command: Command): Command {
 export function addDeviceOptions(command: Command): Command {
   return command
     .addOption(
-      option('--device <device>', `${devices.join(', ')}; auto takes the best there is`, parseDevice, 'auto'),
+      option('--device <device>', `${deviceNames()}; auto takes the best there is`, parseDevice, 'auto'),
     )
     .addOption(
       option(

@@ -12,25 +12,19 @@ import { r2sCommand } from './commands/r2s.ts'
 import { searchCommand } from './commands/search.ts'
 import { trainCommand } from './commands/train.ts'
 import { transferCommand } from './commands/transfer.ts'
-import type { Library } from './library.ts'
 import type { Context } from './run-command.ts'
 import { type Io, Terminal } from './terminal.ts'
 
-export const exitCodes = { done: 0, failed: 1, wrongUse: 2, interrupted: 130 } as const
+const exitCodes = { done: 0, failed: 1, wrongUse: 2, interrupted: 130 } as const
 
 /**
  * Runs one command line.
  * @param args without the program's name
  * @returns the exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted
  */
-export async function run(
-  args: readonly string[],
-  loadLibrary: () => Promise<Library>,
-  io: Io,
-): Promise<number> {
+export async function run(args: readonly string[], io: Io): Promise<number> {
   const context: Context = {
     io,
-    loadLibrary,
     terminal: new Terminal(io, { json: isFlagOf(args, '--json'), color: !isFlagOf(args, '--no-color') }),
   }
   try {

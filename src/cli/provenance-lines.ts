@@ -1,4 +1,4 @@
-// What numbers are of, as lines under a table and as keys of JSON.
+// What numbers are of, as lines under a table.
 
 import type { DataProvenance, Provenance } from '../evaluation/provenance.ts'
 import type { ModelIdentity } from '../nn/classifier.ts'
@@ -31,7 +31,7 @@ export function attackName({ name, norm, eps }: { name: string; norm: 'linf' | '
 }
 
 /** Hash of the first digits that tell files apart. */
-export function shortHash({ hash }: Pick<ModelIdentity, 'hash'>): string {
+function shortHash({ hash }: Pick<ModelIdentity, 'hash'>): string {
   return hash.slice(0, 12)
 }
 
@@ -42,9 +42,4 @@ export function originLine({ models, attacks, version, device }: Provenance): st
   )
   const seed = attacks.length > 0 ? `, attack seed ${attacks[0].seed}` : ''
   return `${names.join(', ')}${seed}; rst-native ${version}, ${device}`
-}
-
-/** When a result was made: in what the program prints and writes, not in what the library returns. */
-export function dated<T extends object>(result: T): T & { date: string } {
-  return { ...result, date: new Date().toISOString() }
 }

@@ -1,7 +1,6 @@
 // What happens around every command: configuration, terminal, Ctrl-C.
 import type { Command } from 'commander'
 import { applyConfigFile } from './config-file.ts'
-import type { Library } from './library.ts'
 import type { OutputOptions } from './options.ts'
 import { takePositional } from './positional.ts'
 import { isTraining, takeResumedOptions } from './resumed-options.ts'
@@ -19,8 +18,6 @@ const doubleMilliseconds = 500
 /** What the program is built with. */
 export interface Context {
   io: Io
-  /** Loads the library, and with it the native addon, once it is needed. */
-  loadLibrary: () => Promise<Library>
   /** Set once a command runs; errors are printed on it. */
   terminal: Terminal
   /** Whether a command ended without what it was for, and said so itself. */
@@ -30,13 +27,10 @@ export interface Context {
 /** What a command runs with. */
 export interface Session {
   terminal: Terminal
-  loadLibrary: () => Promise<Library>
   /** Fires on Ctrl-C, and on the signals by which systems end processes. */
   signal: AbortSignal
   /** Ends the command, once it is through, as failed, where its result tells why. */
   fail: () => void
-  /** Seconds since the command began. */
-  seconds: () => number
 }
 
 /**
@@ -79,19 +73,15 @@ export function runCommand<Options extends OutputOptions>(
           : `\n${signal}: stopping after this step.`,
       )
     })
-    const started = io.now()
     try {
-      const seconds = () => (io.now() - started) / 1000
       await body(
         options,
         {
           terminal,
-          loadLibrary: context.loadLibrary,
           signal: controller.signal,
           fail: () => {
             context.failed = true
           },
-          seconds,
         },
         argument,
       )

@@ -1,8 +1,7 @@
 // How many images to evaluate at once.
 import { freemem } from 'node:os'
 import { answerOf } from '../attacks/frame/answer.ts'
-import type { Classifier } from '../nn/classifier.ts'
-import { Device } from '../tensor/device.ts'
+import { type Classifier, deviceOf } from '../nn/classifier.ts'
 import { vjp } from '../tensor/tape.ts'
 import { tensor } from '../tensor/tensor.ts'
 
@@ -22,7 +21,7 @@ const share = 0.5
  */
 export async function chooseBatchSize(model: Classifier, given?: number): Promise<number> {
   if (given !== undefined) return given
-  const device = (model as { device?: Device }).device ?? Device.default
+  const device = deviceOf(model)
   const shape = [quantum, ...model.inputShape]
   const pixels = new Float32Array(shape.reduce((product, d) => product * d, 1)).fill(0.5)
   using images = tensor(pixels, shape, { device })

@@ -2,8 +2,7 @@
 import { answerOf } from '../attacks/frame/answer.ts'
 import { topClass } from '../attacks/frame/losses.ts'
 import { row } from '../attacks/frame/oracle.ts'
-import type { Classifier } from '../nn/classifier.ts'
-import { Device } from '../tensor/device.ts'
+import { type Classifier, deviceOf } from '../nn/classifier.ts'
 import { scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 
@@ -17,7 +16,7 @@ export async function logitsOf(
   pixels: Float32Array<ArrayBuffer>,
 ): Promise<Float32Array<ArrayBuffer>> {
   const imageSize = model.inputShape.reduce((product, d) => product * d, 1)
-  const device = (model as { device?: Device }).device ?? Device.default
+  const device = deviceOf(model)
   const shape = [pixels.length / imageSize, ...model.inputShape]
   using logits = scope(() => answerOf(model, tensor(pixels, shape, { device })))
   return logits.data()

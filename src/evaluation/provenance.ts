@@ -3,8 +3,7 @@
 import type { Attack, AttackSettings } from '../attacks/frame/attack.ts'
 import type { Norm } from '../attacks/frame/threat-model.ts'
 import type { SplitPart } from '../data/dataset.ts'
-import type { Classifier, ModelIdentity } from '../nn/classifier.ts'
-import { Device } from '../tensor/device.ts'
+import { type Classifier, deviceOf, type ModelIdentity } from '../nn/classifier.ts'
 import { version } from '../version.ts'
 
 /** A model that does not say what it is, such as a user's own. */
@@ -65,6 +64,6 @@ export function attackProvenance(
 
 /** Version, and device of the model. */
 export function computedWith(model: Classifier): Pick<Provenance, 'version' | 'device'> {
-  const { description } = (model as { device?: Device }).device ?? Device.default
+  const { description } = deviceOf(model)
   return { version, device: description.replace(/, \d+ threads?$/, '') }
 }

@@ -4,8 +4,10 @@ import { didYouMean } from '../inputs/nearest-name.ts'
 import { checkFields, describeValue } from '../inputs/options.ts'
 import { type Architecture, graphOf, type NetworkSize } from '../nn/graph.ts'
 import { Network, type NetworkOptions, sizeRows } from '../nn/network.ts'
+import { lenet5 } from './lenet.ts'
 import { preactResnet18, resnet18, resnet18Cifar, resnet50, resnet101, wideResnet34x10 } from './resnet.ts'
 import { conv2, conv4, conv6 } from './small-convs.ts'
+import { vgg16BnCifar } from './vgg.ts'
 
 const architectures: Record<string, Architecture> = {
   'preact-resnet18': preactResnet18,
@@ -17,6 +19,8 @@ const architectures: Record<string, Architecture> = {
   conv2,
   conv4,
   conv6,
+  lenet5,
+  'vgg16-bn-cifar': vgg16BnCifar,
 }
 /** Other names that the paper uses. */
 const aliases: Record<string, string> = { 'wide-resnet32': 'wide-resnet-34-10' }

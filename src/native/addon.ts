@@ -1,5 +1,6 @@
 // Loads the native addon, on first use, and turns its errors into the package's own. Nothing else touches it.
 import { ConfigError, DeviceError, OutOfMemoryError, ShapeError } from '../errors.ts'
+import type { BackendDevice } from './backend-trial.ts'
 import { loadAddon } from './load.ts'
 
 declare const brand: unique symbol
@@ -55,7 +56,21 @@ export type Attributes = Record<string, number | boolean | string | readonly num
 
 /** The functions of the addon; every argument is checked there. */
 export interface Addon {
-  createCpuDevice(options: { threads: number; memoryLimit: number; sparse: boolean }): DeviceHandle
+  /** `library` is that of the backend, empty for the CPU's. */
+  createDevice(options: {
+    library: string
+    index: number
+    threads: number
+    memoryLimit: number
+    sparse: boolean
+  }): DeviceHandle
+  /** Opens the library of a backend and asks it for its devices. */
+  backendDevices(library: string): BackendDevice[]
+  /** Where the library of a backend would lie beside the addon. */
+  backendPath(name: string): string
+  /** What was kept for a library in this process, by any of its threads; null before. */
+  backendVerdict(library: string): string | null
+  keepBackendVerdict(library: string, verdict: string): void
   disposeDevice(device: DeviceHandle): void
   describe(device: DeviceHandle): string
   /** What the backend tells about itself. */

@@ -1,7 +1,8 @@
 // The one interface through which an attack sees a model.
 import { ConfigError } from '../errors.ts'
 import { describeValue } from '../inputs/options.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Device } from '../tensor/device.ts'
+import { Tensor } from '../tensor/tensor.ts'
 
 /** What a model is, as reports say it. */
 export interface ModelIdentity {
@@ -27,10 +28,17 @@ export interface Classifier {
    * exact expectation with `evaluateR2S`. Default false.
    */
   readonly randomized?: boolean
+  /** Where its tensors are, and `x` must be. Default: `Device.default`. */
+  readonly device?: Device
   /** What it is, for reports. Default: they tell it by its answers. */
   identity?(): Promise<ModelIdentity>
   /** [N, C, H, W] in [0, 1] → [N, numClasses], differentiable on the tape. */
   logits(x: Tensor): Tensor
+}
+
+/** The device that images must be on for the model; where it names none, that of the images if they are on one already. */
+export function deviceOf(model: Classifier, images?: unknown): Device {
+  return model.device ?? (Tensor.is(images) ? images.device : Device.default)
 }
 
 /**
@@ -44,7 +52,10 @@ export function checkClassifier(model: unknown, option = 'model'): asserts model
       `Expected a model { numClasses, inputShape, logits(x) }, as loadTicket gives, for ${option} but received ${describeValue(model)}.`,
     )
   }
-  const { numClasses, inputShape } = model as Classifier
+  const { numClasses, inputShape, device } = model as Classifier
+  if (device !== undefined && !Device.is(device)) {
+    throw wrong(`Expected a Device for ${option}.device but it is ${describeValue(device)}.`)
+  }
   if (!Number.isSafeInteger(numClasses) || numClasses < 2) {
     throw wrong(
       `Expected a model of at least 2 classes but ${option}.numClasses is ${describeValue(numClasses)}: with one class every answer is right.`,

@@ -5,8 +5,9 @@ import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.t
 import { checkFields, checkOption, describeValue, type OptionRows } from '../inputs/options.ts'
 import { type Device, deviceKind } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
+import { assign } from '../tensor/ops/optim.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
 import type { Classifier } from './classifier.ts'
 import type { OpDescription } from './description.ts'
@@ -119,7 +120,7 @@ export class Network implements Classifier {
       tensors.set(tensorNames.runningMean!, runningMean)
       tensors.set(tensorNames.runningVar!, runningVar)
     }
-    for (const { name, tensor } of this.biasesAndAffine) tensors.set(name, tensor)
+    for (const parameter of this.biasesAndAffine) tensors.set(parameter.name, parameter.tensor)
     return tensors
   }
 
@@ -174,6 +175,19 @@ export class Network implements Classifier {
     for (const layer of this.batchNorms) {
       const { affine, channels } = layer.spec
       if (affine && !layer.affine) layer.affine = { gamma: filled(channels, 1), beta: filled(channels, 0) }
+    }
+  }
+
+  /**
+   * Replaces biases and affine parameters of those names; the others that the architecture has start at 0, 1 and 0.
+   * @param values of Network.biasesAndAffine
+   */
+  setBiasesAndAffine(values: ReadonlyMap<string, Float32Array>): void {
+    this.addBiasesAndAffine()
+    const { device } = this
+    for (const { name, tensor: t } of this.biasesAndAffine) {
+      const given = values.get(name)
+      if (given) scope(() => assign(t, tensor(Float32Array.from(given), t.shape, { device })))
     }
   }
 

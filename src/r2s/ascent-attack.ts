@@ -8,8 +8,7 @@ import { threatModel } from '../attacks/frame/threat-model.ts'
 import { pgdRows } from '../attacks/pgd.ts'
 import { kebabCase } from '../inputs/names.ts'
 import type { Filled, OptionsOf } from '../inputs/rows.ts'
-import type { Classifier } from '../nn/classifier.ts'
-import { Device } from '../tensor/device.ts'
+import { type Classifier, deviceOf } from '../nn/classifier.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
@@ -78,7 +77,7 @@ function ascentAttack(
         labels,
         options,
         async (batch, { signal, onShare }) => {
-          const device = (model as { device?: Device }).device ?? Device.default
+          const device = deviceOf(model)
           const { count, seed } = batch
           const imageSize = batch.images.length / count
           using natural = tensor(batch.images, [count, ...model.inputShape], { device })

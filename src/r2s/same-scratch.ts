@@ -4,6 +4,7 @@ import { ConfigError, TicketError } from '../errors.ts'
 import { describeValue } from '../inputs/options.ts'
 import { Ticket } from '../saved/ticket.ts'
 import type { TicketMetadata } from '../saved/ticket-data.ts'
+import { labelsOf } from '../tensor/device.ts'
 
 const fields = [
   'arch',
@@ -59,8 +60,9 @@ export function checkSameScratch(tickets: readonly TicketMetadata[]): void {
 export function checkOneDevice(tickets: readonly Ticket[]): void {
   const k = tickets.findIndex(ticket => ticket.device !== tickets[0].device)
   if (k < 0) return
+  const [first, other] = labelsOf(tickets[0].device, tickets[k].device)
   throw new ConfigError(
-    `Expected all tickets on one device but ticket ${k + 1} is on another than ticket 1; load them with R2S.load, or give loadTicket one Device.`,
+    `Expected all tickets on one device but ticket 1 is on ${first} and ticket ${k + 1} on ${other}; load them with R2S.load, or give loadTicket one Device.`,
     'device',
   )
 }

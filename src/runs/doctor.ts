@@ -11,6 +11,7 @@ import { type LayerKernels, layerKernels } from '../nn/layer-kernels.ts'
 import { type Pattern, patterns } from '../nn/pattern.ts'
 import { loadTicket } from '../saved/ticket.ts'
 import { Device } from '../tensor/device.ts'
+import { type ListedDevice, listDevices } from '../tensor/list-devices.ts'
 import { networkOptions } from '../training/resolve.ts'
 import { version } from '../version.ts'
 
@@ -40,8 +41,10 @@ export interface DoctorReport {
   readonly version: string
   readonly node: string
   readonly platform: string
-  /** Such as 'CPU, AVX2, 2 threads'; this and the next two null where the addon does not work. */
+  /** Such as 'CPU, AVX2, 2 threads'; this and the two after the next null where the addon does not work. */
   readonly device: string | null
+  /** Those of each backend; empty where the addon does not work. */
+  readonly devices: readonly ListedDevice[]
   /** The instruction set of the kernels, such as 'AVX2'. */
   readonly simdTarget: string | null
   /** The same on all machines, so that all give the same bits. */
@@ -84,6 +87,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
     device: found.device?.description ?? null,
+    devices: found.device ? listDevices() : [],
     simdTarget: found.device?.simdTarget ?? null,
     sparseBelow: found.device?.sparseBelow ?? null,
     memory: totalmem(),

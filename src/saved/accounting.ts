@@ -1,6 +1,7 @@
 // What tickets take, next to the dense network that they stand for (paper, Sec. 6.2: the only overhead of another
 // ticket of the same network is its mask).
 import { stat } from 'node:fs/promises'
+import * as models from '../models/index.ts'
 import { checkPaths, readTicket } from './stored-ticket.ts'
 import type { TicketData, TicketMetadata } from './ticket-data.ts'
 import { ticketHash } from './ticket-file.ts'
@@ -10,18 +11,18 @@ export interface TicketAccount {
   readonly metadata: TicketMetadata
   /** SHA-256 of all that the ticket's answers depend on: its name in reports. */
   readonly hash: string
-  /** Weights kept, and weights of the dense network. */
+  /** Weights kept, and weights of the dense network; biases and affine parameters do not count. */
   readonly parameters: { readonly kept: number; readonly total: number }
   readonly bytes: {
     /** One bit a weight, row, kernel or channel. */
     readonly masks: number
     /** Running means and variances, 4 bytes each. */
     readonly batchNorms: number
-    /** Kept weights, 4 bytes each; 0 where the seed gives them. */
+    /** Kept weights, biases and affine parameters, 4 bytes each; 0 where the seed gives them. */
     readonly weights: number
     /** The whole file. */
     readonly file: number
-    /** A checkpoint of the dense network: all its weights and its batch-norm statistics in 4 bytes each. */
+    /** A checkpoint of the dense network: all its parameters and its batch-norm statistics in 4 bytes each. */
     readonly denseCheckpoint: number
   }
 }
@@ -54,7 +55,7 @@ export async function ticketAccounts(files: readonly string[]): Promise<TicketAc
 }
 
 function account(file: string, ticket: TicketData, size: number): TicketAccount {
-  const { metadata, masks, runningMean, weights } = ticket
+  const { metadata, masks, runningMean, weights, biasesAndAffine } = ticket
   let kept = 0
   let total = 0
   let maskBytes = 0
@@ -66,7 +67,8 @@ function account(file: string, ticket: TicketData, size: number): TicketAccount 
   }
   const channels = [...runningMean.values()].reduce((sum, mean) => sum + mean.length, 0)
   const batchNorms = 2 * 4 * channels
-  const stored = [...(weights?.values() ?? [])].reduce((sum, values) => sum + values.length, 0)
+  const trained = [...(weights?.values() ?? []), ...(biasesAndAffine?.values() ?? [])]
+  const stored = trained.reduce((sum, values) => sum + values.length, 0)
   return {
     file,
     metadata,
@@ -77,9 +79,17 @@ function account(file: string, ticket: TicketData, size: number): TicketAccount 
       batchNorms,
       weights: 4 * stored,
       file: size,
-      denseCheckpoint: 4 * total + batchNorms,
+      denseCheckpoint: 4 * (total + biasesAndAffineOf(metadata)) + batchNorms,
     },
   }
+}
+
+/** How many the dense network has. */
+function biasesAndAffineOf(metadata: TicketMetadata): number {
+  if (!models.isName(metadata.arch)) return 0
+  const { layers, batchNorms } = models.layersOf(metadata.arch, metadata)
+  const biases = layers.reduce((sum, { bias, weightShape }) => sum + (bias ? weightShape[0]! : 0), 0)
+  return batchNorms.reduce((sum, { affine, channels }) => sum + (affine ? 2 * channels : 0), biases)
 }
 
 const product = (shape: readonly number[]) => shape.reduce((result, d) => result * d, 1)

@@ -2,10 +2,18 @@
 import { TicketError } from '../errors.ts'
 import type { TicketData } from './ticket-data.ts'
 
-/** The masked layers and batch norms of a network, in any order. */
+/** The masked layers and batch norms of a network, in any order, and which have bias and affine parameters once trained. */
 export interface Architecture {
-  readonly layers: readonly { readonly name: string; readonly weightShape: readonly number[] }[]
-  readonly batchNorms: readonly { readonly name: string; readonly channels: number }[]
+  readonly layers: readonly {
+    readonly name: string
+    readonly weightShape: readonly number[]
+    readonly bias?: boolean
+  }[]
+  readonly batchNorms: readonly {
+    readonly name: string
+    readonly channels: number
+    readonly affine?: boolean
+  }[]
 }
 
 /**
@@ -48,5 +56,17 @@ export function checkArchitecture(ticket: TicketData, expected: Architecture, fi
   const batchNorms = new Set(expected.batchNorms.map(norm => norm.name))
   for (const name of ticket.runningMean.keys()) {
     if (!batchNorms.has(name)) throw wrong(`batch norm ${name} does not exist`, `${name}.running_mean`)
+  }
+
+  if (!ticket.weights) return
+  const trained = new Set([
+    ...expected.layers.flatMap(({ name, bias }) => (bias ? [`${name}.bias`] : [])),
+    ...expected.batchNorms.flatMap(({ name, affine }) => (affine ? [`${name}.gamma`, `${name}.beta`] : [])),
+  ])
+  for (const name of trained) {
+    if (!ticket.biasesAndAffine?.has(name)) throw wrong(`${name} is missing that exists`, name)
+  }
+  for (const name of ticket.biasesAndAffine?.keys() ?? []) {
+    if (!trained.has(name)) throw wrong(`${name} does not exist`, name)
   }
 }

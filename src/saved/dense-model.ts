@@ -1,4 +1,4 @@
-// A dense network and its file: weights and batch-norm statistics as safetensors.
+// A dense network and its file: weights, biases, affine parameters and batch-norm statistics as safetensors.
 
 import { TicketError } from '../errors.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
@@ -44,6 +44,7 @@ export class DenseModel extends NetworkClassifier {
   /** @internal Takes ownership of the network. */
   constructor(network: Network, metadata: DenseMetadata, file?: string) {
     super(network)
+    network.addBiasesAndAffine()
     this.metadata = metadata
     this.#file = file
   }
@@ -57,7 +58,7 @@ export class DenseModel extends NetworkClassifier {
     return { kind: 'dense model', ...(this.#file && { file: this.#file }), hash, arch, width }
   }
 
-  /** Writes weights and running statistics as safetensors, atomically. @throws ConfigError, FileError */
+  /** Writes parameters and running statistics as safetensors, atomically. @throws ConfigError, FileError */
   async save(path: string): Promise<void> {
     checkOption('path', path, required(pathKind), 'save')
     const tensors = await this.#tensors()
@@ -67,8 +68,8 @@ export class DenseModel extends NetworkClassifier {
 
   async #tensors(): Promise<Map<string, StoredTensor>> {
     const tensors = new Map<string, StoredTensor>()
-    for (const { spec, weight } of this.network.convolutions) {
-      tensors.set(`${spec.name}.weight`, { dtype: 'F32', shape: spec.weightShape, data: await weight.data() })
+    for (const { name, tensor } of this.network.parameters) {
+      tensors.set(name, { dtype: 'F32', shape: tensor.shape, data: await tensor.data() })
     }
     for (const { spec, runningMean, runningVar } of this.network.batchNorms) {
       const shape = [spec.channels]
@@ -127,6 +128,8 @@ export async function loadDense(path: string, options: Placement = {}): Promise<
       const { name } = layer.spec
       layer.setRunning(values(`${name}.running_mean`), values(`${name}.running_var`))
     }
+    network.addBiasesAndAffine()
+    network.setBiasesAndAffine(new Map(network.biasesAndAffine.map(({ name }) => [name, values(name)])))
     return new DenseModel(network, metadata, path)
   } catch (error) {
     network.dispose()
@@ -142,15 +145,20 @@ function checkTensors(
 ): void {
   const { arch } = metadata
   const { layers, batchNorms } = models.layersOf(arch, metadata)
+  const least = Number.NEGATIVE_INFINITY
   const wanted = [
-    ...layers.map(({ name, weightShape: shape }) => ({
-      name: `${name}.weight`,
-      shape,
-      least: Number.NEGATIVE_INFINITY,
-    })),
-    ...batchNorms.flatMap(({ name, channels }) => [
-      { name: `${name}.running_mean`, shape: [channels], least: Number.NEGATIVE_INFINITY },
+    ...layers.flatMap(({ name, weightShape, bias }) => [
+      { name: `${name}.weight`, shape: weightShape, least },
+      ...(bias ? [{ name: `${name}.bias`, shape: weightShape.slice(0, 1), least }] : []),
+    ]),
+    ...batchNorms.flatMap(({ name, channels, affine }) => [
+      { name: `${name}.running_mean`, shape: [channels], least },
       { name: `${name}.running_var`, shape: [channels], least: 0 },
+      ...(affine ? ['gamma', 'beta'] : []).map(part => ({
+        name: `${name}.${part}`,
+        shape: [channels],
+        least,
+      })),
     ]),
   ]
   for (const { name, shape, least } of wanted) {

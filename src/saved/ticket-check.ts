@@ -15,6 +15,7 @@ export function checkTicket(ticket: TicketData, owner: string): void {
   for (const layer of ticket.weights?.keys() ?? []) {
     if (!ticket.masks.has(layer)) throw wrong(`tensor ${layer}.weight belongs to no mask.`, `${layer}.weight`)
   }
+  for (const [name, values] of ticket.biasesAndAffine ?? []) checkBiasOrAffine(ticket, name, values, wrong)
 }
 
 type Wrong = (message: string, field: string) => TicketError
@@ -63,6 +64,28 @@ function checkWeights(
   }
   const at = weights.findIndex(weight => !Number.isFinite(weight))
   if (at >= 0) throw wrong(`tensor ${field} must be finite but element ${at} is ${weights[at]}.`, field)
+}
+
+function checkBiasOrAffine(
+  { masks, runningMean, weights, biasesAndAffine }: TicketData,
+  name: string,
+  values: Float32Array,
+  wrong: Wrong,
+): void {
+  if (weights === undefined) {
+    throw wrong(`tensor ${name} is only in fine-tuned tickets, which have the kept weights too.`, name)
+  }
+  const [owner, part] = [name.slice(0, name.lastIndexOf('.')), name.slice(name.lastIndexOf('.') + 1)]
+  const channels = part === 'bias' ? masks.get(owner)?.weightShape[0] : runningMean.get(owner)?.length
+  if (channels === undefined) {
+    throw wrong(`tensor ${name} belongs to no ${part === 'bias' ? 'mask' : 'batch norm'}.`, name)
+  }
+  if (values.length !== channels)
+    throw wrong(`tensor ${name} must have ${channels} channels but has ${values.length}.`, name)
+  const at = values.findIndex(value => !Number.isFinite(value))
+  if (at >= 0) throw wrong(`tensor ${name} must be finite but element ${at} is ${values[at]}.`, name)
+  const other = part === 'gamma' ? `${owner}.beta` : part === 'beta' ? `${owner}.gamma` : name
+  if (!biasesAndAffine!.has(other)) throw wrong(`tensor ${other} is missing.`, other)
 }
 
 function checkRunningStatistics({ runningMean, runningVar }: TicketData, wrong: Wrong): void {

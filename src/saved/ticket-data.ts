@@ -87,4 +87,9 @@ export interface TicketData {
   readonly runningVar: ReadonlyMap<string, Float32Array>
   /** A fine-tuned ticket's kept weights of every layer, in the order of the dense weight [K, C, R, S]. */
   readonly weights?: ReadonlyMap<string, Float32Array>
+  /**
+   * A fine-tuned ticket's '<layer>.bias', '<norm>.gamma' and '<norm>.beta', one value a channel, where its architecture has
+   * them. In other tickets biases and shifts are 0 and scales 1.
+   */
+  readonly biasesAndAffine?: ReadonlyMap<string, Float32Array>
 }

@@ -3,7 +3,9 @@
 //   <layer>.mask           U8, the packed bits
 //   <bn>.running_mean      F32 [channels]
 //   <bn>.running_var       F32 [channels]
-//   <layer>.weight         F32 [kept weights], fine-tuned tickets only
+//   <layer>.weight         F32 [kept weights], fine-tuned tickets only, as what follows
+//   <layer>.bias           F32 [outputs]
+//   <bn>.gamma, <bn>.beta  F32 [channels]
 //
 // Beside the fields of TicketMetadata the header has `weightShapes` (JSON, by layer) and `sha256` (files/sealed.ts).
 import { concatUint8Arrays } from 'typed-array-utils'
@@ -70,6 +72,8 @@ function tensorsOf(ticket: TicketData): Map<string, StoredTensor> {
     for (const [name, data] of values)
       tensors.set(`${name}.${kind}`, { dtype: 'F32', shape: [data.length], data })
   }
+  for (const [name, data] of ticket.biasesAndAffine ?? [])
+    tensors.set(name, { dtype: 'F32', shape: [data.length], data })
   return tensors
 }
 
@@ -87,8 +91,9 @@ export function decodeTicket(bytes: Uint8Array, file: string, expected?: Archite
   const runningMean = new Map<string, Float32Array>()
   const runningVar = new Map<string, Float32Array>()
   const weights = new Map<string, Float32Array>()
+  const biasesAndAffine = new Map<string, Float32Array>()
   for (const [tensorName, tensor] of stored.tensors) {
-    const [, name, kind] = /^(.+)\.(mask|running_mean|running_var|weight)$/s.exec(tensorName) ?? []
+    const [, name, kind] = tensorNames.exec(tensorName) ?? []
     if (kind === 'mask') {
       const weightShape = weightShapes.get(name)
       if (weightShape === undefined) {
@@ -99,12 +104,14 @@ export function decodeTicket(bytes: Uint8Array, file: string, expected?: Archite
       }
       const bits = vector(tensorName, tensor, 'U8', file) as Uint8Array
       masks.set(name, { weightShape, shape: maskShape(weightShape, metadata.pattern), bits })
+    } else if (kind === 'bias' || kind === 'gamma' || kind === 'beta') {
+      biasesAndAffine.set(tensorName, vector(tensorName, tensor, 'F32', file) as Float32Array)
     } else if (kind !== undefined) {
       const values = { running_mean: runningMean, running_var: runningVar, weight: weights }[kind]!
       values.set(name, vector(tensorName, tensor, 'F32', file) as Float32Array)
     } else {
       throw new TicketError(
-        `${file}: tensor ${tensorName} does not belong in a ticket, whose tensors end in .mask, .running_mean, .running_var or .weight.`,
+        `${file}: tensor ${tensorName} does not belong in a ticket, whose tensors end in .mask, .running_mean, .running_var, .weight, .bias, .gamma or .beta.`,
         tensorName,
       )
     }
@@ -112,11 +119,17 @@ export function decodeTicket(bytes: Uint8Array, file: string, expected?: Archite
   for (const layer of weightShapes.keys()) {
     if (!masks.has(layer)) throw new TicketError(`${file}: tensor ${layer}.mask is missing.`, `${layer}.mask`)
   }
-  const ticket = { metadata, masks, runningMean, runningVar, ...(weights.size > 0 && { weights }) }
+  const ticket = {
+    ...{ metadata, masks, runningMean, runningVar },
+    ...(weights.size > 0 && { weights }),
+    ...(biasesAndAffine.size > 0 && { biasesAndAffine }),
+  }
   checkTicket(ticket, file)
   if (expected !== undefined) checkArchitecture(ticket, expected, file)
   return ticket
 }
+
+const tensorNames = /^(.+)\.(mask|running_mean|running_var|weight|bias|gamma|beta)$/s
 
 function vector(name: string, { dtype, shape, data }: StoredTensor, expected: 'U8' | 'F32', file: string) {
   if (dtype !== expected || shape.length !== 1) {

@@ -38,6 +38,7 @@ export class Ticket extends NetworkClassifier {
   ) {
     super(network)
     for (const layer of network.convolutions) layer.scores = null
+    if (trained) network.addBiasesAndAffine()
     this.#metadata = metadata
     this.trained = trained
     this.#file = file
@@ -75,7 +76,7 @@ export class Ticket extends NetworkClassifier {
     return { kind: 'ticket', ...(this.#file && { file: this.#file }), hash, arch, width, remainingRatio }
   }
 
-  /** Weights kept, and weights of the dense network. */
+  /** Weights kept, and weights of the dense network; biases and affine parameters, which are not masked, do not count. */
   get parameters(): { kept: number; total: number } {
     const { remainingRatio, pattern } = this.metadata
     let kept = 0
@@ -93,6 +94,7 @@ export class Ticket extends NetworkClassifier {
     const runningMean = new Map<string, Float32Array>()
     const runningVar = new Map<string, Float32Array>()
     const weights = new Map<string, Float32Array>()
+    const biasesAndAffine = new Map<string, Float32Array>()
     for (const { spec, mask, weight } of this.network.convolutions) {
       using packed = outsideScopes(() => ops.packBits(mask!))
       masks.set(spec.name, { weightShape: spec.weightShape, shape: mask!.shape, bits: await packed.data() })
@@ -102,7 +104,9 @@ export class Ticket extends NetworkClassifier {
       runningMean.set(layer.spec.name, await layer.runningMean.data())
       runningVar.set(layer.spec.name, await layer.runningVar.data())
     }
-    return { metadata: this.metadata, masks, runningMean, runningVar, ...(this.trained && { weights }) }
+    for (const { name, tensor: t } of this.network.biasesAndAffine) biasesAndAffine.set(name, await t.data())
+    const trained = { weights, ...(biasesAndAffine.size > 0 && { biasesAndAffine }) }
+    return { metadata: this.metadata, masks, runningMean, runningVar, ...(this.trained && trained) }
   }
 
   /**
@@ -165,7 +169,7 @@ export function fromData(data: TicketData, device: Device, file?: string, weight
   }
 }
 
-/** Weights, masks and statistics. Kept weights of a ticket are those of all its layers. */
+/** Parameters, masks and statistics. Kept weights of a ticket are those of all its layers. */
 function fill(network: Network, data: TicketData, weights: Network | undefined): void {
   const { metadata, masks, runningMean, runningVar } = data
   const { device } = network
@@ -191,6 +195,7 @@ function fill(network: Network, data: TicketData, weights: Network | undefined):
       Float32Array.from(runningVar.get(layer.spec.name)!),
     )
   }
+  if (data.weights) network.setBiasesAndAffine(data.biasesAndAffine ?? new Map())
 }
 
 /** @throws TicketError where there is no such network */

@@ -1,8 +1,9 @@
 // Where tensors live and ops run.
 import { availableParallelism } from 'node:os'
-import { ConfigError, DeviceError } from '../errors.ts'
+import { DeviceError } from '../errors.ts'
+import { type DeviceName, isDeviceName } from '../inputs/device-name.ts'
 import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
-import { checkOption, checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
+import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import {
   addon,
   type ConvKernels,
@@ -10,9 +11,12 @@ import {
   type MemoryStats,
   type SparseBelow,
 } from '../native/addon.ts'
+import { locateDevice } from './locate-device.ts'
 
 export interface DeviceOptions {
-  /** Threads of the CPU device, ≥ 1. Default: the cores this process may use. */
+  /** Default 'auto'. */
+  name?: DeviceName
+  /** Threads of the CPU, ≥ 1. Default: the cores this process may use. */
   threads?: number
   /** Bytes that live tensors may take; beyond it ops fail with OutOfMemoryError. Default: the machine's memory. */
   memoryLimit?: number
@@ -23,7 +27,10 @@ export interface DeviceOptions {
   sparse?: 'auto' | 'never'
 }
 
+const nameKind = kind<DeviceName>("'auto', 'cpu', 'cuda' or 'cuda:n'", isDeviceName)
+
 export const deviceRows: OptionRows<DeviceOptions> = {
+  name: nameKind,
   threads: count(1, 1024),
   memoryLimit: number(0, Number.MAX_SAFE_INTEGER),
   sparse: oneOf(['auto', 'never']),
@@ -34,17 +41,23 @@ export const deviceRows: OptionRows<DeviceOptions> = {
  * Results do not depend on the number of threads.
  */
 export class Device {
-  readonly kind = 'cpu'
+  /** 'cpu', or such as 'cuda:0'. */
+  readonly name: DeviceName
   readonly threads: number
   readonly sparse: 'auto' | 'never'
   #handle: DeviceHandle | null
 
+  /** @throws ConfigError, DeviceError where there is no such device that works */
   constructor(options: DeviceOptions = {}) {
     checkOptions('Device', options, deviceRows)
-    const { threads = availableParallelism(), memoryLimit = 0, sparse = 'auto' } = options
+    const { name = 'auto', threads = availableParallelism(), memoryLimit = 0, sparse = 'auto' } = options
+    const located = locateDevice(name)
+    this.name = located.name
     this.threads = threads
     this.sparse = sparse
-    this.#handle = addon().createCpuDevice({
+    this.#handle = addon().createDevice({
+      library: located.library,
+      index: located.index,
       threads,
       memoryLimit: Math.floor(memoryLimit),
       sparse: sparse === 'auto',
@@ -156,36 +169,48 @@ export class Device {
     await addon().synchronize(this.handle)
   }
 
-  /** The device used when none is named. */
+  /** The device used when none is named: 'auto'. */
   static get default(): Device {
-    return sharedDevice()
+    return resolveDevice()
   }
 }
 
 export const deviceKind = kind('a Device', value => Device.is(value))
 
-const shared = new Map<number, Device>()
+/** What options take for a device. */
+export const deviceOrNameKind = kind<DeviceName | Device>(
+  `${nameKind.expected.replace(' or', ',')} or a Device`,
+  value => Device.is(value) || isDeviceName(value),
+)
 
-/** One device for each number of threads; a disposed one is replaced. */
-function sharedDevice(threads = availableParallelism()): Device {
-  const known = shared.get(threads)
-  if (known && !known.disposed) return known
-  const device = new Device({ threads })
-  shared.set(threads, device)
-  return device
+/** Two devices as an error tells them apart. */
+export function labelsOf(a: Device, b: Device): [string, string] {
+  const label = (device: Device) => `${device.name} (${device.disposed ? 'disposed' : device.description})`
+  const [first, second] = [label(a), label(b)]
+  return [first, first === second ? `another ${second}` : second]
+}
+
+const shared = new Map<string, Device>()
+
+let cores: number | undefined
+// Asked once: each tensor without a device of its own asks for the default one.
+const allCores = (): number => {
+  cores ??= availableParallelism()
+  return cores
 }
 
 /**
- * The device that options name: 'auto' and 'cpu' mean the CPU, with `threads` threads if given. Who names the same gets
- * the same one.
+ * The device that options name, with `threads` threads of the CPU if given. Who names the same gets the same one; one that
+ * was disposed is replaced.
+ * @throws ConfigError for an unknown name, DeviceError where there is no such device that works
  */
-export function resolveDevice(device: 'auto' | 'cpu' | Device = 'auto', threads?: number): Device {
+export function resolveDevice(device: DeviceName | Device = 'auto', threads = allCores()): Device {
   if (Device.is(device)) return device
-  if (device !== 'auto' && device !== 'cpu') {
-    throw new ConfigError(
-      `Expected 'auto', 'cpu' or a Device for device but received ${describeValue(device)}.`,
-      'device',
-    )
-  }
-  return sharedDevice(threads)
+  const { name } = locateDevice(device)
+  const key = `${name} ${threads}`
+  const known = shared.get(key)
+  if (known && !known.disposed) return known
+  const made = new Device({ name, threads })
+  shared.set(key, made)
+  return made
 }

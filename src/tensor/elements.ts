@@ -34,16 +34,11 @@ export function elementsOver<D extends DType>(bytes: ArrayBuffer, dtype: D): Typ
 const shapeRow = required(numbers)
 
 /**
- * The bytes of elements that fill the shape, in the dtype: the elements' own memory where they have that type.
- * @throws ShapeError, ConfigError, OutOfMemoryError
+ * Elements that fill the shape.
+ * @throws ShapeError, ConfigError
  */
-export function bytesOf(elements: unknown, shape: readonly number[], dtype: DType): Uint8Array {
-  // By tag and not by instanceof: arrays may come from another realm, such as a test runner's.
-  const tag = ArrayBuffer.isView(elements)
-    ? (elements as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]!
-    : Array.isArray(elements)
-      ? 'Array'
-      : 'none'
+export function checkElements(elements: unknown, shape: readonly number[]): ArrayLike<number> {
+  const tag = tagOf(elements)
   if (!/^(?:Array|(?:Float|Int|Uint)\d+(?:Clamped)?Array)$/.test(tag)) {
     throw new ConfigError(
       `Expected an array of numbers for elements but received ${describeValue(elements)}.`,
@@ -58,11 +53,42 @@ export function bytesOf(elements: unknown, shape: readonly number[], dtype: DTyp
       `Expected ${size} elements for the shape [${shape.join(', ')}] but received ${given.length}.`,
     )
   }
-  const typed = tag === arrays[dtype].name ? (given as TypedArrayOf<DType>) : converted(given, dtype)
+  return given
+}
+
+/**
+ * The bytes of elements `from` up to, not including, `to`, in the dtype: the elements' own memory where they have that
+ * type.
+ * @throws ConfigError, OutOfMemoryError
+ */
+export function bytesOf(
+  elements: ArrayLike<number>,
+  dtype: DType,
+  from = 0,
+  to = elements.length,
+): Uint8Array {
+  const part = partOf(elements, from, to)
+  const typed =
+    tagOf(elements) === arrays[dtype].name ? (part as TypedArrayOf<DType>) : converted(part, dtype, from)
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
 }
 
-function converted(elements: ArrayLike<number>, dtype: DType): TypedArrayOf<DType> {
+function partOf(elements: ArrayLike<number>, from: number, to: number): ArrayLike<number> {
+  if (from === 0 && to === elements.length) return elements
+  return Array.isArray(elements)
+    ? elements.slice(from, to)
+    : (elements as TypedArrayOf<DType>).subarray(from, to)
+}
+
+/** By tag and not by instanceof: arrays may come from another realm, such as a test runner's. */
+function tagOf(elements: unknown): string {
+  if (ArrayBuffer.isView(elements))
+    return (elements as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]!
+  return Array.isArray(elements) ? 'Array' : 'none'
+}
+
+/** @param first the index of the first element, for errors */
+function converted(elements: ArrayLike<number>, dtype: DType, first: number): TypedArrayOf<DType> {
   let made: TypedArrayOf<DType>
   try {
     made = new arrays[dtype](elements)
@@ -85,7 +111,7 @@ function converted(elements: ArrayLike<number>, dtype: DType): TypedArrayOf<DTyp
   const lost = firstLost(elements, made, dtype)
   if (lost < 0) return made
   throw new ConfigError(
-    `Expected numbers that ${dtype} can hold for elements but received ${describeValue(elements[lost])} at ${lost}.`,
+    `Expected numbers that ${dtype} can hold for elements but received ${describeValue(elements[lost])} at ${first + lost}.`,
     'elements',
   )
 }

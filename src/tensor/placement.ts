@@ -1,17 +1,10 @@
 // The options that name a device.
-import { count, kind } from '../inputs/kinds.ts'
+import { count } from '../inputs/kinds.ts'
 import { type OptionsOf, option, optionalOption } from '../inputs/rows.ts'
-import { Device } from './device.ts'
+import { deviceOrNameKind } from './device.ts'
 
 export const placementRows = {
-  device: option(
-    kind<'auto' | 'cpu' | Device>(
-      "'auto', 'cpu' or a Device",
-      value => value === 'auto' || value === 'cpu' || Device.is(value),
-    ),
-    'auto',
-    'device; auto takes the best there is',
-  ),
+  device: option(deviceOrNameKind, 'auto', 'device; auto takes the best there is'),
   threads: optionalOption(count(1, 1024), 'threads of the CPU, without influence on results', {
     otherwise: 'all cores',
     flag: 'threads',

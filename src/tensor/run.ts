@@ -2,7 +2,7 @@
 import { ConfigError, ShapeError } from '../errors.ts'
 import { describeValue } from '../inputs/options.ts'
 import { type Attributes, addon } from '../native/addon.ts'
-import type { Device } from './device.ts'
+import { type Device, labelsOf } from './device.ts'
 import { type DType, Tensor } from './tensor.ts'
 
 type Input = Tensor<DType> | null | undefined
@@ -23,7 +23,10 @@ export function runOp(
     if (input === null || input === undefined) return null
     if (!Tensor.is(input)) throw noTensor(camelCase(op), inputName(op, i), input)
     if (input.device !== device) {
-      throw new ShapeError(`${camelCase(op)} expects all its tensors on one device but received two.`)
+      const [theirs, its] = labelsOf(device, input.device)
+      throw new ShapeError(
+        `${camelCase(op)} expects all its tensors on one device but received ${inputName(op, i)} on ${its}, the others on ${theirs}.`,
+      )
     }
     return input.handle
   })

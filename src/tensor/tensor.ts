@@ -4,7 +4,7 @@ import { kind, oneOf } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { addon, type DType, type NativeTensor, type TensorHandle } from '../native/addon.ts'
 import { Device, deviceKind } from './device.ts'
-import { bytesOf, type Elements, elementsOver, type TypedArrayOf } from './elements.ts'
+import { bytesOf, checkElements, type Elements, elementsOver, type TypedArrayOf } from './elements.ts'
 import { register } from './scope.ts'
 
 export type { DType, TypedArrayOf }
@@ -98,8 +98,8 @@ export const tensorRows: OptionRows<TensorOptions<DType>> = {
 export const tensorKind = kind('a tensor', value => Tensor.is(value))
 
 /**
- * A tensor of the given elements, row-major; the shape defaults to one dimension. The elements are copied at once: for
- * more than some megabytes see `upload`, which does not hold up the event loop.
+ * A tensor of the given elements, row-major; the shape defaults to one dimension. The elements are copied at once, in
+ * about a millisecond for each megabyte: for more see `upload`, which does not hold up the event loop.
  * @throws ShapeError when the elements do not fill the shape.
  */
 export function tensor<D extends DType = 'f32'>(
@@ -109,6 +109,6 @@ export function tensor<D extends DType = 'f32'>(
 ): Tensor<D> {
   checkOptions('tensor', options, tensorRows)
   const { dtype = 'f32' as D, device = Device.default } = options
-  const bytes = bytesOf(elements, shape, dtype)
+  const bytes = bytesOf(checkElements(elements, shape), dtype)
   return new Tensor<D>(device, addon().upload(device.handle, shape, dtype, bytes))
 }

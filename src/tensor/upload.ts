@@ -3,14 +3,14 @@ import { setImmediate } from 'node:timers/promises'
 import { checkOptions } from '../inputs/options.ts'
 import { addon, type DType } from '../native/addon.ts'
 import { Device } from './device.ts'
-import { bytesOf, type Elements } from './elements.ts'
+import { bytesOf, checkElements, type Elements } from './elements.ts'
 import { Tensor, type TensorOptions, tensorRows } from './tensor.ts'
 
-/** Copied in one go: about a millisecond, memory that the system still has to clear included. */
-const sliceBytes = 2 << 20
+/** Converted and copied in one go: a millisecond or two, memory that the system still has to clear included. */
+const sliceElements = 2 ** 18
 
 /**
- * As `tensor`, but copies the elements in slices and lets the event loop run between them. They must not change until
+ * As `tensor`, but converts and copies the elements in slices and lets the event loop run between them. They must not change until
  * the promise resolves.
  *
  * @throws ShapeError when the elements do not fill the shape
@@ -23,11 +23,12 @@ export async function upload<D extends DType = 'f32'>(
 ): Promise<Tensor<D>> {
   checkOptions('upload', options, tensorRows)
   const { dtype = 'f32' as D, device = Device.default } = options
-  const bytes = bytesOf(elements, shape, dtype)
+  const given = checkElements(elements, shape)
   const staging = addon().stage(shape, dtype)
-  for (let from = 0; from < bytes.length; from += sliceBytes) {
+  for (let from = 0; from < given.length; from += sliceElements) {
     if (from > 0) await setImmediate()
-    addon().append(staging, bytes.subarray(from, from + sliceBytes))
+    const to = Math.min(given.length, from + sliceElements)
+    addon().append(staging, bytesOf(given, dtype, from, to))
   }
   return new Tensor<D>(device, addon().uploadStaged(device.handle, staging))
 }

@@ -61,14 +61,15 @@ function denseMetadata(
   }
 }
 
-/** Optimises the weights themselves, under the masks that the network has. */
+/**
+ * Optimises the weights themselves, under the masks that the network has, and the biases and affine parameters that its
+ * architecture has.
+ */
 export function weightTrainee(network: Network) {
+  network.addBiasesAndAffine()
   return {
     network,
-    parameters: network.convolutions.map(layer => ({
-      name: `${layer.spec.name}.weight`,
-      tensor: layer.weight,
-    })),
+    parameters: network.parameters,
     parametersChanged: () => {
       for (const layer of network.convolutions) layer.weightChanged()
     },

@@ -146,12 +146,21 @@ async function searchedNetwork(
           tensor(weight, layer.spec.weightShape, { device: training.device }),
         )
       }
+      await copyBiasesAndAffine(from.network, network, reinitClassifier)
     }
     return network
   } catch (error) {
     network.dispose()
     throw error
   }
+}
+
+async function copyBiasesAndAffine(from: Network, to: Network, reinitClassifier: boolean): Promise<void> {
+  const left = reinitClassifier ? `${to.convolutions.at(-1)!.spec.name}.bias` : undefined
+  const values = new Map<string, Float32Array>()
+  for (const { name, tensor } of from.biasesAndAffine)
+    if (name !== left) values.set(name, await tensor.data())
+  to.setBiasesAndAffine(values)
 }
 
 /** @throws ConfigError where the trained model is another network than the search's */
@@ -166,7 +175,7 @@ function checkSource(from: DenseModel, metadata: TicketMetadata, reinitClassifie
 
 async function weightsDigest(network: Network): Promise<string> {
   const hash = createHash('sha256')
-  for (const { weight } of network.convolutions) hash.update(await weight.data())
+  for (const { tensor } of network.parameters) hash.update(await tensor.data())
   return hash.digest('hex')
 }
 

@@ -3,7 +3,6 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { datasets } from '../../src/data/datasets.ts'
-import * as library from '../../src/index.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { quickTicket } from '../r2s/small-tickets.ts'
 import { jsonOf, rst } from './run-rst.ts'
@@ -17,30 +16,19 @@ it('an interrupted evaluation goes on to the same numbers, and every file agrees
   using made = await quickTicket(0.5, device, { data: set, width: 0.05, batchSize: 8 })
   const path = join(folder, 'real.safetensors')
   await made.save(path)
-  const { attacks, loadTicket, evaluate } = library
   const images = ['--data', join(data, 'idx'), '--threads', '1', '--batch-size', '1', '--json']
   const given = ['--attack', 'pgd,square', '--steps', '3', '--queries', '20', '--eps', '0.02']
-  const run = (of: typeof evaluate, ...args: string[]) =>
-    rst(['eval', '--ticket', path, ...given, ...images, ...args], {
-      library: { attacks, loadTicket, evaluate: of } as never,
-    })
+  const args = ['eval', '--ticket', path, ...given, ...images]
 
-  const whole = jsonOf(await run(evaluate))
+  const whole = jsonOf(await rst(args))
   expect(whole.naturalAccuracy).toBeGreaterThan(0)
-  let batches = 0
-  const controller = new AbortController()
-  const stopping: typeof evaluate = (model, split, options = {}) =>
-    evaluate(model, split, {
-      ...options,
-      signal: controller.signal,
-      onProgress({ phase }) {
-        if (phase === 'square' && ++batches === 1) controller.abort()
-      },
-    })
-  const stopped = await run(stopping, '--out', out())
+  const stopped = await rst([...args, '--out', out()], {
+    isTTY: true,
+    during: [/evaluate.* pgd-3 /, interrupt => interrupt()],
+  })
   expect(stopped.code).toBe(130)
   expect(await readdir(out())).toEqual(['evaluation-state'])
-  const resumed = await run(evaluate, '--out', out(), '--resume', '--save', join(out(), 'images'))
+  const resumed = await rst([...args, '--out', out(), '--resume', '--save', join(out(), 'images')])
   const untimed = (json: object) =>
     JSON.stringify(json, (key, value) => (['seconds', 'date'].includes(key) ? 0 : value))
   expect(untimed(jsonOf(resumed))).toBe(untimed(whole))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { writeTicket } from '../../src/saved/stored-ticket.ts'
 import { exampleTicket } from '../saved/example-ticket.ts'
-import { jsonOf, provenanceOf, rst } from './run-rst.ts'
+import { jsonOf, rst } from './run-rst.ts'
 import { ticket, useWorkspace } from './workspace.ts'
 
 useWorkspace()
@@ -16,13 +16,20 @@ describe('rst info', () => {
   })
 
   it('says what accuracies are of, and of older tickets that they do not say', async () => {
+    await writeTicket(ticket, exampleTicket())
     expect((await rst(['info', ticket])).stdout).toContain('robust 45.0 %; the ticket does not say of what')
-    const provenance = provenanceOf(500, [{ name: 'pgd-20', norm: 'linf', eps: 8 / 255 }])
-    const { data, attacks, version, device } = provenance
-    const of = { data, version, device }
+    const of = {
+      data: {
+        ...{ name: 'mnist test', images: 500, of: 10_000, which: { subsetSeed: 0 } },
+        fingerprint: '0123456789abcdef',
+      },
+      version: '0.1.0',
+      device: 'CPU, AVX2',
+    }
+    const attack = { name: 'pgd-20', norm: 'linf' as const, eps: 8 / 255, settings: {}, seed: 0 }
     const measured = {
       natural: { interval: [0.66, 0.74] as const, ...of },
-      robust: { interval: [0.41, 0.49] as const, attack: attacks[0], ...of },
+      robust: { interval: [0.41, 0.49] as const, attack, ...of },
     }
     await writeTicket(ticket, exampleTicket({ measured }))
     const { stdout } = await rst(['info', ticket])

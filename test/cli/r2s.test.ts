@@ -1,69 +1,58 @@
 // rst transfer and rst r2s.
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { shortNames } from '../../src/cli/switch-run.ts'
+import { shortNames } from '../../src/cli/switch-lines.ts'
 import { datasets } from '../../src/data/datasets.ts'
-import * as library from '../../src/index.ts'
-import { writeTicket } from '../../src/saved/stored-ticket.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { quickTicket } from '../r2s/small-tickets.ts'
-import { exampleTicket } from '../saved/example-ticket.ts'
-import { jsonOf, rst } from './run-rst.ts'
-import { cifar, data, folder, out, ticket, useWorkspace } from './workspace.ts'
+import { jsonOf, rst, settingsOf } from './run-rst.ts'
+import { cifar, data, folder, other, out, ticket, useWorkspace } from './workspace.ts'
 
 useWorkspace()
 
-const images = () => ['--data', join(data, 'idx')]
-const tickets = async () => {
-  const other = join(folder, 'other.safetensors')
-  await writeTicket(other, exampleTicket({ remainingRatio: 0.5, scoreSeed: 5 }))
-  return [ticket, other]
-}
-const command = async (name: string, ...args: string[]) =>
-  rst([name, '--tickets', (await tickets()).join(','), ...images(), ...args])
+const images = () => ['--data', join(data, 'idx'), '--threads', '1']
+const command = (name: string, ...args: string[]) =>
+  rst([name, '--tickets', `${ticket},${other}`, ...images(), '--steps', '1', '--limit', '7', ...args])
+/** The same without --steps, which not all attacks read. */
+const attacked = (name: string, ...args: string[]) =>
+  rst([name, '--tickets', `${ticket},${other}`, ...images(), ...args])
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`
 
 describe('rst transfer', () => {
   it('prints the matrix, attacked tickets in rows, with the rule of the attack', async () => {
-    const ran = await command('transfer', '--steps', '5', '--limit', '7', '--threads', '3')
-    expect(ran.code).toBe(0)
-    expect(ran.calls['R2S.load'][0].options).toEqual({ device: 'auto', threads: 3 })
-    expect(ran.calls.transferMatrix[0]).toMatchObject({
-      limit: 7,
-      seed: 0,
-      batchSize: undefined,
-      attack: { name: 'pgd', eps: 0.1, norm: 'linf', steps: 5, restarts: 1 },
-    })
-    expect(ran.stdout).toMatch(/accuracy of +ticket +other\nnatural +75\.0 % +75\.0 %\n/)
-    expect(ran.stdout).toMatch(/attack on ticket +25\.0 % +50\.0 %\nattack on other +50\.0 % +25\.0 %\n/)
-    expect(ran.stdout).toContain('mean of the matrix 37.5 % (35.0–40.0)')
-    expect(ran.stdout).toContain(
-      'on 20 of 10,000 images of mnist test (subset of seed 0); the attack moved all images',
+    const { natural, matrix, mean } = jsonOf(await command('transfer', '--json'))
+    const { code, stdout } = await command('transfer')
+    expect(code).toBe(0)
+    const cellsOf = (row: string) =>
+      stdout
+        .split('\n')
+        .find(line => line.startsWith(row))!
+        .match(/[\d.]+ %/g)
+    expect(stdout).toMatch(/^accuracy of +ticket +other\n/)
+    expect(cellsOf('natural')).toEqual(natural.map(percent))
+    expect(cellsOf('attack on ticket')).toEqual(matrix[0].map(percent))
+    expect(cellsOf('attack on other')).toEqual(matrix[1].map(percent))
+    expect(stdout).toContain(`mean of the matrix ${percent(mean)} (`)
+    expect(stdout).toContain(
+      'on 7 of 20 images of fashion-mnist test (subset of seed 0); the attack moved all images',
     )
-    expect(ran.stderr).toContain('warning: a weak attack')
   })
 
   it('moves only correct images where asked, in L2 when eps is given', async () => {
     const ran = await command('transfer', '--only-correct', '--norm', 'l2', '--eps', '128/255')
-    expect(ran.calls.transferMatrix[0].attack).toMatchObject({ onlyCorrect: true, norm: 'l2' })
-    expect(ran.stdout).toContain('pgd (L2 128/255)')
+    expect(ran.stdout).toContain('pgd-1 (L2 128/255)')
     expect(ran.stdout).toContain('(official rule)')
     expect((await command('transfer', '--norm', 'l2')).code).toBe(2)
   })
 
   it('writes what it prints as JSON', async () => {
-    const ran = await command('transfer', '--json', '--out', out())
-    const json = jsonOf(ran)
+    const json = jsonOf(await command('transfer', '--json', '--out', out()))
     expect(json).toMatchObject({
-      matrix: [
-        [0.25, 0.5],
-        [0.5, 0.25],
-      ],
-      natural: [0.75, 0.75],
-      mean: 0.375,
-      tickets: await tickets(),
-      attack: { name: 'pgd', eps: 0.1, norm: 'linf', onlyCorrect: false },
-      images: 20,
+      tickets: [ticket, other],
+      attack: { name: 'pgd-1', eps: 0.1, norm: 'linf', onlyCorrect: false },
+      images: 7,
+      seconds: expect.any(Number),
     })
     expect(JSON.parse(await readFile(join(out(), 'transfer.json'), 'utf8'))).toEqual(json)
   })
@@ -71,87 +60,89 @@ describe('rst transfer', () => {
 
 describe('rst r2s', () => {
   it('prints the expectation under PGD on one ticket by default', async () => {
-    const ran = await command('r2s', '--restarts', '2', '--only-correct')
-    expect(ran.code).toBe(0)
-    expect(ran.calls.evaluateR2S[0]).toMatchObject({
-      adversary: { of: 'random', name: 'pgd', eps: 0.1, restarts: 2, onlyCorrect: true },
-      simulate: undefined,
-    })
-    expect(ran.stdout).toMatch(/expected accuracy +natural +robust +worst ticket +all tickets\n/)
-    expect(ran.stdout).toMatch(
-      /switch of 2 +75\.0 % \(70\.0–80\.0\) +37\.5 % \(32\.5–42\.5\) +25\.0 % \(20\.0–30\.0\) +12\.5 % \(7\.5–17\.5\)\n/,
-    )
-    expect(ran.stdout).toMatch(/attack on ticket +37\.5 % +37\.5 %\nattack on other +37\.5 % +37\.5 %\n/)
-    expect(ran.stdout).toMatch(
-      /random: pgd \(L∞ 0\.1\) on 20 of 10,000 images of mnist test .*official rule\)\nticket abcdef/,
+    const given = ['--restarts', '2', '--only-correct']
+    const ran = await command('r2s', ...given, '--json')
+    expect(settingsOf(ran)).toMatchObject([{ eps: 0.1, steps: 1, restarts: 2, onlyCorrect: true }])
+    const { naturalAccuracy, robustAccuracy, worstTicket, allTickets, matrix } = jsonOf(ran)
+    const { stdout } = await command('r2s', ...given)
+    expect(stdout).toMatch(/^expected accuracy +natural +robust +worst ticket +all tickets\n/)
+    const cellsOf = (row: string) =>
+      stdout
+        .split('\n')
+        .find(line => line.startsWith(row))!
+        .match(/[\d.]+ %/g)
+    const shares = [naturalAccuracy, robustAccuracy, worstTicket, allTickets]
+    expect(cellsOf('switch of 2')).toEqual(shares.map(percent))
+    expect(cellsOf('attack on ticket')).toEqual(matrix[0].map(percent))
+    expect(cellsOf('attack on other')).toEqual(matrix[1].map(percent))
+    expect(stdout).toMatch(
+      /random: pgd-1 \(L∞ 0\.1\) on 7 of 20 images of fashion-mnist test .*official rule\)\nticket [0-9a-f]{12}, ticket/,
     )
   })
 
   it.each(['eot', 'ensemble-logits', 'ensemble-probs', 'arc'])('attacks all tickets by %s', async name => {
     const ran = await command('r2s', '--adversary', name, '--step-size', '0.05', '--json', '--out', out())
-    expect(ran.calls.evaluateR2S[0].adversary).toMatchObject({
-      name,
-      eps: 0.1,
-      steps: undefined,
-      stepSize: 0.05,
-    })
-    expect(ran.stderr).toMatch(/attack on all +37\.5 % +37\.5 %\n/)
+    expect(settingsOf(ran)).toMatchObject([{ eps: 0.1, steps: 1, stepSize: 0.05 }])
     const json = jsonOf(ran)
+    expect(json.matrix).toHaveLength(1)
+    expect(ran.stderr).toContain('attack on all')
     expect(json).toMatchObject({
-      naturalAccuracy: 0.75,
-      robustAccuracy: 0.375,
-      worstTicket: 0.25,
-      allTickets: 0.125,
       method: 'exact expectation',
-      tickets: await tickets(),
-      adversary: { name },
+      tickets: [ticket, other],
+      adversary: { against: 'all' },
     })
     expect(JSON.parse(await readFile(join(out(), 'r2s.json'), 'utf8'))).toEqual(json)
   })
 
   it('attacks one ticket by any attack, or all by EOT-APGD', async () => {
-    const names = ['--attack', 'autoattack']
-    expect((await command('r2s', ...names)).calls.evaluateR2S[0].adversary).toMatchObject({
-      of: 'random',
-      name: 'autoattack',
-    })
-    expect((await command('transfer', ...names)).calls.transferMatrix[0].attack.name).toBe('autoattack')
-    const all = await command('r2s', '--adversary', 'eot-apgd', '--steps', '30')
-    expect(all.calls.evaluateR2S[0].adversary).toMatchObject({ name: 'eot-apgd', eps: 0.1, steps: 30 })
+    const few = ['--limit', '2', '--json']
+    const names = ['--attack', 'square', '--queries', '5']
+    for (const name of ['r2s', 'transfer']) {
+      expect(settingsOf(await attacked(name, ...names, ...few))).toMatchObject([
+        { name: 'square', queries: 5 },
+      ])
+    }
+    const all = await attacked('r2s', '--adversary', 'eot-apgd', '--steps', '6', ...few)
+    expect(settingsOf(all)).toMatchObject([{ eps: 0.1, steps: 6 }])
+    expect(jsonOf(all).adversary.name).toContain('eot-apgd')
   })
 
   it('compares the switch with its best ticket, chosen on other images', async () => {
     const blind = await command('r2s')
-    expect(blind.stdout).toContain(
-      'best single ticket, attacked alone: other with 35.0 % (30.0–40.0); the switch gains +2.5 points (+0.5 to +4.5), z = 2.50; chosen on 10 of the images, reported on the other 10',
+    expect(blind.stdout).toMatch(
+      /best single ticket, attacked alone: (ticket|other) with [\d.]+ % \([\d.]+–[\d.]+\); the switch gains .* points \(.* to .*\), z = .*; chosen on 4 of the images, reported on the other 3/,
     )
     expect(blind.stdout).toContain('the best of 2 is biased upwards there')
     const all = await command('r2s', '--adversary', 'arc')
     expect(all.stdout).toContain('--singles does, and compares the switch with the best')
     const singles = await command('r2s', '--adversary', 'arc', '--singles')
-    expect(singles.calls.evaluateR2S[0].singles).toBe(true)
     expect(singles.stdout).toContain('best single ticket')
   })
 
   it('passes the choice of images and both seeds', async () => {
-    const given = ['--attack-seed', '5', '--seed', '1']
-    const first = await command('r2s', '--first', '7', ...given)
-    expect(first.calls.evaluateR2S[0]).toMatchObject({ first: 7, seed: 1, attackSeed: 5 })
-    expect(first.calls.evaluateR2S[0].limit).toBeUndefined()
-    const subset = await command('transfer', '--limit', '7', '--data-seed', '3', ...given)
-    expect(subset.calls.transferMatrix[0]).toMatchObject({ limit: 7, dataSeed: 3, attackSeed: 5 })
-    expect((await command('r2s', '--first', '700')).calls.evaluateR2S[0].first).toBe(20)
+    const given = ['--steps', '1', '--attack-seed', '5', '--seed', '1', '--json']
+    const choiceOf = async (...args: string[]) => {
+      const { data, attacks } = jsonOf(await attacked(...(args as [string]), ...given)).provenance
+      return { images: data.images, which: data.which, seed: attacks[0].seed }
+    }
+    expect(await choiceOf('r2s', '--first', '7')).toEqual({ images: 7, which: { first: 7 }, seed: 5 })
+    expect(await choiceOf('transfer', '--limit', '7', '--data-seed', '3')).toEqual({
+      images: 7,
+      which: { subsetSeed: 3 },
+      seed: 5,
+    })
+    expect(await choiceOf('r2s', '--first', '700')).toMatchObject({ images: 20 })
   })
 
   it('says that a simulation is one, with its interval', async () => {
     const ran = await command('r2s', '--simulate', '2')
-    expect(ran.calls.evaluateR2S[0].simulate).toBe(2)
     expect(ran.stdout).toMatch(/simulated accuracy +natural +robust +95 % interval\n/)
-    expect(ran.stdout).toMatch(/switch of 2 +75\.0 % +37\.5 % +25\.0 % to 50\.0 %\n/)
-    expect(ran.stdout).toContain('a simulation of 40 draws; its interval is about draws on these images only')
+    expect(ran.stdout).toMatch(/switch of 2 +[\d.]+ % +[\d.]+ % +[\d.]+ % to [\d.]+ %\n/)
+    expect(ran.stdout).toContain('a simulation of 14 draws; its interval is about draws on these images only')
     expect(jsonOf(await command('r2s', '--simulate', '2', '--json'))).toMatchObject({
       method: 'simulation',
-      interval: { confidence: 0.95, low: 0.25, high: 0.5 },
+      draws: 14,
+      interval: { confidence: 0.95 },
     })
   })
 
@@ -171,10 +162,10 @@ describe('rst r2s', () => {
     [['--norm', 'l2'], '--norm l2 needs --eps'],
     [['--eps', '8'], 'did you mean 8/255?'],
   ])('refuses %j', async (options, message) => {
-    const ran = await command('r2s', ...options)
+    const ran = await attacked('r2s', ...options)
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain(message)
-    expect(ran.calls.evaluateR2S).toBeUndefined()
+    expect(ran.stderr).not.toContain('r2s  ')
   })
 })
 
@@ -210,30 +201,32 @@ describe.each(['transfer', 'r2s'])('rst %s', name => {
     expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('--tickets is required') })
     expect((await rst([name, '--tickets', `${ticket},`, ...images()])).code).toBe(2)
     const file = join(folder, 'switch.yaml')
-    const [one, other] = await tickets()
-    await writeFile(file, `tickets: [${one}, ${other}]\ndata: ${join(data, 'idx')}\n`)
-    const ran = await rst([name, '--config', file])
-    expect(ran.calls['R2S.load'][0].paths).toEqual([one, other])
+    await writeFile(file, `tickets: [${ticket}, ${other}]\ndata: ${join(data, 'idx')}\nsteps: 1\n`)
+    const ran = await rst([name, '--config', file, '--json'])
+    expect(jsonOf(ran).tickets).toEqual([ticket, other])
   })
 
   it('resumes what is interrupted, and says how after Ctrl-C', async () => {
     const refused = await command(name, '--resume')
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--resume needs the folder') })
-    const called = name === 'r2s' ? 'evaluateR2S' : 'transferMatrix'
-    const resumed = await command(name, '--out', out(), '--resume')
-    expect(resumed.calls[called][0]).toMatchObject({ runDir: out(), resume: true })
-    const given = [name, '--tickets', (await tickets()).join(','), ...images()]
+    const given = [name, '--tickets', `${ticket},${other}`, ...images(), '--steps', '2', '--batch-size', '1']
     const stopped = (...args: string[]) =>
-      rst([...given, ...args], { duringEvaluation: interrupt => interrupt() })
+      rst([...given, ...args], {
+        isTTY: true,
+        during: [/ on ticket 1 .*\d\/20 images/, interrupt => interrupt()],
+      })
     const kept = await stopped('--out', out())
     expect(kept.code).toBe(130)
     expect(kept.stderr).toContain('give the same command with --resume')
+    expect(await readdir(out())).toEqual(['evaluation-state'])
     expect((await stopped()).stderr).toContain('With --out DIR what is done would have been kept')
+    expect((await rst([...given, '--out', out(), '--resume'])).code).toBe(0)
+    expect(await readdir(out())).toEqual([`${name}.json`])
   })
 
   it('refuses images of another size, and a ticket that is missing', async () => {
-    const other = await rst([name, '--tickets', ticket, ...cifar()])
-    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('but cifar10 has 3×32×32') })
+    const foreign = await rst([name, '--tickets', ticket, ...cifar()])
+    expect(foreign).toMatchObject({ code: 2, stderr: expect.stringContaining('but cifar10 has 3×32×32') })
     await rm(ticket)
     const missing = await rst([name, '--tickets', ticket, ...images()])
     expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no such file') })
@@ -253,11 +246,9 @@ it('both commands agree on real tickets, and refuse those of different random ne
     paths.push(join(folder, `${ratio}-${weightSeed}.safetensors`))
     await made.save(paths.at(-1)!)
   }
-  const { R2S, adversaries, attacks, transferMatrix, evaluateR2S } = library
-  const real = { R2S, adversaries, attacks, transferMatrix, evaluateR2S }
   const options = [...images(), '--steps', '3', '--threads', '1', '--json']
   const run = (name: string, ...args: string[]) =>
-    rst([name, '--tickets', paths.slice(0, 2).join(','), ...options, ...args], { library: real })
+    rst([name, '--tickets', paths.slice(0, 2).join(','), ...options, ...args])
   const { matrix, natural, mean } = jsonOf(await run('transfer'))
   const expected = jsonOf(await run('r2s'))
   expect(expected.matrix).toEqual(matrix)
@@ -268,7 +259,7 @@ it('both commands agree on real tickets, and refuse those of different random ne
     expect(json.matrix).toHaveLength(1)
     expect(json.robustAccuracy).toBeCloseTo((json.matrix[0][0] + json.matrix[0][1]) / 2, 12)
   }
-  const refused = await rst(['r2s', '--tickets', paths.join(','), ...options], { library: real })
+  const refused = await rst(['r2s', '--tickets', paths.join(','), ...options])
   expect(refused.code).toBe(1)
   expect(refused.stderr).toContain('weightSeed is 2 in ticket 3 and 1 in ticket 1')
 })

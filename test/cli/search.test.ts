@@ -1,64 +1,32 @@
 import { rmSync } from 'node:fs'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ConfigError } from '../../src/errors.ts'
 import { readTicket } from '../../src/saved/stored-ticket.ts'
 import { jsonOf, rst } from './run-rst.ts'
-import { cifar, fashion, folder, out, search, useWorkspace } from './workspace.ts'
+import { cifar, fashion, folder, out, search, tiny, useWorkspace } from './workspace.ts'
 
 useWorkspace()
+
+const stored = async (name: string) => JSON.parse(await readFile(join(out(), name), 'utf8'))
 
 describe('rst search', () => {
   it('passes its options on and compares the ticket with a random mask', async () => {
     const ran = await rst([
       ...['search', '--arch', 'conv4', ...cifar(), '--out', out(), '--json', '--seed', '5', '--threads', '2'],
-      ...[
-        '--ratio',
-        '0.1',
-        '--pattern',
-        'row',
-        '--init',
-        'kaiming-normal',
-        '--attack',
-        'pgd',
-        '--eps',
-        '4/255',
-      ],
-      ...[
-        '--step-size',
-        '1/255',
-        '--steps',
-        '3',
-        '--epochs',
-        '2',
-        '--batch-size',
-        '8',
-        '--lr',
-        '0.2',
-        '--momentum',
-        '0.8',
-      ],
-      ...[
-        '--weight-decay',
-        '0',
-        '--label-smoothing',
-        '0.1',
-        '--schedule',
-        'cosine',
-        '--warmup-epochs',
-        '1',
-        '--width',
-        '0.5',
-      ],
-      ...['--weight-seed', '6', '--score-seed', '7', '--no-augment', '--limit', '9', '--eval-limit', '3'],
+      ...['--ratio', '0.1', '--pattern', 'row', '--init', 'kaiming-normal', '--attack', 'pgd'],
+      ...['--eps', '4/255', '--step-size', '1/255', '--steps', '3', '--epochs', '2', '--batch-size', '8'],
+      ...['--lr', '0.2', '--momentum', '0.8', '--weight-decay', '0', '--label-smoothing', '0.1'],
+      ...['--schedule', 'cosine', '--warmup-epochs', '1', '--width', '0.05', '--weight-seed', '6'],
+      ...['--score-seed', '7', '--no-augment', '--limit', '9', '--eval-limit', '3', '--data-seed', '8'],
       ...['--eval-eps', '2/255', '--eval-step-size', '0.5/255', '--eval-steps', '10'],
     ])
     expect(ran.stderr).not.toContain('error')
     expect(ran.code).toBe(0)
-    const [options] = ran.calls.searchRST
-    expect(options).toMatchObject({
+    expect(await stored('config.json')).toMatchObject({
+      command: 'search',
       arch: 'conv4',
+      dataset: 'cifar10',
       remainingRatio: 0.1,
       pattern: 'row',
       init: 'kaiming-normal',
@@ -69,53 +37,58 @@ describe('rst search', () => {
       weightDecay: 0,
       labelSmoothing: 0.1,
       schedule: { kind: 'cosine', warmupEpochs: 1 },
-      width: 0.5,
+      width: 0.05,
       weightSeed: 6,
       scoreSeed: 7,
       augment: false,
-      limit: 9,
+      trainImages: 9,
       seed: 5,
-      threads: 2,
-      device: 'auto',
-      resume: false,
-      runDir: out(),
-      inner: { name: 'pgd', settings: { eps: 4 / 255, stepSize: 1 / 255, steps: 3 } },
+      dataSeed: 8,
+      inner: { name: 'pgd-3', eps: 4 / 255, stepSize: 1 / 255, steps: 3 },
     })
-    expect(options.data.info.name).toBe('cifar10')
-    expect(ran.calls.randomTicket[0]).toMatchObject({
-      arch: 'conv4',
-      remainingRatio: 0.1,
-      weightSeed: 6,
-      runDir: undefined,
+    expect(await stored('command.json')).toEqual({
+      data: cifar()[3],
+      evalLimit: 3,
+      evalEps: 2 / 255,
+      evalStepSize: 0.5 / 255,
+      evalSteps: 10,
     })
-    expect(ran.calls.evaluate).toHaveLength(2)
-    expect(ran.calls.evaluate[0]).toMatchObject({
-      limit: 3,
-      seed: 5,
-      attacks: [{ name: 'pgd', eps: 2 / 255, stepSize: 0.5 / 255, steps: 10 }],
-    })
-    expect(jsonOf(ran)).toMatchObject({
+    const { ticket, randomMask } = await stored('evaluation.json')
+    for (const { images, attacks, provenance } of [ticket, randomMask]) {
+      expect(images).toBe(3)
+      expect(provenance.data.which).toEqual({ subsetSeed: 8 })
+      expect(provenance.attacks).toMatchObject([{ seed: 5 }])
+      expect(attacks).toMatchObject([
+        { name: 'pgd-10', eps: 2 / 255, settings: { stepSize: 0.5 / 255, steps: 10 } },
+      ])
+      expect(attacks[0]).not.toHaveProperty('brokenBy')
+    }
+    const json = jsonOf(ran)
+    expect(Object.keys(json)).toEqual([
+      ...['ticket', 'naturalAccuracy', 'naturalInterval', 'robustAccuracy', 'robustInterval'],
+      ...['remainingRatio', 'parameters', 'seconds', 'randomMask', 'provenance', 'date'],
+    ])
+    expect(json).toMatchObject({
       ticket: join(out(), 'ticket.safetensors'),
-      naturalAccuracy: 0.6,
-      robustAccuracy: 0.3,
+      naturalAccuracy: ticket.naturalAccuracy,
+      robustAccuracy: ticket.attacks[0].robustAccuracy,
       remainingRatio: 0.1,
-      parameters: { kept: 30, total: 100 },
-      seconds: expect.any(Number),
-      randomMask: { naturalAccuracy: 0.1 },
+      randomMask: { naturalAccuracy: randomMask.naturalAccuracy },
     })
     expect(ran.stdout.trimEnd().split('\n')).toHaveLength(1)
-    expect(await readdir(out())).toEqual(['command.json', 'evaluation.json', 'ticket.safetensors'])
-    const evaluations = JSON.parse(await readFile(join(out(), 'evaluation.json'), 'utf8'))
-    expect(evaluations).toMatchObject({
-      ticket: { naturalAccuracy: 0.6, attacks: [{ name: 'pgd', robustAccuracy: 0.3 }] },
-      randomMask: { naturalAccuracy: 0.1 },
-    })
-    expect(evaluations.ticket.attacks[0]).not.toHaveProperty('brokenBy')
+    expect((await readdir(out())).sort()).toEqual([
+      ...['checkpoints', 'command.json', 'config.json', 'evaluation.json', 'metrics.jsonl'],
+      'ticket.safetensors',
+    ])
   })
 
   it('has the defaults of the paper, and those of the data set', async () => {
-    const onCifar = await rst(['search', ...cifar(), '--out', out()])
-    expect(onCifar.calls.searchRST[0]).toMatchObject({
+    const few = ['--width', '0.02', '--steps', '1', '--eval-limit', '1', '--threads', '1']
+    const ran = await rst(['search', ...cifar(), '--out', out(), ...few], {
+      during: [/^search /, interrupt => interrupt()],
+    })
+    expect(ran.code).toBe(130)
+    expect(await stored('config.json')).toMatchObject({
       arch: 'preact-resnet18',
       remainingRatio: 0.05,
       pattern: 'element',
@@ -128,48 +101,54 @@ describe('rst search', () => {
       schedule: { kind: 'step', warmupEpochs: 0 },
       seed: 0,
       augment: true,
-      limit: undefined,
-      inner: { name: 'pgd', settings: { eps: 8 / 255, steps: 7 } },
+      inner: { name: 'pgd-1', eps: 8 / 255 },
     })
-    expect(onCifar.calls.evaluate[0].attacks[0]).toMatchObject({ eps: 8 / 255, steps: 20 })
-    const onFashion = await search()
-    expect(onFashion.calls.searchRST[0].inner.settings.eps).toBe(0.1)
+    expect(await stored('command.json')).toMatchObject({ evalSteps: 20 })
+    await rename(out(), `${out()}-of-cifar`)
+    await search()
+    expect((await stored('config.json')).inner).toMatchObject({ eps: 0.1, stepSize: 0.025, steps: 7 })
+    expect((await stored('evaluation.json')).ticket.attacks).toMatchObject([{ eps: 0.1 }])
   })
 
   const step = ['--step-size', '0.05']
   it.each([
-    ['fgsm', step, { name: 'fgsm', settings: { eps: 0.1, stepSize: 0.05 } }],
-    ['fgsm-rs', step, { name: 'fgsm-rs', settings: { eps: 0.1, stepSize: 0.05 } }],
-    ['free', [...step, '--steps', '3'], { name: 'free', settings: { eps: 0.1, stepSize: 0.05, replays: 3 } }],
+    ['fgsm', step, { name: 'fgsm', eps: 0.1, stepSize: 0.05 }],
+    ['fgsm-rs', step, { name: 'fgsm-rs', eps: 0.1, stepSize: 0.05 }],
+    ['free', [...step, '--steps', '3'], { eps: 0.1, stepSize: 0.05, replays: 3 }],
     ['none', [], null],
   ])('trains against %s', async (name, options, inner) => {
-    const ran = await search('--attack', name, ...options)
-    expect(ran.code).toBe(0)
-    if (inner === null) expect(ran.calls.searchRST[0].inner).toBeNull()
-    else expect(ran.calls.searchRST[0].inner).toMatchObject(inner)
+    expect((await search('--attack', name, ...options)).code).toBe(0)
+    const config = await stored('config.json')
+    if (inner === null) expect(config.inner).toBeNull()
+    else expect(config.inner).toMatchObject(inner)
   })
 
   it('prints a table for people', async () => {
     const { stdout } = await search('--eval-limit', 'all')
-    expect(stdout).toMatch(/accuracy +natural +pgd \(L∞ 0\.1\)\n/)
-    expect(stdout).toMatch(/ticket +60\.0 % \(55\.0–65\.0\) +30\.0 % \(25\.0–35\.0\)/)
-    expect(stdout).toMatch(/random mask +10\.0 % \(5\.0–15\.0\) +5\.0 % \(0\.0–10\.0\)/)
-    expect(stdout).toContain(
-      'on 20 of 10,000 images of mnist test (subset of seed 0); 95 % intervals in brackets',
-    )
-    // The fake attacks break the same of two images of both models.
-    expect(stdout).toContain('ticket − random mask, on the same images: natural 0.0 points (')
-    expect(stdout).toContain('30 of 100 weights kept (30.0 %)')
+    const { ticket, randomMask } = await stored('evaluation.json')
+    const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+    expect(stdout).toMatch(/accuracy +natural +pgd-1 \(L∞ 0\.1\)\n/)
+    for (const [label, { naturalAccuracy, attacks }] of [
+      ['ticket', ticket],
+      ['random mask', randomMask],
+    ] as const) {
+      const row = stdout.split('\n').find(line => line.startsWith(`${label}  `))!
+      expect(row.match(/[\d.]+ %/g)).toEqual([percent(naturalAccuracy), percent(attacks[0].robustAccuracy)])
+    }
+    expect(stdout).toContain('on 20 images of fashion-mnist test; 95 % intervals in brackets')
+    expect(stdout).toMatch(/ticket − random mask, on the same images: natural [+−]?[\d.]+ points \(/)
+    expect(stdout).toMatch(/[\d,]+ of [\d,]+ weights kept \(\d\.\d %\), \d+ s\n/)
     expect(stdout).toContain(`ticket saved to ${join(out(), 'ticket.safetensors')}`)
   })
 
   it('saves the measured accuracies in the ticket', async () => {
-    await search()
+    const ran = await search('--json')
+    const { naturalAccuracy, naturalInterval, robustAccuracy, provenance } = jsonOf(ran)
     const { metadata } = await readTicket(join(out(), 'ticket.safetensors'))
-    expect(metadata.accuracies).toEqual({ natural: 0.6, robust: 0.3 })
+    expect(metadata.accuracies).toEqual({ natural: naturalAccuracy, robust: robustAccuracy })
     expect(metadata.measured).toMatchObject({
-      natural: { interval: [expect.closeTo(0.55), expect.closeTo(0.65)], data: { name: 'mnist test' } },
-      robust: { attack: { name: 'pgd', eps: 0.1, seed: 0 }, version: '0.1.0' },
+      natural: { interval: naturalInterval, data: { name: 'fashion-mnist test', images: 4 } },
+      robust: { attack: provenance.attacks[0], version: provenance.version },
     })
     expect(metadata.measured!.natural.attack).toBeUndefined()
   })
@@ -181,27 +160,30 @@ describe('rst search', () => {
   })
 
   it('prints plain lines of progress, few of them, on standard error', async () => {
-    const { stderr } = await search()
-    expect(stderr).toContain(
-      'epoch 1/2  step 1/400  loss 2.000  accuracy 50.0 %  1,234 images/s  1 min 10 s left  0 s gone',
+    const { stderr } = await search('--epochs', '20')
+    expect(stderr).toMatch(
+      /^search +1\.7 % {2}epoch 1\/20 {2}step 1\/60 {2}loss [\d.]+ {2}accuracy [\d.]+ % {2}[\d,]+ images\/s {2}\d+ s left {2}0 s gone$/m,
     )
-    expect(stderr).toContain('epoch 2/2  step 400/400')
-    expect(stderr.split('\n').filter(line => line.startsWith('search'))).toHaveLength(11)
-    expect(stderr).toContain('evaluate ticket  50.0 %  natural  20/20 images  1 min 10 s left')
+    expect(stderr).toContain('epoch 20/20  step 60/60')
+    expect(stderr.split('\n').filter(line => line.startsWith('search')).length).toBeLessThan(6)
+    expect(stderr).toMatch(/^evaluate ticket +[\d.]+ % {2}\S+ {2}\d\/\d images {2}\d+ s left/m)
+    expect(stderr).toMatch(/^evaluate random mask +[\d.]+ % /m)
     expect(stderr).not.toContain('\x1b')
+    rmSync(out(), { recursive: true })
     expect((await search('--quiet')).stderr).toBe('')
   })
 
   it('draws one line over on a terminal', async () => {
-    const args = ['search', '--arch', 'conv2', ...fashion(), '--out', out()]
-    const { stderr } = await rst(args, { isTTY: true })
+    const drawn = async (args: string[], env = {}) => {
+      rmSync(out(), { recursive: true, force: true })
+      return (await rst(['search', ...tiny, ...fashion(), '--out', out(), ...args], { isTTY: true, env }))
+        .stderr
+    }
+    const stderr = await drawn([])
     expect(stderr).toContain('\r\x1b[2K\x1b[36msearch [####################] 100.0 %')
     expect(stderr.split('\n').length).toBeLessThan(8)
-    for (const plain of [
-      await rst(args, { isTTY: true, env: { NO_COLOR: '1' } }),
-      await rst([...args, '--no-color'], { isTTY: true }),
-    ]) {
-      expect(plain.stderr).not.toContain('\x1b[36m')
+    for (const plain of [await drawn([], { NO_COLOR: '1' }), await drawn(['--no-color'])]) {
+      expect(plain).not.toContain('\x1b[36m')
     }
   })
 
@@ -209,7 +191,7 @@ describe('rst search', () => {
     const former = process.cwd()
     process.chdir(folder)
     try {
-      for (let n = 0; n < 2; n++) await rst(['search', '--arch', 'conv2', ...fashion()])
+      for (let n = 0; n < 2; n++) await rst(['search', ...tiny, ...fashion()])
     } finally {
       process.chdir(former)
     }
@@ -220,82 +202,99 @@ describe('rst search', () => {
   })
 
   it('searches in the trained model of --from, and its random mask too', async () => {
-    const { calls } = await search('--from', 'dense.safetensors', '--reinit-classifier', '--threads', '1')
-    expect(calls.loadDense[0]).toEqual({ path: 'dense.safetensors', options: { device: 'auto', threads: 1 } })
-    for (const options of [calls.searchRST[0], calls.randomTicket[0]]) {
-      expect(options).toMatchObject({ from: { path: 'dense.safetensors' }, reinitClassifier: true })
-    }
+    const dense = join(folder, 'dense')
+    await rst(['train', ...tiny, ...fashion(), '--out', dense])
+    const model = join(dense, 'model.safetensors')
+    expect((await search('--from', model, '--reinit-classifier')).code).toBe(0)
+    expect(await stored('config.json')).toHaveProperty('from')
+    expect(await stored('command.json')).toMatchObject({ from: model })
+    const { metadata, weights } = await readTicket(join(out(), 'ticket.safetensors'))
+    expect(metadata.recipe).toMatchObject({ search: 'rtt' })
+    expect(weights).toBeDefined()
   })
 
   it('resumes the run in --out', async () => {
-    await mkdir(out())
-    await writeFile(join(out(), 'config.json'), JSON.stringify({ command: 'search' }))
-    expect((await search('--resume')).calls.searchRST[0]).toMatchObject({ resume: true, runDir: out() })
-    const without = await rst(['search', '--arch', 'conv2', ...fashion(), '--resume'])
+    await search('--epochs', '2')
+    const once = await readFile(join(out(), 'ticket.safetensors'))
+    expect((await search('--epochs', '2', '--resume')).code).toBe(0)
+    expect((await readFile(join(out(), 'ticket.safetensors'))).equals(once)).toBe(true)
+    const without = await rst(['search', ...tiny, ...fashion(), '--resume'])
     expect(without.code).toBe(2)
     expect(without.stderr).toContain('--resume needs the folder')
   })
 })
 
 describe('Ctrl-C', () => {
+  const long = ['--epochs', '1000', '--json']
+  const interrupted = (act: (interrupt: (signal?: NodeJS.Signals) => void) => void) =>
+    rst(['search', ...tiny, ...fashion(), '--out', out(), ...long], { during: [/^search /, act] })
+
   it('stops a search with exit code 130 and tells how to go on', async () => {
-    const args = ['search', '--arch', 'conv2', ...fashion(), '--out', out(), '--json']
-    const ran = await rst(args, { duringSearch: interrupt => interrupt() })
+    const ran = await interrupted(interrupt => interrupt())
     expect(ran.code).toBe(130)
     expect(ran.exited).toBeUndefined()
     expect(ran.stderr).toContain('press Ctrl-C again to stop at once')
     expect(ran.stderr).toContain(`--out ${out()} --resume`)
     expect(jsonOf(ran).error.code).toBe('ABORT_ERR')
-    expect(ran.calls.evaluate).toBeUndefined()
+    expect(await readdir(join(out(), 'checkpoints'))).toHaveLength(1)
+    expect(await readdir(out())).not.toContain('evaluation.json')
   })
 
   it('pressed twice ends the process at once, but not one press that npx passes on too', async () => {
-    const args = ['search', '--arch', 'conv2', ...fashion(), '--out', out()]
-    const pressed = (times: number) =>
-      rst(args, {
-        duringSearch: interrupt => {
-          // 50 ms pass at each.
-          for (let i = 0; i < times; i++) interrupt()
-        },
+    const pressed = (times: number) => {
+      rmSync(out(), { recursive: true, force: true })
+      return interrupted(interrupt => {
+        // 50 ms pass at each.
+        for (let i = 0; i < times; i++) interrupt()
       })
+    }
     expect((await pressed(2)).exited).toBeUndefined()
     expect((await pressed(11)).exited).toBe(130)
   })
 
   it.each(['SIGTERM', 'SIGHUP'] as const)('and %s is as good, however often it comes', async signal => {
-    const args = ['search', '--arch', 'conv2', ...fashion(), '--out', out(), '--json']
-    const ran = await rst(args, {
-      duringSearch: interrupt => {
-        for (let i = 0; i < 100; i++) interrupt(signal)
-      },
+    const ran = await interrupted(interrupt => {
+      for (let i = 0; i < 100; i++) interrupt(signal)
     })
     expect([ran.code, ran.exited]).toEqual([130, undefined])
     expect(ran.stderr).toContain(`${signal}: stopping after this step`)
     expect(ran.stderr).toContain(`--out ${out()} --resume`)
     expect(jsonOf(ran).error.code).toBe('ABORT_ERR')
   })
+
+  it('in the closing evaluation leaves a run that --resume completes', async () => {
+    const ran = await rst(['search', ...tiny, ...fashion(), '--out', out()], {
+      during: [/^evaluate ticket /, interrupt => interrupt()],
+    })
+    expect(ran.code).toBe(130)
+    expect(await readdir(out())).not.toContain('evaluation.json')
+    expect((await search('--resume')).code).toBe(0)
+    expect(await readdir(out())).toContain('evaluation.json')
+  })
 })
 
 describe('the run folder', () => {
-  it('gets checkpoints by time, and warnings reach the terminal', async () => {
-    const { calls, stderr } = await search('--checkpoint-minutes', '2.5')
-    expect(calls.searchRST[0].checkpointMinutes).toBe(2.5)
-    expect((await search()).calls.searchRST[0].checkpointMinutes).toBe(10)
+  it('gets checkpoints by time', async () => {
+    const names = async () => (await readdir(join(out(), 'checkpoints'))).sort()
+    await search('--checkpoint-minutes', '0', '--epochs', '2')
+    expect(await names()).toEqual(['step-00000003.safetensors', 'step-00000006.safetensors'])
+    rmSync(out(), { recursive: true })
     expect((await search('--checkpoint-minutes', '-1')).code).toBe(2)
-    expect(stderr).not.toContain('warning')
-    const searchRST = async (options: { onWarning?: (message: string) => void }) => {
-      options.onWarning?.('a checkpoint is damaged')
-      throw new ConfigError('enough', 'arch')
-    }
-    const ran = await rst(['search', '--arch', 'conv2', ...fashion(), '--out', out()], {
-      library: { searchRST },
-    })
-    expect(ran.stderr).toContain('warning: a checkpoint is damaged')
+  })
+
+  it('that is damaged is mended with a warning', async () => {
+    await search('--epochs', '2')
+    const newest = (await readdir(join(out(), 'checkpoints'))).sort().at(-1)!
+    await writeFile(join(out(), 'checkpoints', newest), 'nonsense')
+    const { code, stderr } = await search('--epochs', '2', '--resume')
+    expect(code).toBe(0)
+    expect(stderr).toContain(`warning: `)
+    expect(stderr).toContain(newest)
   })
 
   it('that is deleted during the search is a failure, not wrong use', async () => {
-    const ran = await rst(['search', '--arch', 'conv2', ...fashion(), '--out', out(), '--json'], {
-      duringSearch: () => rmSync(out(), { recursive: true }),
+    const ran = await rst(['search', ...tiny, ...fashion(), '--out', out(), '--json'], {
+      during: [/^search /, () => rmSync(out(), { recursive: true })],
     })
     expect(ran.code).toBe(1)
     expect(jsonOf(ran).error).toMatchObject({ code: 'ERR_RST_FILE' })
@@ -305,8 +304,15 @@ describe('the run folder', () => {
   it.skipIf(process.platform !== 'linux')('that cannot be made is wrong use, at once', async () => {
     for (const place of ['/proc/nowhere', '/proc/nowhere/deep', '/dev/null', '/dev/null/run']) {
       const ran = await rst(['search', '--arch', 'conv2', ...fashion(), '--out', place])
-      expect([ran.code, ran.calls.searchRST], place).toEqual([2, undefined])
+      expect(ran.code, place).toBe(2)
       expect(ran.stderr).toContain('choose another --out')
+      expect(ran.stderr).not.toContain('step 1/')
     }
+  })
+
+  it('of another run is not taken', async () => {
+    await mkdir(out())
+    await writeFile(join(out(), 'config.json'), JSON.stringify({ command: 'search' }))
+    expect((await search()).stderr).toContain('holds a run already')
   })
 })

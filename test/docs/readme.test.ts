@@ -123,8 +123,11 @@ describe('a command line', () => {
   })
 
   it.each(lines)('is understood: %s', async line => {
-    // What it names need not be there, which gives 1; 2 is wrong use.
-    const ran = await rst(line.split(/\s+/).slice(1))
+    // What it names need not be there, which gives 1; 2 is wrong use. Data sets must not: a training would begin.
+    const [, command, ...options] = line.split(/\s+/)
+    const reads = ['search', 'train', 'finetune', 'eval', 'transfer', 'r2s'].includes(command)
+    const data = reads && !line.includes('--resume') ? ['--data', '/no/such/folder'] : []
+    const ran = await rst([command, ...options, ...data])
     if (line.includes('--resume --out')) expect(ran.stderr).toContain('holds no run to resume')
     else expect([0, 1], ran.stderr).toContain(ran.code)
   })

@@ -82,7 +82,7 @@ const wrongValues: Record<string, readonly unknown[]> = {
   onProgress: [3, {}, null],
   onWarning: [3, {}, null],
   onComplete: [3, {}, null],
-  device: ['gpu', 'cuda', 3, {}, null],
+  device: ['gpu', 'cuda:x', 3, {}, null],
   threads: [0, -1, 1.5, Number.NaN, '3', null, 4096],
   layersOf: [3, true, null, ''],
   arch: ['', 3, null, 'no-such'],

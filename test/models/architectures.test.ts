@@ -49,6 +49,9 @@ describe('weights at width 1:', () => {
     ['resnet101', torchvision(44_549_160, 52672), 105, { classes: 1000, imageSize: [224, 224] }],
     ['conv2', 27 * 64 + 9 * 64 * 64 + 9 * 64 * 128 + 1280, 4],
     ['conv4', 27 * 64 + 9 * (64 * 64 + 64 * 128 + 128 * 128 + 128 * 256) + 2560, 6],
+    // Of the common definitions for CIFAR-10 and MNIST, less biases and two a batch-norm channel.
+    ['lenet5', 61_706 - (6 + 16 + 120 + 84 + 10), 5, { inChannels: 1 }],
+    ['vgg16-bn-cifar', 14_728_266 - 3 * 4224 - 10, 14],
     ['conv6', 27 * 64 + 9 * (64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512) + 5120, 8],
   ]
 
@@ -75,9 +78,10 @@ describe('weights at width 1:', () => {
 describe('every architecture computes logits and gradients at small width:', () => {
   it.each([...models.names])('%s', async arch => {
     const imageNet = /^resnet\d+$/.test(arch)
-    const imageSize = imageNet ? ([64, 64] as const) : ([16, 16] as const)
+    const imageSize = imageNet ? ([64, 64] as const) : ([32, 32] as const)
     const device = new Device({ threads: 2 })
-    const network = models.create(arch, options({ imageSize, width: 0.06, classes: 7, device }))
+    const width = arch === 'lenet5' ? 0.5 : 0.06
+    const network = models.create(arch, options({ imageSize, width, classes: 7, device }))
     network.drawWeights('signed-kaiming-constant', 1)
     network.drawScores('element', 2)
     network.updateMasks(0.5)

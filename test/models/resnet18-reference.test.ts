@@ -2,16 +2,18 @@
 // (test/fixtures/make-resnet18.py).
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { Device, grad, models, ops, type Tensor, tensor } from '../../src/index.ts'
+import { Device, grad, models, ops, tensor } from '../../src/index.ts'
 import type { Network } from '../../src/nn/network.ts'
 import { keepCount } from '../../src/nn/pattern.ts'
+import {
+  expectLogits,
+  expectRunning,
+  expectSampled,
+  imagesOf,
+  type Sampled,
+  weightsAndScores,
+} from './pytorch-values.ts'
 
-interface Sampled {
-  size: number
-  norm: number
-  max: number
-  values: number[]
-}
 interface Pass {
   inputStream: number
   firstPixels: number[]
@@ -44,17 +46,6 @@ const fixture: Fixture = JSON.parse(
   readFileSync(new URL('../fixtures/resnet18.json', import.meta.url), 'utf8'),
 )
 
-/** A 32-bit mix of index and stream, as the fixture's script. */
-function hash(i: number, stream: number): number {
-  let x = (i + Math.imul(stream, 0x9e3779b9)) | 0
-  x ^= x >>> 16
-  x = Math.imul(x, 0x85ebca6b)
-  x ^= x >>> 13
-  x = Math.imul(x, 0xc2b2ae35)
-  return (x ^ (x >>> 16)) >>> 0
-}
-const unit = (i: number, stream: number) => (hash(i, stream) >>> 8) * 2 ** -24
-
 function build(arch: string): Network {
   const [, channels, height, width] = fixture.inputShape
   const { mean, std } = fixture
@@ -69,14 +60,7 @@ function build(arch: string): Network {
   })
   network.convolutions.forEach((layer, l) => {
     const shape = layer.spec.weightShape
-    const size = shape.reduce((n, d) => n * d, 1)
-    const fanIn = size / shape[0]
-    const constant = Math.fround(Math.sqrt(2 / fanIn))
-    const bound = Math.fround(1 / Math.sqrt(fanIn))
-    const weights = Float32Array.from({ length: size }, (_, i) =>
-      hash(i, 2 * l) < 2 ** 31 ? constant : -constant,
-    )
-    const scores = Float32Array.from({ length: size }, (_, i) => (2 * unit(i, 2 * l + 1) - 1) * bound)
+    const { weights, scores } = weightsAndScores(l, shape)
     expect([...weights.subarray(0, 4)]).toEqual(fixture.layers[l].firstWeights.map(Math.fround))
     expect([...scores.subarray(0, 4)]).toEqual(fixture.layers[l].firstScores.map(Math.fround))
     layer.weight = tensor(weights, shape)
@@ -86,25 +70,9 @@ function build(arch: string): Network {
   return network
 }
 
-async function expectSampled(actual: Tensor, expected: Sampled, what: string): Promise<void> {
-  const values = await actual.data()
-  expect(values.length, what).toBe(expected.size)
-  const norm = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0))
-  expect(Math.abs(norm / expected.norm - 1), `${what}: norm`).toBeLessThan(1e-4)
-  expected.values.forEach((value, j) => {
-    const index = Math.floor((j * expected.size) / fixture.samples)
-    // Relative to the tensor's largest value: single entries may be sums that cancel.
-    expect(Math.abs(values[index] - value) / expected.max, `${what}[${index}]`).toBeLessThan(1e-4)
-  })
-}
-
 async function runPass(network: Network, pass: Pass): Promise<void> {
   const { inputShape } = fixture
-  const size = inputShape.reduce((n, d) => n * d, 1)
-  const x = tensor(
-    Float32Array.from({ length: size }, (_, i) => unit(i, pass.inputStream)),
-    inputShape,
-  )
+  const x = imagesOf(inputShape, pass.inputStream)
   const labels = tensor(fixture.labels, [inputShape[0]], { dtype: 'i32' })
   const layers = network.convolutions
   const { value, gradients } = grad(() => {
@@ -113,11 +81,7 @@ async function runPass(network: Network, pass: Pass): Promise<void> {
   }, [x, ...layers.map(layer => layer.scores!)])
 
   expect((await value.loss.data())[0]).toBeCloseTo(pass.loss, 4)
-  const logits = await value.logits.data()
-  const largest = Math.max(...pass.logits.flat().map(Math.abs))
-  pass.logits.flat().forEach((expected, i) => {
-    expect(Math.abs(logits[i] - expected) / largest, `logit ${i}`).toBeLessThan(1e-4)
-  })
+  await expectLogits(value.logits, pass.logits)
   await expectSampled(gradients[0], pass.inputGradient, 'input gradient')
   for (const [i, layer] of layers.entries()) {
     await expectSampled(
@@ -129,17 +93,11 @@ async function runPass(network: Network, pass: Pass): Promise<void> {
   for (const t of [x, labels, value.loss, value.logits, ...gradients]) t.dispose()
 }
 
-async function expectRunning(network: Network, pass: Pass): Promise<void> {
+async function expectStatistics(network: Network, pass: Pass): Promise<void> {
   for (const [name, expected] of Object.entries(pass.runningStatistics!)) {
     const layer = network.batchNorms.find(bn => bn.spec.name === name)
     expect(layer, name).toBeDefined()
-    const [mean, variance] = [await layer!.runningMean.data(), await layer!.runningVar.data()]
-    expected.mean.forEach((m, c) => {
-      expect(mean[c], `${name} mean ${c}`).toBeCloseTo(m, 5)
-    })
-    expected.var.forEach((v, c) => {
-      expect(Math.abs(variance[c] / v - 1), `${name} var ${c}`).toBeLessThan(1e-4)
-    })
+    await expectRunning(layer!, expected, name)
   }
 }
 
@@ -164,7 +122,7 @@ describe('resnet18-cifar at ratio 0.2 equals PyTorch', () => {
     const passes = fixture.networks['resnet18-cifar']
     network.mode = 'train'
     await runPass(network, passes.train)
-    await expectRunning(network, passes.train)
+    await expectStatistics(network, passes.train)
     network.mode = 'eval'
     await runPass(network, passes.eval!)
     network.dispose()
@@ -175,6 +133,6 @@ test('preact-resnet18 at ratio 0.2 equals PyTorch in train mode', async () => {
   const network = build('preact-resnet18')
   network.mode = 'train'
   await runPass(network, fixture.networks['preact-resnet18'].train)
-  await expectRunning(network, fixture.networks['preact-resnet18'].train)
+  await expectStatistics(network, fixture.networks['preact-resnet18'].train)
   network.dispose()
 })

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { loadAddon } from '../../src/native/load.ts'
+import { faultyLibrary as library } from './faulty-backend.ts'
 
 type Call = (...args: unknown[]) => unknown
 // The addon as it is, without the typed calls of src/.
 const native = loadAddon() as Record<string, Call>
 type Made = { handle: object; shape: number[]; dtype: string }
 
-const device = native.createCpuDevice!({ threads: 1, memoryLimit: 0, sparse: true })
-const other = native.createCpuDevice!({ threads: 1, memoryLimit: 0, sparse: true })
-const gone = native.createCpuDevice!({ threads: 1, memoryLimit: 0, sparse: true })
+const cpu = { library: '', index: 0, threads: 1, memoryLimit: 0, sparse: true }
+const device = native.createDevice!(cpu)
+const other = native.createDevice!(cpu)
+const gone = native.createDevice!(cpu)
 const vector = (on: unknown) => native.upload!(on, [2], 'f32', new Uint8Array(8)) as Made
 const x = vector(device)
 const foreign = vector(other)
@@ -20,7 +22,11 @@ const staging = native.stage!([2], 'f32')
 
 /** Right arguments of every function. */
 const calls: Record<string, () => unknown[]> = {
-  createCpuDevice: () => [{ threads: 1, memoryLimit: 0, sparse: true }],
+  createDevice: () => [cpu],
+  backendDevices: () => [library],
+  backendPath: () => ['faulty'],
+  backendVerdict: () => [library],
+  keepBackendVerdict: () => [library, '{}'],
   disposeDevice: () => [gone],
   describe: () => [device],
   facts: () => [device],
@@ -142,7 +148,7 @@ describe('the addon', () => {
   })
 
   it('survives getters that dispose what is being used', () => {
-    const own = native.createCpuDevice!({ threads: 1, memoryLimit: 0, sparse: true })
+    const own = native.createDevice!(cpu)
     const y = vector(own)
     const attributes = {
       get factor() {

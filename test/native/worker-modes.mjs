@@ -11,7 +11,7 @@ const shape = [1 << 16]
 
 function device() {
   const native = addon()
-  const handle = native.createCpuDevice({ threads: 2, memoryLimit: 0, sparse: true })
+  const handle = native.createDevice({ library: '', index: 0, threads: 2, memoryLimit: 0, sparse: true })
   const x = native.upload(handle, shape, 'f32', new Uint8Array(4 * shape[0]))
   const read = () => {
     let y = x

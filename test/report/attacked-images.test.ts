@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Evaluation } from '../../src/evaluation/evaluate.ts'
-import { captionsOf, imagesCsv } from '../../src/report/attacked-images.ts'
+import { captionsOf } from '../../src/report/attacked-images.ts'
 
 const classNames = ['cat', 'T-shirt, "top"', 'dog']
 const evaluation = {
@@ -22,18 +22,6 @@ const evaluation = {
     },
   ],
 } as unknown as Evaluation
-
-it('images.csv names classes, predictions, confidences, norms and distances, quoted where they must be', () => {
-  expect(imagesCsv(evaluation, classNames)).toBe(
-    [
-      'image,label,class,prediction,confidence,cw-l2 broken by,cw-l2 prediction,cw-l2 confidence,cw-l2 norm,cw-l2 distance',
-      '12,0,cat,cat,0.7500,cw-l2,dog,0.6250,0.250000,0.25',
-      '5,1,"T-shirt, ""top""","T-shirt, ""top""",0.8750,robust,"T-shirt, ""top""",0.5000,0.00000,Infinity',
-      '40,2,dog,cat,0.5000,clean,cat,0.5000,0.00000,0',
-      '',
-    ].join('\n'),
-  )
-})
 
 it('captions say the same of the images shown, by their numbers', () => {
   expect(captionsOf(evaluation, 0, [5, 12], classNames)).toEqual([

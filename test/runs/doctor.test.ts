@@ -13,6 +13,10 @@ describe('doctor', () => {
   it('reports the device and the shares below which layers are sparse', async () => {
     const report = await doctor()
     expect(report.device).toContain(report.simdTarget)
+    expect(report.devices.map(({ name, usable }) => [name, usable])).toEqual([
+      ['cpu', true],
+      ['cuda', false],
+    ])
     const { winograd, direct } = report.sparseBelow!
     expect(winograd).toBeGreaterThan(0)
     expect(direct).toBeGreaterThan(winograd)

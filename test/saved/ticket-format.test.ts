@@ -115,7 +115,7 @@ it.each(models.names)('the layers of %s are numbered in the natural order of the
   const network = models.create(arch, {
     classes: 2,
     inChannels: 1,
-    imageSize,
+    imageSize: [32, 32],
     width: 0.01,
     mean: [0],
     std: [1],

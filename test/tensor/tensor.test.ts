@@ -214,7 +214,7 @@ describe('devices', () => {
     expect(resolveDevice(device)).toBe(device)
     expect(resolveDevice()).toBe(Device.default)
     expect(resolveDevice('cpu', 3).threads).toBe(3)
-    expect(() => resolveDevice('cuda' as 'cpu')).toThrow(expect.objectContaining({ option: 'device' }))
+    expect(() => resolveDevice('gpu' as 'cpu')).toThrow(expect.objectContaining({ option: 'device' }))
     expect(device.description).toMatch(/^CPU, .*1 thread/)
   })
 

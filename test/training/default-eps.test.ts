@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { defaultEps } from '../../src/cli/training-run.ts'
 import { datasets } from '../../src/data/datasets.ts'
 import { resolveTraining } from '../../src/training/resolve.ts'
 
@@ -14,12 +13,5 @@ describe('without an eps', () => {
   ])('a search trains against PGD-7 at the usual one of its data set, %d', async (given, eps) => {
     const { inner } = await resolveTraining({ arch: 'conv2', data: own(given) })
     expect(inner!.settings).toMatchObject({ eps, stepSize: eps / 4, steps: 7 })
-  })
-
-  it.each(datasets.list().map(({ name }) => name))('the command line takes the same on %s', async name => {
-    const { info } = own()
-    const data = { ...own(), info: { ...info, usualEps: datasets.info(name).usualEps } }
-    const { inner } = await resolveTraining({ arch: 'conv2', data })
-    expect(defaultEps(name)).toBe(inner!.settings.eps)
   })
 })

@@ -1,9 +1,9 @@
 // A projected-gradient attack as evaluation attack and as inner attack of a search.
 
-import type { Classifier } from '../../nn/classifier.ts'
-import { Device } from '../../tensor/device.ts'
+import { type Classifier, deviceOf } from '../../nn/classifier.ts'
+import type { Device } from '../../tensor/device.ts'
 import { scope } from '../../tensor/scope.ts'
-import { Tensor, tensor } from '../../tensor/tensor.ts'
+import { type Tensor, tensor } from '../../tensor/tensor.ts'
 import { answerOf } from './answer.ts'
 import type { Attack, AttackRunOptions } from './attack.ts'
 import { attackBatches, type BatchControl, type BatchFinding } from './batches.ts'
@@ -48,14 +48,12 @@ export function gradientAttack(name: string, settings: ProjectedGradient, restar
       },
     }),
     run(model, images, labels, options: AttackRunOptions = {}) {
-      const deviceOf = () =>
-        images instanceof Tensor ? images.device : ((model as { device?: Device }).device ?? Device.default)
       return attackBatches(
         model,
         images,
         labels,
         options,
-        (batch, control) => attackBatch(model, deviceOf(), batch, control, settings, restarts),
+        (batch, control) => attackBatch(model, deviceOf(model, images), batch, control, settings, restarts),
         {
           name,
           targeted: true,

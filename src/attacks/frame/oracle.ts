@@ -1,7 +1,7 @@
 // What an attack may ask of a model, with images and answers in host memory, and how often it did.
 import { AbortError } from '../../errors.ts'
-import type { Classifier } from '../../nn/classifier.ts'
-import { Device } from '../../tensor/device.ts'
+import { type Classifier, deviceOf } from '../../nn/classifier.ts'
+import type { Device } from '../../tensor/device.ts'
 import { scope } from '../../tensor/scope.ts'
 import { vjp } from '../../tensor/tape.ts'
 import { type Tensor, tensor } from '../../tensor/tensor.ts'
@@ -31,7 +31,7 @@ export class Oracle {
     this.model = model
     this.classes = model.numClasses
     this.imageSize = model.inputShape.reduce((product, d) => product * d, 1)
-    this.device = (model as { device?: Device }).device ?? Device.default
+    this.device = deviceOf(model)
     this.signal = signal
     this.#onPass = onPass
   }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import { didYouMean } from '../../inputs/nearest-name.ts'
+import { verifyData } from '../../runs/verify-data.ts'
 import { formatCount } from '../format.ts'
 import { addDatasetOption, addOutputOptions, type OutputOptions } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
@@ -47,7 +48,7 @@ async function listDatasets(_: OutputOptions, { terminal }: Session): Promise<vo
 type VerifyOptions = OutputOptions & { dataset?: string }
 
 async function verifyFolder({ dataset }: VerifyOptions, { terminal }: Session, dir = ''): Promise<void> {
-  const verified = await datasets.verify(dataset ?? (await recognise(dir)), dir)
+  const verified = await verifyData({ dir, dataset })
   const { files, mean, std } = verified
   const splits = (['train', 'test'] as const).map(split => {
     const { images, imagesPerClass } = verified[split]
@@ -66,20 +67,6 @@ async function verifyFolder({ dataset }: VerifyOptions, { terminal }: Session, d
     ],
     verified,
   )
-}
-
-/** MNIST and Fashion-MNIST have the same files: their pixels tell them apart. */
-async function recognise(dir: string): Promise<string> {
-  const found = await datasets.recognise(dir)
-  if (found.length === 1) return found[0]
-  const folders = new Set(await Promise.all(found.map(name => datasets.locate(name, dir))))
-  if (folders.size > 1) {
-    throw new ConfigError(`${dir} holds ${found.join(' and ')}: choose one of them by --dataset.`, 'dataset')
-  }
-  const { images } = (await datasets.open(found[0], dir)).train
-  let sum = 0
-  for (const pixel of images) sum += pixel
-  return sum / images.length / 255 < 0.2 ? 'mnist' : 'fashion-mnist'
 }
 
 async function explainWhere(_: OutputOptions, { terminal }: Session, name = ''): Promise<void> {

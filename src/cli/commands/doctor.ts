@@ -1,11 +1,11 @@
 // rst doctor
 import { Command } from 'commander'
 import { ConfigError } from '../../errors.ts'
+import * as models from '../../models/index.ts'
 import type { LayerKernels } from '../../nn/layer-kernels.ts'
-import type { DoctorReport, MaskedArchitecture } from '../../runs/doctor.ts'
+import { type DoctorReport, doctor, type MaskedArchitecture } from '../../runs/doctor.ts'
 import { formatPercent } from '../format.ts'
 import { formatTable } from '../layout.ts'
-import type { Library } from '../library.ts'
 import { addLayersOptions, addOutputOptions, type LayersOptions } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 
@@ -20,17 +20,17 @@ export function doctorCommand(context: Context): Command {
       '\nExamples:\n  $ rst doctor --json\n  $ rst doctor --arch resnet18-cifar --ratio 0.05',
     )
   for (const add of [addLayersOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<LayersOptions>(context, doctor))
+  return command.action(runCommand<LayersOptions>(context, examine))
 }
 
-async function doctor(options: LayersOptions, { terminal, loadLibrary, fail }: Session): Promise<void> {
-  const library = await loadLibrary()
-  const report = await library.doctor({ layersOf: layersOf(options, library) })
+async function examine(options: LayersOptions, { terminal, fail }: Session): Promise<void> {
+  const report = await doctor({ layersOf: layersOf(options) })
   const rows = [
     ['rst-native', report.version],
     ['Node.js', report.node],
     ['platform', report.platform],
     ['device', report.device ?? 'none: the native addon does not work, see below'],
+    ...report.devices.slice(1).map(device => [device.name, device.problem ?? device.description]),
     ...(report.simdTarget === null ? [] : [['SIMD target', report.simdTarget]]),
     ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
     ['addon', report.addon ?? 'not built'],
@@ -54,10 +54,14 @@ function sparseLine({ winograd, direct }: NonNullable<DoctorReport['sparseBelow'
 }
 
 /** @throws ConfigError for options that do not go together */
-function layersOf(
-  { ticket, arch, width, dataset, ratio, pattern }: LayersOptions,
-  { models }: Library,
-): string | MaskedArchitecture | undefined {
+function layersOf({
+  ticket,
+  arch,
+  width,
+  dataset,
+  ratio,
+  pattern,
+}: LayersOptions): string | MaskedArchitecture | undefined {
   const stray = Object.entries({ width, dataset, ratio, pattern }).find(([, value]) => value !== undefined)
   if (arch === undefined && stray) {
     throw new ConfigError(`--${stray[0]} needs --arch: name the architecture whose layers to show.`, stray[0])

@@ -1,29 +1,21 @@
 // rst eval
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { type RecordedAttack, recorded } from '../../attacks/frame/saved.ts'
-import { datasets } from '../../data/datasets.ts'
+import { usualEps } from '../../data/dataset.ts'
 import { ConfigError } from '../../errors.ts'
 import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
-import { makeFolder } from '../../files/folders.ts'
-import { laterWriteError } from '../../files/write-error.ts'
-import type { Classifier } from '../../nn/classifier.ts'
-import { captionsOf, imagesCsv } from '../../report/attacked-images.ts'
+import { captionsOf } from '../../report/attacked-images.ts'
 import { contactSheet } from '../../report/contact-sheet.ts'
+import { type CompletedEvaluation, evaluate } from '../../runs/evaluate.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
-import { printWarnings } from '../closing-evaluation.ts'
+import { evaluationOptions, withEvaluation } from '../evaluation-options.ts'
 import { formatAccuracy, formatCount, formatDuration, formatPercent } from '../format.ts'
 import { formatTable } from '../layout.ts'
-import type { Library } from '../library.ts'
 import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
-import { ProgressDisplay, showEvaluation } from '../progress.ts'
-import { attackName, dated, imagesLine, originLine } from '../provenance-lines.ts'
-import { openRunFolder, resumably, runDirOptions } from '../resumable.ts'
+import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { checkImages, checkRadius, imageChoice } from '../test-images.ts'
-import { defaultEps } from '../training-run.ts'
 
 /** Images on a contact sheet. */
 const examples = 24
@@ -43,86 +35,38 @@ export function evalCommand(context: Context): Command {
 }
 
 async function evaluateModel(options: EvaluationOptions, session: Session): Promise<void> {
-  const { terminal } = session
-  const { batchSize, save } = options
-  checkRadius(options)
-  await openRunFolder(options)
-  if (save !== undefined) await makeFolder(save)
-  const library = await session.loadLibrary()
-  const model = await loadModel(options, library)
-  const dataset = options.dataset ?? model.metadata.dataset
-  const { test, info } = await datasets.open(dataset, options.data)
-  checkImages(model.metadata, info)
-  const eps = options.eps ?? defaultEps(dataset)
-  const attacks = options.attack.map(name => makeAttack(name, options, eps, library))
-  const recordings = save === undefined ? [] : attacks.map(attack => recorded(attack, model.inputShape))
-
-  let json: object = {}
-  const display = new ProgressDisplay(terminal, 'evaluate')
-  const evaluation = await resumably(options, session, display, () =>
-    library.evaluate(model, test, {
-      attacks: save === undefined ? attacks : recordings,
-      ...imageChoice(options, test),
-      batchSize,
-      ...runDirOptions(options, session),
-      signal: session.signal,
-      onProgress: showEvaluation(display),
-      async onComplete(evaluation) {
-        json = dated(jsonOf(evaluation))
-        await writeFiles(options, evaluation, json, {
-          recordings,
-          shape: model.inputShape,
-          classNames: info.classNames,
-        })
-      },
-    }),
-  )
-  printWarnings(evaluation, session)
-  terminal.result(lines(evaluation), json)
-}
-
-/** The adversarial images into --save, the numbers into --out, where given. */
-async function writeFiles(
-  { out, save }: EvaluationOptions,
-  evaluation: Evaluation,
-  json: object,
-  { recordings, shape, classNames }: Saved,
-): Promise<void> {
-  for (const [a, recording] of recordings.entries()) {
-    const { provenance } = evaluation
-    const attacks = provenance.attacks.slice(a, a + 1)
-    await recording.save(join(save!, `${recording.name}.safetensors`), dated({ ...provenance, attacks }))
-    const { images, ...pixels } = recording.examples(examples)
-    const captions = captionsOf(evaluation, a, images, classNames)
-    await writeFileAtomic(join(save!, `${recording.name}.png`), contactSheet({ ...pixels, shape, captions }))
-  }
-  if (out === undefined) return
-  await writeFileAtomic(join(out, 'evaluation.json'), `${JSON.stringify(json, null, 2)}\n`, laterWriteError)
-  await writeFileAtomic(join(out, 'images.csv'), imagesCsv(evaluation, classNames), laterWriteError)
-}
-
-/** What is saved of adversarial images. */
-interface Saved {
-  readonly recordings: readonly RecordedAttack[]
-  readonly shape: Classifier['inputShape']
-  readonly classNames: readonly string[]
-}
-
-/** Without what is said image by image. */
-function jsonOf({ ids, labels, predictions, confidences, attacks, ...evaluation }: Evaluation) {
-  return { ...evaluation, attacks: attacks.map(({ brokenBy, perImage, ...report }) => report) }
-}
-
-function loadModel({ ticket, model, device, threads }: EvaluationOptions, library: Library) {
+  const { ticket, model, save } = options
   if ((ticket === undefined) === (model === undefined)) {
     throw new ConfigError(
       'Give what to evaluate: either --ticket, a ticket file, or --model, a model that rst train saved.',
       'ticket',
     )
   }
-  return ticket === undefined
-    ? library.loadDense(model!, { device, threads })
-    : library.loadTicket(ticket, { device, threads })
+  const { report, evaluation } = await withEvaluation(options, session, events =>
+    evaluate({
+      ...evaluationOptions(options),
+      ...events,
+      ticket,
+      model,
+      attacks: info => options.attack.map(name => makeAttack(name, options, options.eps ?? usualEps(info))),
+      save,
+      onComplete: completed => drawExamples(save, completed),
+    }),
+  )
+  session.terminal.result(lines(evaluation), report)
+}
+
+/** Pictures of some adversarial images into --save, where given. */
+async function drawExamples(
+  save: string | undefined,
+  { evaluation, recordings, inputShape, info }: CompletedEvaluation,
+): Promise<void> {
+  for (const [a, recording] of recordings.entries()) {
+    const { images, ...pixels } = recording.examples(examples)
+    const captions = captionsOf(evaluation, a, images, info.classNames)
+    const sheet = contactSheet({ ...pixels, shape: inputShape, captions })
+    await writeFileAtomic(join(save!, `${recording.name}.png`), sheet)
+  }
 }
 
 function lines(evaluation: Evaluation): string[] {

@@ -1,14 +1,17 @@
 // rst r2s
 import { Command } from 'commander'
+import { usualEps } from '../../data/dataset.ts'
 import type { SwitchExpectation, SwitchSimulation } from '../../r2s/evaluate.ts'
+import { r2s } from '../../runs/r2s.ts'
 import { addR2SOptions, type R2SOptions } from '../attack-options.ts'
+import { evaluationOptions, withEvaluation } from '../evaluation-options.ts'
 import { formatAccuracy, formatCount, formatDifference, formatPercent } from '../format.ts'
 import { formatTable } from '../layout.ts'
 import { checkAdversaryFlags, makeAdversary } from '../make-adversary.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { marginLine, openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
+import { marginLine, requiredTickets, ruleLine, shortNames } from '../switch-lines.ts'
 
 export function r2sCommand(context: Context): Command {
   const command = new Command('r2s')
@@ -25,26 +28,28 @@ export function r2sCommand(context: Context): Command {
 }
 
 async function evaluateSwitch(options: R2SOptions, session: Session): Promise<void> {
-  const { terminal } = session
-  const run = await openSwitchRun(options, session)
-  const { library, r2s, test, eps, names } = run
-  const adversary = makeAdversary(options, eps, library)
+  const tickets = requiredTickets(options)
   const { simulate, singles } = options
-  const { report, json } = await runSwitch<SwitchExpectation | SwitchSimulation>(
-    'r2s',
-    options,
-    run,
-    session,
-    scoring => library.evaluateR2S(r2s, test, { adversary, simulate, singles, ...scoring }),
+  const { report, found } = await withEvaluation(options, session, events =>
+    r2s({
+      ...evaluationOptions(options),
+      ...events,
+      tickets,
+      adversary: info => makeAdversary(options, options.eps ?? usualEps(info)),
+      simulate,
+      singles,
+    }),
   )
-  const { adversary: used, provenance } = report
-  terminal.result(
+  const { adversary: used, provenance } = found
+  session.terminal.result(
     [
-      ...(report.method === 'simulation' ? simulationLines(report) : expectationLines(report, names)),
+      ...(found.method === 'simulation'
+        ? simulationLines(found)
+        : expectationLines(found, shortNames(tickets))),
       `${options.adversary}: ${attackName(used)} ${imagesLine(provenance.data)}${ruleLine(used.onlyCorrect)}`,
       originLine(provenance),
     ],
-    json,
+    report,
   )
 }
 

@@ -1,14 +1,16 @@
 // rst transfer
 import { Command } from 'commander'
-import type { TransferMatrix } from '../../r2s/transfer.ts'
+import { usualEps } from '../../data/dataset.ts'
+import { transfer } from '../../runs/transfer.ts'
 import { addTransferOptions, type TransferOptions } from '../attack-options.ts'
+import { evaluationOptions, withEvaluation } from '../evaluation-options.ts'
 import { formatAccuracy, formatPercent } from '../format.ts'
 import { formatTable } from '../layout.ts'
 import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
 import { attackName, imagesLine, originLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
-import { marginLine, openSwitchRun, ruleLine, runSwitch } from '../switch-run.ts'
+import { marginLine, requiredTickets, ruleLine, shortNames } from '../switch-lines.ts'
 
 export function transferCommand(context: Context): Command {
   const command = new Command('transfer')
@@ -21,22 +23,21 @@ export function transferCommand(context: Context): Command {
       '\nExample:\n  $ rst transfer --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --eps 8/255 --limit 1000   # with --out DIR, --resume goes on after Ctrl-C',
     )
   for (const add of [addTransferOptions, addDeviceOptions, addOutputOptions]) add(command)
-  return command.action(runCommand<TransferOptions>(context, transfer, checkAttackFlags))
+  return command.action(runCommand<TransferOptions>(context, transferAttacks, checkAttackFlags))
 }
 
-async function transfer(options: TransferOptions, session: Session): Promise<void> {
-  const { terminal } = session
-  const run = await openSwitchRun(options, session)
-  const { library, r2s, test, eps, names } = run
-  const attack = makeAttack(options.attack, options, eps, library)
-  const { report: result, json } = await runSwitch<TransferMatrix>(
-    'transfer',
-    options,
-    run,
-    session,
-    scoring => library.transferMatrix(r2s.tickets, test, { attack, ...scoring }),
+async function transferAttacks(options: TransferOptions, session: Session): Promise<void> {
+  const tickets = requiredTickets(options)
+  const { report, matrix: result } = await withEvaluation(options, session, events =>
+    transfer({
+      ...evaluationOptions(options),
+      ...events,
+      tickets,
+      attack: info => makeAttack(options.attack, options, options.eps ?? usualEps(info)),
+    }),
   )
-  terminal.result(
+  const names = shortNames(tickets)
+  session.terminal.result(
     [
       ...formatTable([
         ['accuracy of', ...names],
@@ -49,6 +50,6 @@ async function transfer(options: TransferOptions, session: Session): Promise<voi
       `${attackName(result.attack)} ${imagesLine(result.provenance.data)}${ruleLine(result.attack.onlyCorrect)}`,
       originLine(result.provenance),
     ],
-    json,
+    report,
   )
 }

@@ -1,0 +1,29 @@
+// Backends that are native libraries of their own: which there are, and whether they work here.
+import { existsSync } from 'node:fs'
+import { DeviceError } from '../errors.ts'
+import { registeredBackends } from '../inputs/device-name.ts'
+import { addon } from './addon.ts'
+import { type BackendDevice, tryBackend, type Verdict } from './backend-trial.ts'
+
+/** Whether there is a library at all. */
+export const isInstalled = (name: string): boolean => existsSync(pathOf(name))
+
+/**
+ * The library of a backend and its devices. What a trial found is kept as long as this process lives.
+ * @throws DeviceError that says why it cannot be used
+ */
+export function findBackend(name: string): { path: string; devices: readonly BackendDevice[] } {
+  const path = pathOf(name)
+  if (!existsSync(path)) {
+    throw new DeviceError(
+      `No ${name.toUpperCase()} backend is installed: there is no file ${path}. Use the device 'cpu' or 'auto'.`,
+    )
+  }
+  const known = addon().backendVerdict(path)
+  const verdict = known === null ? tryBackend(path) : (JSON.parse(known) as Verdict)
+  if (known === null) addon().keepBackendVerdict(path, JSON.stringify(verdict))
+  if ('problem' in verdict) throw new DeviceError(verdict.problem)
+  return { path, devices: verdict.devices }
+}
+
+const pathOf = (name: string): string => registeredBackends().get(name) ?? addon().backendPath(name)

@@ -1,0 +1,99 @@
+// The fine-tuning of a ticket from end to end, with what it came to before.
+import { performance } from 'node:perf_hooks'
+import type { Evaluation } from '../evaluation/evaluate.ts'
+import { path, required } from '../inputs/kinds.ts'
+import { checkOptions, type OptionRows } from '../inputs/options.ts'
+import { loadTicket } from '../saved/ticket.ts'
+import { type Placement, placementRows } from '../tensor/placement.ts'
+import { type FinetuneOptions, finetuneRows, finetune as finetuneTicket } from '../training/finetune.ts'
+import type { EpochRecord } from '../training/training-state.ts'
+import {
+  type Accuracies,
+  accuraciesOf,
+  dated,
+  type TrainingReport,
+  tellWarnings,
+  writeEvaluations,
+} from './closing-evaluation.ts'
+import { openData } from './run-data.ts'
+import { stage } from './run-events.ts'
+import {
+  openTraining,
+  resultPath,
+  saveWithAccuracies,
+  type TrainingRunOptions,
+  trainingRunRows,
+} from './training-run.ts'
+
+export interface FinetuneRunOptions
+  extends Omit<TrainingRunOptions, keyof Placement>,
+    Placement,
+    Pick<FinetuneOptions, 'weights'> {
+  /** Path of the ticket. */
+  ticket: string
+}
+
+export const finetuneRunRows: OptionRows<FinetuneRunOptions> = {
+  ...trainingRunRows,
+  ...placementRows,
+  weights: finetuneRows.weights,
+  ticket: required(path),
+}
+
+export interface FinetuneRun {
+  /** What `rst finetune --json` prints. */
+  readonly report: TrainingReport & {
+    /** Path of the fine-tuned ticket. */
+    readonly ticket: string
+    readonly remainingRatio: number
+    readonly parameters: { readonly kept: number; readonly total: number }
+    readonly before: Accuracies
+  }
+  readonly evaluations: { readonly before: Evaluation; readonly after: Evaluation }
+  readonly history: readonly EpochRecord[]
+}
+
+/**
+ * Evaluates a ticket, trains the weights that it keeps, saves it and evaluates it again. The folder then holds what
+ * `finetune` writes, and command.json, evaluation.json and ticket.safetensors.
+ *
+ * Stages: 'evaluate before', 'finetune', 'evaluate after'.
+ * @throws as finetune; TicketError for a file that is no ticket; FileError where the result cannot be written
+ */
+export async function finetune(options: FinetuneRunOptions): Promise<FinetuneRun> {
+  checkOptions('finetune', options, finetuneRunRows)
+  const started = performance.now()
+  const { ticket: source, device, threads, ...others } = options
+  using start = await loadTicket(source, { device, threads })
+  const { arch, dataset, remainingRatio } = start.metadata
+  const data = await openData(options.data, dataset)
+  const name = `finetune-${arch}-${data.info.name}`
+  const { folder, training, evaluate } = await openTraining(others, data, name, { ticket: source })
+  const before = await evaluate('before', start, data.test)
+  const { ticket, history } = await stage(options, 'finetune', () =>
+    finetuneTicket({ ...training, ticket: start }),
+  )
+  try {
+    const file = await resultPath(folder, 'ticket')
+    await ticket.save(file)
+    const after = await evaluate('after', ticket, data.test)
+    tellWarnings(after, options)
+    await writeEvaluations(folder, { before, after })
+    await saveWithAccuracies(ticket, file, after)
+    return {
+      report: dated({
+        ticket: file,
+        ...accuraciesOf(after),
+        remainingRatio,
+        parameters: ticket.parameters,
+        seconds: (performance.now() - started) / 1000,
+        before: accuraciesOf(before),
+        provenance: after.provenance,
+      }),
+      evaluations: { before, after },
+      history,
+    }
+  } finally {
+    ticket.dispose()
+  }
+}
