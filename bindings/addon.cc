@@ -17,6 +17,7 @@ const Binding bindings[] = {
     {"disposeDevice", bound<dispose_device>},
     {"describe", bound<describe_device>},
     {"facts", bound<facts>},
+    {"fallbacks", bound<fallbacks>},
     {"convKernels", bound<conv_kernels>},
     {"memory", bound<memory>},
     {"clearCache", bound<clear_cache>},

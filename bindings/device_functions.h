@@ -16,6 +16,8 @@ Napi::Value dispose_device(Napi::Env env, std::shared_ptr<OpenDevice> device);
 Napi::Value describe_device(Napi::Env env, LiveDevice device);
 // facts(device) → {name: number | string}, what the backend tells about itself
 Napi::Value facts(Napi::Env env, LiveDevice device);
+// fallbacks(device) → {op: how often the CPU ran it} of the ops that the backend lacks
+Napi::Value fallbacks(Napi::Env env, LiveDevice device);
 // convKernels(device, x: number[], w: number[], {stride, padding}, density) → {forward, inputGradient}
 Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Napi::Object options,
                          double density);

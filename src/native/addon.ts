@@ -75,6 +75,7 @@ export interface Addon {
   describe(device: DeviceHandle): string
   /** What the backend tells about itself. */
   facts(device: DeviceHandle): Readonly<Record<string, number | string>>
+  fallbacks(device: DeviceHandle): Readonly<Record<string, number>>
   convKernels(
     device: DeviceHandle,
     x: readonly number[],

@@ -43,6 +43,8 @@ export interface DoctorReport {
   readonly platform: string
   /** Such as 'CPU, AVX2, 2 threads'; this and the two after the next null where the addon does not work. */
   readonly device: string | null
+  /** Ops that the device's backend lacks, so that the CPU runs them; null where the addon does not work. */
+  readonly opsOnCpu: readonly string[] | null
   /** Those of each backend; empty where the addon does not work. */
   readonly devices: readonly ListedDevice[]
   /** The instruction set of the kernels, such as 'AVX2'. */
@@ -87,6 +89,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
     device: found.device?.description ?? null,
+    opsOnCpu: found.device ? Object.keys(found.device.fallbacks) : null,
     devices: found.device ? listDevices() : [],
     simdTarget: found.device?.simdTarget ?? null,
     sparseBelow: found.device?.sparseBelow ?? null,

@@ -108,6 +108,11 @@ export class Device {
     return addon().facts(this.handle)
   }
 
+  /** The ops that the backend lacks, so that the CPU runs them instead, and how often each did so far. */
+  get fallbacks(): Readonly<Record<string, number>> {
+    return addon().fallbacks(this.handle)
+  }
+
   /** The instruction set that kernels use, such as 'AVX2'. */
   get simdTarget(): string {
     return String(this.facts.simdTarget)

@@ -30,6 +30,7 @@ async function examine(options: LayersOptions, { terminal, fail }: Session): Pro
     ['Node.js', report.node],
     ['platform', report.platform],
     ['device', report.device ?? 'none: the native addon does not work, see below'],
+    ...(report.opsOnCpu?.length ? [['ops on the CPU', report.opsOnCpu.join(', ')]] : []),
     ...report.devices.slice(1).map(device => [device.name, device.problem ?? device.description]),
     ...(report.simdTarget === null ? [] : [['SIMD target', report.simdTarget]]),
     ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
