@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const shared = { testTimeout: 60_000, pool: 'forks' as const, maxWorkers: 2 }
+export const shared = { testTimeout: 60_000, pool: 'forks' as const, maxWorkers: 2 }
 /** What examples and snippets import. */
-const resolve = {
+export const resolve = {
   alias: [{ find: /^rst-native$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) }],
 }
 const alone = ['test/training/long-run.test.ts']

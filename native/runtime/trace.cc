@@ -43,8 +43,9 @@ DebugSwitches parse_switches(const char* trace, const char* debug,
       switches.nan = true;
     } else if (word == "sync") {
       switches.sync = true;
-    } else if (!word.empty()) {
-      complain("RST_DEBUG knows nan and sync, with a comma between them, not " + std::string(word) + ".");
+    } else if (!word.empty() && word != "1") {
+      complain("RST_DEBUG knows 1 (stack traces), nan and sync, with commas between them, not " +
+               std::string(word) + ".");
     }
   }
   return switches;

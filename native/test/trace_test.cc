@@ -37,7 +37,7 @@ TEST_CASE("RST_TRACE and RST_DEBUG are read, and words that mean nothing are tol
   CHECK_FALSE((none.trace || none.nan || none.sync));
   const DebugSwitches all = parse_switches("1", "nan,sync", complain);
   CHECK((all.trace && all.nan && all.sync));
-  const DebugSwitches one = parse_switches("0", "sync", complain);
+  const DebugSwitches one = parse_switches("0", "1,sync", complain);
   CHECK((!one.trace && !one.nan && one.sync));
   CHECK(told.empty());
   const DebugSwitches odd = parse_switches("yes", "nans,nan", complain);

@@ -21,7 +21,7 @@ type Rates = Readonly<
 const rate = (linf: number, l2: number, help: string) =>
   option(
     number(0, undefined, { above: true }),
-    computed(`${linf}; ${l2} for l2`, ({ norm }: { norm: Norm }) => (norm === 'linf' ? linf : l2)),
+    computed(`${linf} (in l2 ${l2})`, ({ norm }: { norm: Norm }) => (norm === 'linf' ? linf : l2)),
     help,
   )
 

@@ -20,7 +20,7 @@ export const pgdRows = {
   stepSize: option(
     pixelSize,
     computed(
-      'eps/4; 2.5·eps/steps for l2',
+      'eps/4 (in l2 2.5·eps/steps)',
       ({ eps, norm, steps }: { eps: number; norm: Norm; steps: number }) =>
         norm === 'linf' ? eps / 4 : (2.5 * eps) / steps,
     ),

@@ -1,34 +1,16 @@
 // The options of the commands that attack what is saved: eval, transfer and r2s.
 import { type Command, Option } from 'commander'
-import { type UntargetedLoss, untargetedLosses } from '../attacks/frame/losses.ts'
+import type { UntargetedLoss } from '../attacks/frame/losses.ts'
+import { normRow } from '../attacks/frame/threat-model.ts'
+import { attackCommands } from '../attacks/table.ts'
+import { adversaryCommands } from '../r2s/adversary-table.ts'
+import { takersOf } from './named-attack.ts'
 import { type DeviceOptions, datasetNames, type OutputOptions, option } from './options.ts'
+import { rowFlag, sharedFlag } from './row-flags.ts'
 import { integerFrom, listOf, listOfTexts, oneOf, parseLimit, parseRadius, parseText } from './values.ts'
 
-export const evaluationAttackNames = [
-  'pgd',
-  'fgsm',
-  'fgsm-rs',
-  'fab',
-  'fab-t',
-  'cw-linf',
-  'cw-l2',
-  'square',
-  'bandits',
-  'apgd-ce',
-  'apgd-dlr',
-  'apgd-t',
-  'autoattack',
-  'autoattack-plus',
-] as const
-export type EvaluationAttackName = (typeof evaluationAttackNames)[number]
-export const adversaryNames = [
-  'random',
-  'eot',
-  'eot-apgd',
-  'ensemble-logits',
-  'ensemble-probs',
-  'arc',
-] as const
+export const evaluationAttackNames: readonly string[] = Object.keys(attackCommands)
+export const adversaryNames: readonly string[] = ['random', ...Object.keys(adversaryCommands)]
 
 /** What an attack may do, and to how many images. */
 export interface AttackOptions extends OutputOptions, DeviceOptions {
@@ -40,7 +22,7 @@ export interface AttackOptions extends OutputOptions, DeviceOptions {
   loss?: UntargetedLoss
   stepSize?: number
   steps?: number
-  restarts: number
+  restarts?: number
   queries?: number
   onlyCorrect?: boolean
   limit?: number | 'all'
@@ -54,17 +36,17 @@ export interface AttackOptions extends OutputOptions, DeviceOptions {
 export interface EvaluationOptions extends AttackOptions {
   ticket?: string
   model?: string
-  attack: EvaluationAttackName[]
+  attack: string[]
   save?: string
 }
 
 export interface TransferOptions extends AttackOptions {
   tickets?: string[]
-  attack: EvaluationAttackName
+  attack: string
 }
 
 export interface R2SOptions extends TransferOptions {
-  adversary: (typeof adversaryNames)[number]
+  adversary: string
   simulate?: number
   singles?: boolean
 }
@@ -96,7 +78,7 @@ export function addEvaluationOptions(command: Command): Command {
       ['pgd'],
     ),
   )
-  return addAttackSettings(command)
+  return addAttackSettings(command, attackCommands, { without: ['onlyCorrect'] })
     .addOption(outOption('evaluation.json and images.csv'))
     .addOption(resumeOption())
     .addOption(
@@ -109,13 +91,16 @@ export function addEvaluationOptions(command: Command): Command {
 }
 
 export function addTransferOptions(command: Command): Command {
-  return addSwitchOptions(command, 'attack on each ticket')
+  return addSwitchOptions(command, 'attack on each ticket', attackCommands)
     .addOption(outOption('transfer.json'))
     .addOption(resumeOption())
 }
 
 export function addR2SOptions(command: Command): Command {
-  return addSwitchOptions(command, 'of random: attack on each ticket')
+  return addSwitchOptions(command, 'of random: attack on each ticket', {
+    ...attackCommands,
+    ...adversaryCommands,
+  })
     .addOption(
       option(
         '--adversary <name>',
@@ -141,7 +126,7 @@ export function addR2SOptions(command: Command): Command {
     .addOption(resumeOption())
 }
 
-function addSwitchOptions(command: Command, attack: string): Command {
+function addSwitchOptions(command: Command, attack: string, all: Named): Command {
   command
     .argument('[tickets...]', 'ticket files, as --tickets')
     .addOption(option('--tickets <files>', 'ticket files, separated by commas (required)', listOfTexts))
@@ -153,12 +138,7 @@ function addSwitchOptions(command: Command, attack: string): Command {
       'pgd',
     ),
   )
-  return addAttackSettings(command).addOption(
-    new Option(
-      '--only-correct',
-      'of pgd: move only images that the attacked ticket still gets right, as the official code',
-    ),
-  )
+  return addAttackSettings(command, all)
 }
 
 function addTestImagesOptions(command: Command): Command {
@@ -175,9 +155,15 @@ function addTestImagesOptions(command: Command): Command {
     )
 }
 
+type Named = Parameters<typeof takersOf>[0]
+
 /** What an attack may do, and to how many images. */
-function addAttackSettings(command: Command): Command {
-  return command
+function addAttackSettings(
+  command: Command,
+  attacks: Named,
+  { without = [] }: { without?: readonly string[] } = {},
+): Command {
+  command
     .addOption(
       option(
         '--eps <size>',
@@ -185,36 +171,11 @@ function addAttackSettings(command: Command): Command {
         parseRadius,
       ),
     )
-    .addOption(option('--norm <name>', 'linf, l2', oneOf(['linf', 'l2'] as const), 'linf'))
-    .addOption(
-      option(
-        '--loss <name>',
-        `of pgd: what it maximises, ${untargetedLosses.join(', ')} (default: ce)`,
-        oneOf(untargetedLosses),
-      ),
-    )
-    .addOption(
-      option(
-        '--step-size <size>',
-        'step (default: eps/4 for pgd and cw-linf, 2.5·eps/steps for l2, 1.25·eps for fgsm and fgsm-rs, eps for arc)',
-        parseRadius,
-      ),
-    )
-    .addOption(
-      option(
-        '--steps <n>',
-        'steps (default: 20 for pgd, cw-linf and adversaries that know all tickets, 100 for each run of apgd, fab and fab-t, 10000 for each constant of cw-l2)',
-        integerFrom(1),
-      ),
-    )
-    .addOption(option('--restarts <n>', 'random restarts of whatever starts at random', integerFrom(1), 1))
-    .addOption(
-      option(
-        '--queries <n>',
-        'queries for each image of square (default: 5000) and bandits (default: 10000)',
-        integerFrom(1),
-      ),
-    )
+    .addOption(rowFlag({ ...normRow, flag: 'norm' }, {}))
+  for (const [flag, takers] of takersOf(attacks)) {
+    if (!without.includes(flag)) command.addOption(sharedFlag(takers, Object.keys(attacks).length))
+  }
+  return command
     .addOption(
       option(
         '--limit <n>',

@@ -1,36 +1,12 @@
 // The attack to train against by the name and options of the command line, and what else a training would not read.
 import type { InnerAttack } from '../attacks/frame/inner-attack.ts'
-import * as attacks from '../attacks/index.ts'
+import { innerAttackCommands } from '../attacks/table.ts'
 import { ConfigError } from '../errors.ts'
 import { checkApplicable, type Reader } from './applicable.ts'
-import type { innerAttackNames, MaskOptions, RunOptions } from './options.ts'
+import { innerReaders } from './inner-readers.ts'
+import { settingsFrom } from './named-attack.ts'
+import type { MaskOptions, RunOptions } from './options.ts'
 import { flagOf } from './values.ts'
-
-interface InnerRow extends Reader {
-  readonly reads: readonly ('eps' | 'stepSize' | 'steps')[]
-  readonly make: (settings: { eps: number; stepSize?: number; steps?: number }) => InnerAttack | null
-}
-
-export const innerAttackRows: Readonly<Record<(typeof innerAttackNames)[number], InnerRow>> = {
-  pgd: {
-    reads: ['eps', 'stepSize', 'steps'],
-    make: ({ eps, stepSize, steps = 7 }) => attacks.pgd({ eps, stepSize, steps }),
-  },
-  fgsm: { reads: ['eps', 'stepSize'], make: ({ eps, stepSize }) => attacks.fgsm({ eps, stepSize }) },
-  'fgsm-rs': {
-    reads: ['eps', 'stepSize'],
-    make: ({ eps, stepSize }) => attacks.fgsmRs({ eps, stepSize }),
-  },
-  free: {
-    reads: ['eps', 'stepSize', 'steps'],
-    make: ({ eps, stepSize, steps }) => attacks.free({ eps, stepSize, replays: steps }),
-  },
-  none: {
-    reads: [],
-    notes: { eps: 'leave it out, or give the closing evaluation its own by --eval-eps' },
-    make: () => null,
-  },
-}
 
 const selectionReaders: Readonly<Record<RunOptions['selectOn'], Reader>> = {
   validation: { reads: ['selectEvery', 'validationImages'] },
@@ -38,8 +14,11 @@ const selectionReaders: Readonly<Record<RunOptions['selectOn'], Reader>> = {
   last: { reads: [] },
 }
 
-export function innerAttack({ attack, ...options }: RunOptions, eps: number) {
-  return innerAttackRows[attack].make({ ...options, eps })
+/** @throws ConfigError for settings out of range */
+export function innerAttack({ attack, stepSize, steps }: RunOptions, eps: number): InnerAttack | null {
+  if (attack === 'none') return null
+  const inner = innerAttackCommands[attack]
+  return inner.make({ ...settingsFrom(inner, { stepSize, steps }), eps })
 }
 
 /** @throws ConfigError for an option that the training would not read */
@@ -47,7 +26,7 @@ export function checkTrainingFlags(
   { attack, selectOn, from, reinitClassifier }: RunOptions & Partial<MaskOptions>,
   given: ReadonlySet<string>,
 ): void {
-  checkApplicable(given, '--attack', [attack], innerAttackRows)
+  checkApplicable(given, '--attack', [attack], innerReaders)
   checkApplicable(given, '--select-on', [selectOn], selectionReaders)
   if (reinitClassifier && from === undefined) {
     throw new ConfigError(

@@ -10,10 +10,10 @@ export function formatTable(rows: readonly (readonly string[])[]): string[] {
 }
 
 /**
- * Lines of at most `width` characters where that can be: tables that are too wide are folded, their first column
+ * Lines of at most `width` characters where that can be: tables wider than `tableWidth` are folded, their first column
  * repeated; other lines are broken at spaces, never within a word.
  */
-export function layOut(lines: readonly string[], width: number): string[] {
+export function layOut(lines: readonly string[], width: number, tableWidth = width): string[] {
   const laidOut: string[] = []
   for (let i = 0; i < lines.length; ) {
     if (!lines[i].includes(separator)) {
@@ -22,7 +22,7 @@ export function layOut(lines: readonly string[], width: number): string[] {
     }
     const rows: string[][] = []
     while (i < lines.length && lines[i].includes(separator)) rows.push(lines[i++].split(separator))
-    laidOut.push(...layOutTable(rows, width))
+    laidOut.push(...layOutTable(rows, tableWidth))
   }
   return laidOut
 }

@@ -1,25 +1,21 @@
 // The options of the commands, each defined once.
 import { type Command, Option } from 'commander'
+import { pgdRows } from '../attacks/pgd.ts'
+import { innerAttackCommands } from '../attacks/table.ts'
 import { ConfigError } from '../errors.ts'
 import { type DeviceName, deviceNames, isDeviceName } from '../inputs/device-name.ts'
-import { initialisations } from '../nn/initialisation.ts'
-import { patterns } from '../nn/pattern.ts'
-import {
-  integerFrom,
-  numberFrom,
-  oneOf,
-  optionName,
-  type Parser,
-  parseEps,
-  parseLimit,
-  parseRatio,
-  parseText,
-} from './values.ts'
+import type { Rows } from '../inputs/rows.ts'
+import { finetuneRows } from '../training/finetune.ts'
+import { searchRows, trainingRows } from '../training/option-rows.ts'
+import type { SearchOptions, TrainingOptions } from '../training/options.ts'
+import { type Schedule, scheduleKinds, scheduleRows } from '../training/schedule.ts'
+import { innerFlags, innerReaders } from './inner-readers.ts'
+import { takersOf } from './named-attack.ts'
+import { bareFlag, rowFlag, sharedFlag } from './row-flags.ts'
+import { oneOf, optionName, type Parser, parseEps, parseLimit, parseText } from './values.ts'
 
-export const innerAttackNames = ['pgd', 'fgsm', 'fgsm-rs', 'free', 'none'] as const
+const innerAttackNames: readonly string[] = Object.keys(innerReaders)
 export const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
-const selections = ['validation', 'test', 'last'] as const
-const schedules = ['step', 'cosine', 'constant'] as const
 
 /** Options that a command reads, by their names in the API. Those without a default may be missing. */
 export interface OutputOptions {
@@ -35,29 +31,37 @@ export interface DeviceOptions {
   seed: number
 }
 
-export interface RunOptions extends OutputOptions, DeviceOptions {
+/** Options of a training that have a default. */
+type Filled = Required<
+  Pick<
+    TrainingOptions,
+    | 'epochs'
+    | 'batchSize'
+    | 'lr'
+    | 'momentum'
+    | 'weightDecay'
+    | 'labelSmoothing'
+    | 'selectOn'
+    | 'selectEvery'
+    | 'augment'
+    | 'checkpointMinutes'
+  >
+>
+
+export interface RunOptions
+  extends OutputOptions,
+    DeviceOptions,
+    Filled,
+    Pick<TrainingOptions, 'validationImages' | 'dataSeed' | 'resume'> {
   data?: string
   out?: string
-  resume?: boolean
-  checkpointMinutes: number
-  attack: (typeof innerAttackNames)[number]
+  attack: string
   eps?: number
   stepSize?: number
   steps?: number
-  epochs: number
-  batchSize: number
-  lr: number
-  momentum: number
-  weightDecay: number
-  labelSmoothing: number
-  schedule: (typeof schedules)[number]
+  schedule: Schedule['kind']
   warmupEpochs: number
-  selectOn: (typeof selections)[number]
-  selectEvery: number
-  validationImages?: number
-  augment: boolean
   limit: number | 'all'
-  dataSeed?: number
   evalLimit: number | 'all'
   evalEps?: number
   evalStepSize?: number
@@ -70,14 +74,11 @@ export interface NetworkOptions {
   width: number
 }
 
-export interface MaskOptions {
+export interface MaskOptions
+  extends Required<Pick<SearchOptions, 'pattern' | 'init'>>,
+    Pick<SearchOptions, 'weightSeed' | 'scoreSeed' | 'reinitClassifier'> {
   ratio: number
-  pattern: (typeof patterns)[number]
-  init: (typeof initialisations)[number]
-  weightSeed?: number
-  scoreSeed?: number
   from?: string
-  reinitClassifier?: boolean
 }
 
 export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
@@ -111,58 +112,45 @@ export function addDeviceOptions(command: Command): Command {
     .addOption(
       option('--device <device>', `${deviceNames()}; auto takes the best there is`, parseDevice, 'auto'),
     )
-    .addOption(
-      option(
-        '--threads <n>',
-        'threads of the CPU (default: all cores); no influence on results',
-        integerFrom(1, 1024),
-      ),
-    )
-    .addOption(option('--seed <n>', 'seed of every random draw', integerFrom(0), 0))
+    .addOption(rowFlag(trainingRows.threads, trainingRows))
+    .addOption(rowFlag(trainingRows.seed, trainingRows))
 }
+
+/** Every option of the rows that has a flag. */
+function addRows(command: Command, rows: Rows, beside: Rows = rows): void {
+  for (const row of Object.values(rows)) if (row.flag !== undefined) command.addOption(rowFlag(row, beside))
+}
+
+// Of all trainings: these two commands have further options of the network and of the device.
+const { arch, width, seed: _seed, threads: _threads, ...ownRows } = trainingRows
+const { remainingRatio, pattern } = searchRows
+const maskRows = Object.fromEntries(
+  Object.entries(searchRows).filter(([name]) => !(name in trainingRows) && name !== 'remainingRatio'),
+)
+
+const datasetOption = () => option('--dataset <name>', datasetNames.join(', '), oneOf(datasetNames))
 
 export function addNetworkOptions(command: Command): Command {
   return command
-    .addOption(archOption().default('preact-resnet18'))
-    .addOption(widthOption().default(1))
-    .addOption(datasetOption().default('cifar10'))
+    .addOption(rowFlag(arch, trainingRows).default('preact-resnet18', 'preact-resnet18'))
+    .addOption(rowFlag(width, trainingRows))
+    .addOption(datasetOption().default('cifar10', 'cifar10'))
 }
 
-const archOption = () =>
-  option(
-    '--arch <name>',
-    'preact-resnet18, resnet18-cifar, wide-resnet-34-10, conv2, conv4, conv6, …',
-    parseText,
-  )
-const widthOption = () =>
-  option('--width <factor>', "multiplier of every layer's channels", numberFrom(0, 64, 'above'))
-const datasetOption = () => option('--dataset <name>', datasetNames.join(', '), oneOf(datasetNames))
-const ratioOption = () =>
-  option('--ratio <share>', 'share of weights kept in each layer, above 0 to 1', parseRatio)
-const patternOption = () =>
-  option('--pattern <name>', `what is kept or dropped together: ${patterns.join(', ')}`, oneOf(patterns))
-
 export function addMaskOptions(command: Command): Command {
-  return command
-    .addOption(ratioOption().default(0.05))
-    .addOption(patternOption().default('element'))
-    .addOption(
-      option('--init <name>', initialisations.join(', '), oneOf(initialisations), 'signed-kaiming-constant'),
-    )
-    .addOption(option('--weight-seed <n>', 'seed of the weights (default: --seed)', integerFrom(0)))
-    .addOption(option('--score-seed <n>', 'seed of the scores (default: --seed)', integerFrom(0)))
-    .addOption(
-      option(
-        '--from <file>',
-        'search over the weights of this model, saved by rst train, instead of random ones (RTT)',
-        parseText,
-      ),
-    )
-    .option('--reinit-classifier', 'with --from: draw the last layer anew, for a data set of other classes')
+  command.addOption(rowFlag(remainingRatio, searchRows).default(0.05))
+  addRows(command, maskRows, { ...searchRows, from: { ...searchRows.from, flag: 'from' } })
+  return command.addOption(
+    option(
+      '--from <file>',
+      'search over the weights of this model, saved by rst train, instead of random ones (RTT)',
+      parseText,
+    ),
+  )
 }
 
 export function addTrainingOptions(command: Command): Command {
-  return command
+  command
     .addOption(
       option(
         '--data <dir>',
@@ -175,8 +163,7 @@ export function addTrainingOptions(command: Command): Command {
         '--attack <name>',
         `attack to train against: ${innerAttackNames.join(', ')}`,
         oneOf(innerAttackNames),
-        'pgd',
-      ),
+      ).default('pgd', 'pgd'),
     )
     .addOption(
       option(
@@ -185,68 +172,28 @@ export function addTrainingOptions(command: Command): Command {
         parseEps,
       ),
     )
-    .addOption(
-      option(
-        '--step-size <size>',
-        'step of the attack (default: eps/4 for pgd, 1.25·eps for fgsm and fgsm-rs, eps for free)',
-        parseEps,
-      ),
-    )
-    .addOption(
-      option('--steps <n>', 'steps of pgd (default: 7), replays of free (default: 4)', integerFrom(1)),
-    )
-    .addOption(option('--epochs <n>', 'passes over the training images', integerFrom(1), 160))
-    .addOption(option('--batch-size <n>', 'images a step', integerFrom(2, 65536), 256))
-    .addOption(option('--lr <rate>', 'learning rate', numberFrom(0, undefined, 'above'), 0.1))
-    .addOption(option('--momentum <share>', 'momentum of SGD, 0 to 1', numberFrom(0, 1), 0.9))
-    .addOption(option('--weight-decay <factor>', 'weight decay of SGD', numberFrom(0), 5e-4))
-    .addOption(option('--label-smoothing <share>', 'label smoothing, 0 to 0.999', numberFrom(0, 0.999), 0))
+  for (const [flag, takers] of takersOf(innerAttackCommands)) {
+    if (innerFlags.includes(flag)) command.addOption(sharedFlag(takers, innerAttackNames.length, parseEps))
+  }
+  addRows(command, ownRows, trainingRows)
+  return command
     .addOption(
       option(
         '--schedule <name>',
-        'learning rate: step (× 0.1 at 1/2 and 3/4 of the run), cosine, constant',
-        oneOf(schedules),
-        'step',
-      ),
+        `learning rate: step (× ${scheduleRows.step.gamma.default} at 1/2 and 3/4 of the run), ${scheduleKinds.slice(1).join(', ')}`,
+        oneOf(scheduleKinds),
+      ).default('step', 'step'),
     )
+    .addOption(rowFlag({ ...scheduleRows.step.warmupEpochs, flag: 'warmupEpochs' }, {}))
     .addOption(
-      option('--warmup-epochs <n>', 'epochs in which the learning rate rises from 0', numberFrom(0), 0),
-    )
-    .addOption(
-      option(
-        '--select-on <images>',
-        'where the epoch to keep is chosen, by PGD-20: validation (images held out of training), test (as the paper; flatters the result), last (the last epoch)',
-        oneOf(selections),
-        'validation',
-      ),
-    )
-    .addOption(option('--select-every <n>', 'epochs between two choices', integerFrom(1), 3))
-    .addOption(
-      option('--validation-images <n>', 'images held out (default: 1000, at most a tenth)', integerFrom(1)),
-    )
-    .addOption(new Option('--no-augment', 'train without random crops and flips'))
-    .addOption(option('--limit <n>', 'train on a seeded subset of n images, or all', parseLimit, 'all'))
-    .addOption(
-      option(
-        '--data-seed <n>',
-        'seed of the images: subsets, images held out, order (default: --seed)',
-        integerFrom(0),
-      ),
+      option('--limit <n>', 'train on a seeded subset of n images, or all', parseLimit).default('all', 'all'),
     )
     .addOption(option('--eval-limit <n>', 'test images of the closing evaluation, or all', parseLimit, 1000))
     .addOption(option('--eval-eps <size>', 'L∞ size of its PGD attack (default: --eps)', parseEps))
     .addOption(option('--eval-step-size <size>', 'its step (default: eval-eps/4)', parseEps))
-    .addOption(option('--eval-steps <n>', 'its steps', integerFrom(1), 20))
+    .addOption(rowFlag({ ...pgdRows.steps, flag: 'evalSteps', help: 'its steps' }, {}))
     .addOption(option('--out <dir>', 'run folder (default: runs/<command>-<arch>-<dataset>-<n>)', parseText))
     .addOption(new Option('--resume', 'continue the run in --out from its newest checkpoint'))
-    .addOption(
-      option(
-        '--checkpoint-minutes <n>',
-        'minutes between two checkpoints at most; 0: only at the end of each epoch',
-        numberFrom(0, 1e6),
-        10,
-      ),
-    )
 }
 
 export function addTicketOption(command: Command): Command {
@@ -260,20 +207,12 @@ export function addLayersOptions(command: Command): Command {
   command
     .argument('[ticket]', 'ticket file, as --ticket')
     .addOption(option('--ticket <file>', 'show how the layers of this ticket are computed', parseText))
-  for (const made of [archOption(), widthOption(), datasetOption(), ratioOption(), patternOption()])
-    command.addOption(made)
-  return command
+  for (const row of [arch, width, remainingRatio, pattern]) command.addOption(bareFlag(row, searchRows))
+  return command.addOption(datasetOption())
 }
 
 export function addWeightsOption(command: Command): Command {
-  return command.addOption(
-    option(
-      '--weights <start>',
-      'inherit: train on from the ticket’s weights; reinit: draw them anew',
-      oneOf(['inherit', 'reinit'] as const),
-      'inherit',
-    ),
-  )
+  return command.addOption(rowFlag(finetuneRows.weights, finetuneRows))
 }
 
 export function addDatasetOption(command: Command): Command {

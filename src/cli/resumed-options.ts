@@ -1,15 +1,12 @@
 // What a run is that --resume continues: its own folder says so, and need not be told again.
 import type { Command } from 'commander'
+import { innerAttackCommands } from '../attacks/table.ts'
 import { ConfigError } from '../errors.ts'
+import type { Rows } from '../inputs/rows.ts'
 import { readStoredRun, type Stored } from '../runs/beside-recipe.ts'
-import { innerAttackRows } from './inner-attack.ts'
-import type { innerAttackNames } from './options.ts'
-
-/** Options that a recipe has under the same name. */
-const sameNames = [
-  ...['arch', 'width', 'dataset', 'epochs', 'batchSize', 'lr', 'momentum', 'weightDecay', 'labelSmoothing'],
-  ...['augment', 'seed', 'pattern', 'init', 'weightSeed', 'scoreSeed'],
-]
+import { finetuneRows } from '../training/finetune.ts'
+import { searchRows } from '../training/option-rows.ts'
+import { innerReaders } from './inner-readers.ts'
 
 /**
  * Sets the options of `command` that are open to those of the run in `out`. The run itself refuses given ones that
@@ -39,12 +36,11 @@ export function isTraining(command: Command): boolean {
 
 /** The options of the command line from the recipe that a run folder keeps. */
 function resumedOptions(stored: Stored): Stored {
-  const { remainingRatio, schedule, weights } = stored
+  const { dataset, schedule } = stored
   const { kind, warmupEpochs = 0 } = isObject(schedule) ? schedule : {}
   return {
-    ...Object.fromEntries(sameNames.map(name => [name, stored[name]])),
-    ratio: remainingRatio,
-    weights,
+    ...flagValues({ ...searchRows, ...finetuneRows }, stored),
+    dataset,
     schedule: kind,
     warmupEpochs,
     ...selectionOf(stored),
@@ -67,13 +63,19 @@ function selectionOf({ selectedOn, trainImages }: Stored): Stored {
 
 function innerOf({ inner }: Stored): Stored {
   if (!isObject(inner)) return { attack: 'none' }
-  const names = Object.keys(innerAttackRows) as (typeof innerAttackNames)[number][]
+  const names = Object.keys(innerAttackCommands)
   // By the longest, since attacks have their steps behind their names: fgsm-rs, pgd-7.
   const attack = names.sort((a, b) => b.length - a.length).find(name => String(inner.name).startsWith(name))
   if (attack === undefined) return {}
-  const { eps, stepSize, steps, replays } = inner
-  const settings: Stored = { eps, stepSize, steps: attack === 'free' ? replays : steps }
-  return { attack, ...Object.fromEntries(innerAttackRows[attack].reads.map(name => [name, settings[name]])) }
+  const settings = Object.entries(flagValues(innerAttackCommands[attack].options, inner))
+  const read = settings.filter(([flag]) => innerReaders[attack].reads.includes(flag))
+  return { attack, eps: inner.eps, ...Object.fromEntries(read) }
+}
+
+/** Values by flags of what is stored by the names of options. */
+function flagValues(rows: Rows, stored: Stored): Stored {
+  const flagged = Object.entries(rows).filter(([, { flag }]) => flag !== undefined)
+  return Object.fromEntries(flagged.map(([name, { flag }]) => [flag!, stored[name]]))
 }
 
 function isObject(value: unknown): value is Stored {

@@ -1,6 +1,10 @@
 // What a command prints, and where: results on standard output, everything else on standard error.
 
+import { formatJson } from '../files/json.ts'
 import { layOut } from './layout.ts'
+
+/** Of a terminal that does not tell, and of files. */
+const usualColumns = 80
 
 /** The process as the commands see it; tests pass their own. */
 export interface Io {
@@ -40,7 +44,7 @@ export class Terminal {
   }
 
   get columns(): number {
-    return this.io.stderr.columns ?? 80
+    return this.io.stderr.columns ?? usualColumns
   }
 
   /** A line of progress or explanation, on standard error; nothing when quiet. */
@@ -72,11 +76,13 @@ export class Terminal {
    */
   result(lines: readonly string[], json: object): void {
     const target = this.#json ? this.io.stderr : this.io.stdout
-    const width = target.isTTY ? (target.columns ?? 80) : Number.POSITIVE_INFINITY
-    const laidOut = layOut(lines, width)
+    // In a file the lines stay whole, for those who search in it, but tables are folded as on a terminal.
+    const laidOut = target.isTTY
+      ? layOut(lines, target.columns ?? usualColumns)
+      : layOut(lines, Number.POSITIVE_INFINITY, usualColumns)
     if (this.#json) {
       for (const line of laidOut) this.log(line)
-      this.io.stdout.write(`${JSON.stringify(json)}\n`)
+      this.io.stdout.write(`${formatJson(json)}\n`)
     } else {
       for (const line of laidOut) this.io.stdout.write(`${line}\n`)
     }

@@ -20,7 +20,7 @@ export function flagOf(option: string): string {
 export const parseEps: Parser<number> = (text, flag) => {
   const fraction = /^\s*(\d+(?:\.\d+)?)\s*\/\s*(\d+(?:\.\d+)?)\s*$/.exec(text)
   if (fraction !== null && Number(fraction[2]) > 0) return Number(fraction[1]) / Number(fraction[2])
-  const value = toNumber(text)
+  const value = numberIn(text)
   if (value > 1) {
     throw new ConfigError(
       `Expected a fraction such as 8/255 or a decimal from 0 to 1 for ${flag} (pixels lie in [0, 1]) but received ${text}: did you mean ${value}/255?`,
@@ -38,25 +38,14 @@ export const parseEps: Parser<number> = (text, flag) => {
 
 /** The same, or a radius above 1, which only L2 has: see checkRadius. */
 export const parseRadius: Parser<number> = (text, flag) => {
-  const value = toNumber(text)
+  const value = numberIn(text)
   return value > 1 && Number.isFinite(value) ? value : parseEps(text, flag)
-}
-
-export const parseRatio: Parser<number> = (text, flag) => {
-  const value = toNumber(text)
-  if (value > 0 && value <= 1) return value
-  const percent =
-    value > 1 && value <= 100 && /^\d+$/.test(text.trim()) ? `: did you mean ${value / 100}?` : '.'
-  throw new ConfigError(
-    `Expected a share above 0 and up to 1 for ${flag} but received ${quote(text)}${percent}`,
-    optionName(flag),
-  )
 }
 
 /** A number from `low` to `high`, both included unless `open` excludes `low`. */
 export function numberFrom(low: number, high = Number.POSITIVE_INFINITY, open?: 'above'): Parser<number> {
   return (text, flag) => {
-    const value = toNumber(text)
+    const value = numberIn(text)
     if (Number.isFinite(value) && (open ? value > low : value >= low) && value <= high) return value
     throw new ConfigError(
       `Expected a number ${open ? 'above' : 'from'} ${low}${high === Number.POSITIVE_INFINITY ? (open ? '' : ' up') : ` to ${high}`} for ${flag} but received ${quote(text)}.`,
@@ -67,7 +56,7 @@ export function numberFrom(low: number, high = Number.POSITIVE_INFINITY, open?: 
 
 export function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): Parser<number> {
   return (text, flag) => {
-    const value = toNumber(text)
+    const value = numberIn(text)
     if (Number.isInteger(value) && value >= low && value <= high) return value
     const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`
     throw new ConfigError(
@@ -80,7 +69,7 @@ export function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): Parser
 /** A number of images, or 'all'. */
 export const parseLimit: Parser<number | 'all'> = (text, flag) => {
   if (text.trim() === 'all') return 'all'
-  const value = toNumber(text)
+  const value = numberIn(text)
   if (Number.isSafeInteger(value) && value >= 1) return value
   throw new ConfigError(
     `Expected a number of images of at least 1, or all, for ${flag} but received ${quote(text)}.`,
@@ -120,10 +109,12 @@ export function formatEps(eps: number): string {
   return String(Number(eps.toPrecision(6)))
 }
 
-function toNumber(text: string): number {
+/** NaN for what is no number. */
+export function numberIn(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)
 }
 
-function quote(text: string): string {
-  return Number.isNaN(toNumber(text)) ? `'${text}'` : text
+/** A number as it stands, any other text in quotes. */
+export function quote(text: string): string {
+  return Number.isNaN(numberIn(text)) ? `'${text}'` : text
 }

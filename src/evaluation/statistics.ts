@@ -113,7 +113,7 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   return sorted[below] + share * (sorted[below + 1] - sorted[below])
 }
 
-export const quantileLevels = [0.1, 0.25, 0.5, 0.75, 0.9] as const
+const quantileLevels = [0.1, 0.25, 0.5, 0.75, 0.9] as const
 
 export interface DistanceSummary {
   /** Images that were attacked: those that the model gets right. */

@@ -1,5 +1,16 @@
-// JSON from files: text that is nested too deep is refused before it is parsed, and names that stand twice in one
+// JSON in files. What is read: text that is nested too deep is refused before it is parsed, and names that stand twice in one
 // object, of which JSON.parse would drop the first without a word.
+
+/**
+ * JSON of a report. Numbers that JSON does not have, such as the eps of an attack that looks for the nearest adversarial
+ * image, become the texts 'Infinity', '-Infinity' and 'NaN', where JSON.stringify would write null.
+ * @param indent spaces a level; default: all on one line
+ */
+export function formatJson(value: unknown, indent?: number): string {
+  const finite = (_: string, item: unknown) =>
+    typeof item === 'number' && !Number.isFinite(item) ? String(item) : item
+  return JSON.stringify(value, finite, indent)
+}
 
 /** Deepest nesting that any file of this package has reason for. */
 const deepest = 64

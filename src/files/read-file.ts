@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 /** Most bytes of any file that is read whole; larger ones do not fit into one buffer. */
-export const largestFile = 2 ** 32 - 1
+const largestFile = 2 ** 32 - 1
 
 /**
  * The bytes of the regular file at `path`. Pipes and devices are refused, which would block or never end.

@@ -3,11 +3,18 @@
 /** What JSON can say of a value: a JSON Schema. */
 export interface JsonSchema {
   readonly type?: 'integer' | 'number' | 'string' | 'boolean' | 'null' | 'array' | 'object'
+  readonly description?: string
+  readonly default?: unknown
   readonly enum?: readonly string[]
   readonly minimum?: number
   readonly exclusiveMinimum?: number
   readonly maximum?: number
+  readonly exclusiveMaximum?: number
   readonly minLength?: number
+  readonly items?: JsonSchema
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+  readonly additionalProperties?: false
   readonly anyOf?: readonly JsonSchema[]
 }
 

@@ -116,3 +116,10 @@ export function filled<R extends Rows>(given: object, rows: R): Filled<R> {
   for (const [name, { of }] of open) values[name] = of(values as never)
   return values as Filled<R>
 }
+
+/** A default as help and documentation print it; empty where there is none to tell. */
+export function defaultText({ default: value, otherwise = '' }: Row): string {
+  if (value instanceof Computed) return value.text
+  if (value === undefined) return otherwise
+  return typeof value === 'object' ? JSON.stringify(value) : `${value}`
+}

@@ -55,6 +55,7 @@ export const arc: AttackFactory<ArcOptions, SwitchAttack> = attackFactory(
     paper: 'Dbouk & Shanbhag, ICML 2022',
     options: arcRows,
     targeted: false,
+    lacks: { restarts: 'it draws nothing, so --restarts would repeat it' },
   },
   ({ eps, norm, steps, stepSize, rho, boundaries }) => {
     const threat = threatModel({ eps, norm })

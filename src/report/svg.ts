@@ -21,7 +21,7 @@ export function text(
   return element('text', { x, y, 'text-anchor': anchor, ...attributes }, escapeText(content))
 }
 
-export function escapeText(content: string): string {
+function escapeText(content: string): string {
   return content.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
 }
 

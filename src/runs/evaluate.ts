@@ -8,6 +8,7 @@ import { type AttackReport, type Evaluation, evaluate as evaluateModel } from '.
 import { attacksKind } from '../evaluation/subjects.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
 import { makeFolder } from '../files/folders.ts'
+import { formatJson } from '../files/json.ts'
 import { laterWriteError } from '../files/write-error.ts'
 import { callback, path, required } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
@@ -139,7 +140,7 @@ async function writeResults(
   report: EvaluationReport,
   { classNames }: DatasetInfo,
 ): Promise<void> {
-  const json = `${JSON.stringify(report, null, 2)}\n`
+  const json = `${formatJson(report, 2)}\n`
   await writeFileAtomic(join(folder, 'evaluation.json'), json, laterWriteError)
   await writeFileAtomic(join(folder, 'images.csv'), imagesCsv(evaluation, classNames), laterWriteError)
 }

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import type { Warning } from '../attacks/frame/attack.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { writeFileAtomic } from '../files/atomic.ts'
+import { formatJson } from '../files/json.ts'
 import { laterWriteError } from '../files/write-error.ts'
 import { kind, path, required } from '../inputs/kinds.ts'
 import type { OptionRows } from '../inputs/options.ts'
@@ -88,7 +89,7 @@ export async function scoreSwitch<Found extends { readonly warnings: readonly Wa
         const seconds = (performance.now() - started) / 1000
         report = dated({ ...complete, tickets, seconds }) as SwitchReport<Found>
         if (out === undefined) return
-        const json = `${JSON.stringify(report, null, 2)}\n`
+        const json = `${formatJson(report, 2)}\n`
         await writeFileAtomic(join(out, `${name}.json`), json, laterWriteError)
       },
     }),

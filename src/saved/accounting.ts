@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises'
 import * as models from '../models/index.ts'
 import { checkPaths, readTicket } from './stored-ticket.ts'
+import { countOnes } from './ticket-check.ts'
 import type { TicketData, TicketMetadata } from './ticket-data.ts'
 import { ticketHash } from './ticket-file.ts'
 
@@ -62,7 +63,7 @@ function account(file: string, ticket: TicketData, size: number): TicketAccount 
   for (const { weightShape, shape, bits } of masks.values()) {
     const count = product(weightShape)
     total += count
-    kept += ones(bits) * (count / product(shape))
+    kept += countOnes(bits) * (count / product(shape))
     maskBytes += bits.length
   }
   const channels = [...runningMean.values()].reduce((sum, mean) => sum + mean.length, 0)
@@ -93,9 +94,3 @@ function biasesAndAffineOf(metadata: TicketMetadata): number {
 }
 
 const product = (shape: readonly number[]) => shape.reduce((result, d) => result * d, 1)
-
-function ones(bits: Uint8Array): number {
-  let count = 0
-  for (let byte of bits) for (; byte > 0; byte &= byte - 1) count++
-  return count
-}

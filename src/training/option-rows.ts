@@ -14,13 +14,14 @@ import {
   seed,
 } from '../inputs/kinds.ts'
 import { computed, option, optionalOption, requiredOption } from '../inputs/rows.ts'
+import { optionSchema } from '../inputs/schema.ts'
 import * as models from '../models/index.ts'
 import { initialisations } from '../nn/initialisation.ts'
 import { patterns } from '../nn/pattern.ts'
 import { type DenseModel, denseFormat } from '../saved/dense-model.ts'
 import { placementRows } from '../tensor/placement.ts'
 import type { TrainingProgress } from './progress.ts'
-import { defaultSchedule, type Schedule } from './schedule.ts'
+import { defaultSchedule, type Schedule, scheduleRows } from './schedule.ts'
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -66,7 +67,10 @@ export const trainingRows = {
   batchSize: option(count(2, 65536), 256, 'images a step', { flag: 'batchSize' }),
   lr: option(number(0, 1e6), 0.1, 'learning rate', { flag: 'lr' }),
   schedule: option(
-    kind<Schedule>("a schedule such as { kind: 'cosine' }", isObject),
+    {
+      ...kind<Schedule>("a schedule such as { kind: 'cosine' }", isObject),
+      schema: { anyOf: Object.values(scheduleRows).map(optionSchema) },
+    },
     defaultSchedule,
     'how the learning rate falls',
   ),
@@ -119,7 +123,7 @@ export const trainingRows = {
     'told what went wrong and was mended, such as a damaged checkpoint in whose place the one before it is used',
   ),
   runDir: optionalOption(path, 'run folder for checkpoints and metrics, in which no other process may work'),
-  resume: option(flag, false, 'continue the run in runDir from its newest checkpoint, to the same bits'),
+  resume: option(flag, false, 'continue the run in `runDir` from its newest checkpoint, to the same bits'),
   checkpointMinutes: option(
     number(0, 1e6),
     10,
@@ -141,7 +145,8 @@ export const searchRows = {
   remainingRatio: requiredOption(
     {
       ...number(0, 1, { above: true }),
-      hint: value => (typeof value === 'number' && value > 1 ? '; 0.05 keeps 5 %.' : undefined),
+      hint: value =>
+        typeof value === 'number' && value > 1 && value <= 100 ? `: did you mean ${value / 100}?` : undefined,
     },
     'share of weights kept in each layer',
     { flag: 'ratio' },
@@ -162,7 +167,7 @@ export const searchRows = {
   reinitClassifier: option(
     flag,
     false,
-    'with from: draw the last layer anew, for a data set of other classes',
+    'with `from`: draw the last layer anew, for a data set of other classes',
     {
       flag: 'reinitClassifier',
     },

@@ -6,12 +6,11 @@ import { checkDataset } from '../data/check-dataset.ts'
 import { type Dataset, type Split, usualEps } from '../data/dataset.ts'
 import { holdOut, subset } from '../data/subset.ts'
 import { ConfigError } from '../errors.ts'
-import { checkOption } from '../inputs/options.ts'
 import { type Filled, filled } from '../inputs/rows.ts'
 import * as models from '../models/index.ts'
 import type { NetworkOptions } from '../nn/network.ts'
 import { type Device, resolveDevice } from '../tensor/device.ts'
-import { searchRows, trainingRows } from './option-rows.ts'
+import { trainingRows } from './option-rows.ts'
 import type { TrainingOptions } from './options.ts'
 import { checkSchedule } from './schedule.ts'
 import { isCandidate, type Selection } from './selection.ts'
@@ -116,12 +115,6 @@ function selectionAttack({ name, settings }: InnerAttack): Attack {
     )
   }
   return pgd({ eps, norm, steps: 20, onlyCorrect: true })
-}
-
-/** @throws ConfigError */
-export function checkMask(remainingRatio: unknown, pattern: unknown): void {
-  checkOption('remainingRatio', remainingRatio, searchRows.remainingRatio)
-  checkOption('pattern', pattern, searchRows.pattern)
 }
 
 /** The network options that a data set and a device imply. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { bufferSourceToUint8Array } from 'typed-array-utils'
 import type { Split } from '../data/dataset.ts'
 import { RunFolder } from '../files/run-folder.ts'
 import { Checkpointing } from './checkpointing.ts'
@@ -33,7 +34,7 @@ const bytesPerTurn = 4 << 20
 async function fingerprint({ images, labels, ids }: Split): Promise<string> {
   const hash = createHash('sha256')
   for (const values of [images, labels, ids ?? new Int32Array(0)]) {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    const bytes = bufferSourceToUint8Array(values as Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>)
     for (let from = 0; from < bytes.length; from += bytesPerTurn) {
       hash.update(bytes.subarray(from, from + bytesPerTurn))
       if (bytes.length > bytesPerTurn) await setImmediate()

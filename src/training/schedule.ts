@@ -14,11 +14,14 @@ export const scheduleRows = {
   step: {
     ...rowsOf('step'),
     milestones: option(
-      kind<readonly number[]>(
-        'a list of shares of the run, each above 0 and below 1,',
-        value =>
-          Array.isArray(value) && value.every(share => Number.isFinite(share) && share > 0 && share < 1),
-      ),
+      {
+        ...kind<readonly number[]>(
+          'a list of shares of the run, each above 0 and below 1,',
+          value =>
+            Array.isArray(value) && value.every(share => Number.isFinite(share) && share > 0 && share < 1),
+        ),
+        schema: { type: 'array', items: { type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1 } },
+      },
       // The paper's for CIFAR: epochs 80 and 120 of 160.
       [0.5, 0.75],
       'shares of the run at which the learning rate is multiplied by gamma',

@@ -55,6 +55,21 @@ it('the file holds what the runs of an evaluation returned, image by image', asy
   expect(adversarial.data).toEqual(again.adversarial)
   expect(robust.data).toEqual(again.robust)
   expect(loss.data).toEqual(again.bestLoss)
+  expect(tensors.get('queries')!.data).toEqual(again.queries)
+  for (const other of ['distances', 'targets', 'hit']) expect(tensors.has(other)).toBe(false)
+})
+
+it('the file of a targeted run tells the classes wanted and which were reached', async () => {
+  const attack = recorded(square({ eps: 0.2, queries: 20 }), model.inputShape)
+  const images = Float32Array.from(split.images, pixel => pixel / 255)
+  const { targets, hit } = await attack.run(model, images, split.labels, {
+    targets: Int32Array.from(split.labels, label => 1 - label),
+  })
+  const file = join(folder, 'targeted.safetensors')
+  await attack.save(file)
+  const { tensors } = decodeSafetensors(await readFile(file), file)
+  expect(tensors.get('targets')!.data).toEqual(targets)
+  expect(tensors.get('hit')!.data).toEqual(hit)
 })
 
 it('the file of no images is a file all the same', async () => {

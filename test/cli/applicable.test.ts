@@ -3,10 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { adversaryNames, evaluationAttackNames } from '../../src/cli/attack-options.ts'
-import { innerAttackRows } from '../../src/cli/inner-attack.ts'
+import { innerReaders } from '../../src/cli/inner-readers.ts'
 import { adversaryReaders } from '../../src/cli/make-adversary.ts'
-import { attackRows } from '../../src/cli/make-attack.ts'
-import { innerAttackNames } from '../../src/cli/options.ts'
+import { attackReaders } from '../../src/cli/make-attack.ts'
 import { flagOf } from '../../src/cli/values.ts'
 import { jsonOf, rst, settingsOf } from './run-rst.ts'
 import { data, fashion, folder, out, search, ticket, tiny, useWorkspace } from './workspace.ts'
@@ -31,9 +30,40 @@ const everyAttack = evaluationAttackNames.flatMap(attack =>
   Object.keys(settings).map(setting => ({
     attack,
     setting,
-    read: (attackRows[attack].reads as readonly string[]).includes(setting),
+    read: attackReaders[attack].reads.includes(setting),
   })),
 )
+
+it('each attack has the flags that scripts give it', () => {
+  const flags = Object.fromEntries(
+    Object.entries({ ...attackReaders, ...adversaryReaders }).map(([name, { reads }]) => [
+      name,
+      [...reads].sort().join(' '),
+    ]),
+  )
+  expect(flags).toEqual({
+    'apgd-ce': 'restarts steps',
+    'apgd-dlr': 'restarts steps',
+    'apgd-t': 'restarts steps',
+    autoattack: '',
+    'autoattack-plus': '',
+    bandits: 'queries',
+    'cw-l2': 'steps',
+    'cw-linf': 'restarts stepSize steps',
+    fab: 'restarts steps',
+    'fab-t': 'restarts steps',
+    fgsm: 'stepSize',
+    'fgsm-rs': 'stepSize',
+    pgd: 'loss onlyCorrect restarts stepSize steps',
+    square: 'queries restarts',
+    random: 'attack loss onlyCorrect queries restarts simulate stepSize steps',
+    arc: 'singles stepSize steps',
+    'ensemble-logits': 'restarts singles stepSize steps',
+    'ensemble-probs': 'restarts singles stepSize steps',
+    eot: 'restarts singles stepSize steps',
+    'eot-apgd': 'restarts singles steps',
+  })
+})
 
 describe.each(everyAttack)('--attack $attack with $setting (read: $read)', ({ attack, setting, read }) => {
   const commands = () => [
@@ -79,14 +109,14 @@ describe.each(adversaryNames.filter(name => name !== 'random'))('--adversary %s'
   })
 })
 
-describe.each(innerAttackNames)('training against %s', attack => {
+describe.each(Object.keys(innerReaders))('training against %s', attack => {
   it.each([
     ['eps', ['--eps', '0.05'], 0.05],
     ['stepSize', ['--step-size', '0.05'], 0.05],
     ['steps', ['--steps', '3'], 3],
   ])('reads or refuses %s', async (setting, flags, value) => {
     const ran = await search('--attack', attack, ...flags)
-    if ((innerAttackRows[attack].reads as readonly string[]).includes(setting)) {
+    if (innerReaders[attack].reads.includes(setting)) {
       const key = attack === 'free' && setting === 'steps' ? 'replays' : setting
       expect(JSON.parse(await readFile(join(out(), 'config.json'), 'utf8')).inner[key]).toBe(value)
       return
@@ -138,7 +168,7 @@ describe('options that go together', () => {
     expect(square.queries).toBe(7)
     const ran = await evaluate('--attack', 'fgsm,autoattack', '--queries', '7')
     expect(ran.code).toBe(2)
-    expect(ran.stderr).toContain('--queries is for --attack square, bandits, not fgsm, autoattack')
+    expect(ran.stderr).toContain('--queries is for --attack bandits, square, not fgsm, autoattack')
   })
 
   it('keys of --config are refused as flags are, and false is as not given', async () => {

@@ -58,7 +58,8 @@ describe('rst eval', () => {
   })
 
   it('prints a row an attack, and what each attack of a series left standing', async () => {
-    const ran = await evaluate('--attack', 'fgsm,autoattack', '--limit', '2')
+    const args = ['eval', ticket, ...images(), '--attack', 'fgsm,autoattack', '--limit', '2']
+    const ran = await rst(args, { isTTY: true, columns: 200 })
     expect(ran.code).toBe(0)
     const { stdout } = ran
     expect(stdout).toMatch(

@@ -64,7 +64,8 @@ describe('rst r2s', () => {
     const ran = await command('r2s', ...given, '--json')
     expect(settingsOf(ran)).toMatchObject([{ eps: 0.1, steps: 1, restarts: 2, onlyCorrect: true }])
     const { naturalAccuracy, robustAccuracy, worstTicket, allTickets, matrix } = jsonOf(ran)
-    const { stdout } = await command('r2s', ...given)
+    const args = ['r2s', ticket, other, ...images(), '--steps', '1', '--limit', '7', ...given]
+    const { stdout } = await rst(args, { isTTY: true, columns: 200 })
     expect(stdout).toMatch(/^expected accuracy +natural +robust +worst ticket +all tickets\n/)
     const cellsOf = (row: string) =>
       stdout

@@ -12,7 +12,7 @@ describe('wrong use with --json', () => {
   it.each<[string[], string]>([
     [['search', '--epoch', '3'], "unknown option '--epoch' (Did you mean --epochs?)"],
     [['serach'], "unknown command 'serach' (Did you mean search?)"],
-    [['search', '--lr'], "a number above 0 for --lr but received '--json'"],
+    [['search', '--lr'], "a number from 0 to 1000000 for --lr but received '--json'"],
     [['search', 'extra'], 'too many arguments'],
     [['data', 'verify'], "missing required argument 'dir'"],
     [['data', 'verfy', 'x'], "unknown command 'verfy' (Did you mean verify?)"],

@@ -10,7 +10,6 @@ import {
   type Parser,
   parseEps,
   parseLimit,
-  parseRatio,
 } from '../../src/cli/values.ts'
 import { ConfigError } from '../../src/errors.ts'
 
@@ -46,23 +45,6 @@ describe('parseEps', () => {
 
   it('refuses Infinity', () => {
     refusal(parseEps, 'Infinity')
-  })
-})
-
-describe('parseRatio', () => {
-  it('takes shares above 0 and up to 1', () => {
-    expect(parseRatio('0.05', '--ratio')).toBe(0.05)
-    expect(parseRatio('1', '--ratio')).toBe(1)
-  })
-
-  it.each(['0', '1.5', '-0.1', 'half', '', 'NaN'])('refuses %o', text => {
-    expect(refusal(parseRatio, text, '--ratio').message).toContain(
-      'Expected a share above 0 and up to 1 for --ratio',
-    )
-  })
-
-  it('asks whether a whole number was a percentage', () => {
-    expect(refusal(parseRatio, '5').message).toContain('did you mean 0.05?')
   })
 })
 

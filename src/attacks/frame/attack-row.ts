@@ -20,6 +20,8 @@ interface RowSpec<R extends Rows> {
    * trains.
    */
   readonly commands?: Readonly<Record<string, Partial<OptionsOf<R>>>>
+  /** Of options that others have: why it has none, for the command line. */
+  readonly lacks?: Readonly<Record<string, string>>
   /** Of attacks that a search can train against: the options that differ there unless they are given. */
   readonly training?: Partial<OptionsOf<R>>
 }
@@ -33,6 +35,7 @@ export interface AttackRow {
   readonly norm?: Norm
   readonly targeted: boolean
   readonly commands: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly lacks?: Readonly<Record<string, string>>
   readonly training?: Readonly<Record<string, unknown>>
 }
 
@@ -53,4 +56,49 @@ export function attackFactory<R extends Rows, Made>(
   const { name, options } = spec
   const row: AttackRow = { targeted: true, commands: { [kebabCase(name)]: {} }, ...spec }
   return Object.assign((given: OptionsOf<R>) => make(withDefaults(name, given, options)), { row })
+}
+
+/** What a name of the command line stands for. */
+export interface NamedAttack<Made> {
+  readonly row: AttackRow
+  /** The options that the name leaves open, with the defaults that they have under it. */
+  readonly options: Rows
+  /** @throws ConfigError */
+  readonly make: (options: Readonly<Record<string, unknown>>) => Made
+}
+
+/** Attacks by their names on the command line: those that attack, or those that a search trains against. */
+export function byCommand<Made>(
+  factories: readonly AttackFactory<never, Made>[],
+  use: 'attack' | 'training' = 'attack',
+): Readonly<Record<string, NamedAttack<Made>>> {
+  const named = factories.flatMap(make => {
+    const { row } = make
+    if (use === 'attack') {
+      return Object.entries(row.commands).map(([name, set]) => [name, namedAttack(make, set, {})] as const)
+    }
+    return row.training ? [[kebabCase(row.name), namedAttack(make, {}, row.training)] as const] : []
+  })
+  return Object.fromEntries(named)
+}
+
+type Settings = Readonly<Record<string, unknown>>
+
+function namedAttack<Made>(
+  factory: AttackFactory<never, Made>,
+  set: Settings,
+  defaults: Settings,
+): NamedAttack<Made> {
+  const { row } = factory
+  const open = Object.entries(row.options)
+    .filter(([name]) => !(name in set))
+    .map(([name, option]) => [name, name in defaults ? { ...option, default: defaults[name] } : option])
+  return {
+    row,
+    options: Object.fromEntries(open),
+    make(options) {
+      const given = Object.entries(options).filter(([, value]) => value !== undefined)
+      return factory({ ...set, ...defaults, ...Object.fromEntries(given) } as never)
+    },
+  }
 }

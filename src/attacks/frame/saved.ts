@@ -6,13 +6,29 @@
 //   images       I32 [N], numbers of the images in their data set
 //   robust       U8 [N], 1 = still classified right
 //   best_loss    F32 [N], the largest loss found
+//
+// and, of attacks that tell them, as AttackResult has them:
+//
+//   distances    F64 [N], of the nearest adversarial image found
+//   queries      I32 [N], of the search for each image
+//   targets      I32 [N], the classes wanted in a targeted run
+//   hit          U8 [N], 1 = classified as its target
 import { writeFileAtomic } from '../../files/atomic.ts'
+import { formatJson } from '../../files/json.ts'
 import { encodeSafetensors, type StoredTensor } from '../../files/safetensors.ts'
 import type { Classifier } from '../../nn/classifier.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { version } from '../../version.ts'
 import type { Attack } from './attack.ts'
 import { rows } from './oracle.ts'
+
+/** What some attacks tell of each image beside what all do. */
+const dtypes = {
+  distances: { dtype: 'F64', array: Float64Array },
+  queries: { dtype: 'I32', array: Int32Array },
+  targets: { dtype: 'I32', array: Int32Array },
+  hit: { dtype: 'U8', array: Uint8Array },
+} as const
 
 /** An attack that keeps what it finds, in the order of its runs. */
 export interface RecordedAttack extends Attack {
@@ -45,6 +61,7 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
     robust: [] as number[],
     bestLoss: [] as number[],
   }
+  const told: Partial<Record<keyof typeof dtypes, number[]>> = {}
   return {
     ...attack,
     async run(model, images, labels, options = {}) {
@@ -56,6 +73,12 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
         found.images.push(options.sampleIds?.[n] ?? n)
         found.robust.push(result.robust[n])
         found.bestLoss.push(result.bestLoss[n])
+      }
+      for (const key of Object.keys(dtypes) as (keyof typeof dtypes)[]) {
+        const values = result[key]
+        if (values === undefined) continue
+        told[key] ??= []
+        for (const value of values) told[key].push(value)
       }
       return result
     },
@@ -69,6 +92,10 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
         ['robust', { dtype: 'U8', shape: [count], data: Uint8Array.from(found.robust) }],
         ['best_loss', { dtype: 'F32', shape: [count], data: Float32Array.from(found.bestLoss) }],
       ])
+      for (const [key, values] of Object.entries(told) as [keyof typeof dtypes, number[]][]) {
+        const { dtype, array } = dtypes[key]
+        tensors.set(key, { dtype, shape: [count], data: array.from(values) } as StoredTensor)
+      }
       const { name, norm, eps } = attack
       const metadata = {
         format: 'rst-adversarial/1',
@@ -76,7 +103,7 @@ export function recorded(attack: Attack, inputShape: Classifier['inputShape']): 
         norm,
         eps: String(eps),
         version,
-        ...(provenance && { provenance: JSON.stringify(provenance) }),
+        ...(provenance && { provenance: formatJson(provenance) }),
       }
       await writeFileAtomic(path, encodeSafetensors({ metadata, tensors }))
     },
