@@ -1,8 +1,11 @@
 #include "native/runtime/device.h"
 
 #include <algorithm>
+#include <future>
 #include <string>
 #include <utility>
+
+#include "native/runtime/trace.h"
 
 namespace rst {
 namespace {
@@ -36,6 +39,18 @@ bool writes(const CheckedCall& call) {
                      [](const Tensor& output) { return output.defined() && output.elements() > 0; });
 }
 
+// For RST_DEBUG=nan.
+void check_what_it_wrote(Backend& backend, const CheckedCall& call) {
+  std::vector<Tensor> read, written = call.outputs;
+  for (size_t i = 0; i < call.inputs.size(); ++i)
+    (call.row->inputs[i].mutated ? written : read).push_back(call.inputs[i]);
+  check_for_nan(call.row->name, read, written, [&](const Tensor& tensor, void* bytes) {
+    std::promise<Failure> done;
+    backend.download(tensor, bytes, [&](Failure failure) { done.set_value(std::move(failure)); });
+    if (const Failure failure = done.get_future().get()) throw Error(*failure);
+  });
+}
+
 }  // namespace
 
 std::map<std::string, int64_t> Device::fallbacks() const {
@@ -50,7 +65,17 @@ std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
   CheckedCall checked = check(op, std::move(call));
   std::vector<Tensor> outputs = checked.outputs;
   enqueue(std::move(checked));
+  if (debug_switches.sync) throw_failure_of(outputs);
   return outputs;
+}
+
+void Device::throw_failure_of(const std::vector<Tensor>& outputs) {
+  stream_.synchronize();
+  for (const Tensor& output : outputs) {
+    if (output.defined() && output.storage->failure) throw Error(*output.storage->failure);
+  }
+  // The worker stands still: what no output could tell is told here.
+  if (untold_) throw Error(*(told_ = std::exchange(untold_, nullptr)));
 }
 
 CheckedCall Device::check(std::string_view op, OpCall call) {
@@ -97,7 +122,12 @@ void Device::execute(CheckedCall& call) {
     failure = failure_of([&] {
       if (writes(call)) {
         separate(call);
-        return run_kernel(*call.row, {call.inputs, call.outputs, call.params.get()});
+        {
+          const TraceSpan span(call.row->name, call.inputs, call.outputs);
+          run_kernel(*call.row, {call.inputs, call.outputs, call.params.get()});
+        }
+        if (debug_switches.nan) check_what_it_wrote(*backend_, call);
+        return;
       }
       for (const Tensor& output : call.outputs) {
         if (output.defined()) backend_->upload(output, nullptr, nullptr);

@@ -51,6 +51,8 @@ class Device {
   void finish(Backend::Done done);
 
  private:
+  // For RST_DEBUG=sync: waits for the op and throws what it failed with.
+  void throw_failure_of(const std::vector<Tensor>& outputs);
   void execute(CheckedCall& call);
   void run_kernel(const OpRow& row, const KernelCall& call);
   // Gives an input that came as another one too a copy of its own where the op needs that.
