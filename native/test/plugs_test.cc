@@ -68,8 +68,8 @@ TEST_CASE("a backend's library lies beside the program, opens once, lists its de
   const Tensor x = device.upload({3}, DType::kF32, values->data(), values);
   const Tensor y = device.run("add", OpCall{{x, x}, {}})[0];
   std::vector<float> sums(3);
-  std::promise<std::optional<Error>> done;
-  device.download(y, sums.data(), [&](std::optional<Error> failure) { done.set_value(failure); });
+  std::promise<Failure> done;
+  device.download(y, sums.data(), [&](Failure failure) { done.set_value(failure); });
   CHECK_FALSE(done.get_future().get());
   CHECK(sums == std::vector<float>{2, 4, 6});
 }
@@ -81,8 +81,8 @@ TEST_CASE("an error that a backend's code throws keeps its type") {
   attributes.set("value", {1});
   const Tensor large = device.run("fill", OpCall{{}, attributes})[0];
   std::vector<float> values(1 << 20);
-  std::promise<std::optional<Error>> done;
-  device.download(large, values.data(), [&](std::optional<Error> failure) { done.set_value(failure); });
+  std::promise<Failure> done;
+  device.download(large, values.data(), [&](Failure failure) { done.set_value(failure); });
   const auto failure = done.get_future().get();
   REQUIRE(failure);
   CHECK(failure->code() == ErrorCode::kOutOfMemory);
