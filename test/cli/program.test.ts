@@ -227,7 +227,7 @@ describe('rst doctor', () => {
   it('shows the kernels of an architecture and of a ticket', async () => {
     const asked = ['doctor', '--arch', 'conv4', '--width', '0.5', '--dataset', 'mnist', '--ratio', '0.05']
     const ran = await rst(asked)
-    expect(ran.stdout).toMatch(/conv1 +3×3 +1 → 32 +1 +28×28 +[\d.]+ % +\w+ +\w+\n/)
+    expect(ran.stdout).toMatch(/conv1 +3×3 +1 → 32 +1 +28×28 +[\d.]+ % +\w+\n/)
     const ofTicket = jsonOf(await rst(['doctor', '--ticket', ticket, '--json'])).layers
     expect(ofTicket).toMatchObject([{ name: 'conv1', forward: expect.any(String) }, {}, {}, {}])
   })
