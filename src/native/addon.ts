@@ -17,6 +17,11 @@ export interface StagingHandle {
   readonly [brand]: 'staging'
 }
 
+/** The native calls of a body. */
+export interface RecordingHandle {
+  readonly [brand]: 'recording'
+}
+
 export type DType = 'f32' | 'i32' | 'u8'
 
 export interface NativeTensor {
@@ -94,6 +99,15 @@ export interface Addon {
   stage(shape: readonly number[], dtype: DType): StagingHandle
   append(staging: StagingHandle, bytes: Uint8Array): void
   uploadStaged(device: DeviceHandle, staging: StagingHandle): NativeTensor
+  beginRecording(device: DeviceHandle, inputs: readonly TensorHandle[]): void
+  endRecording(
+    device: DeviceHandle,
+    outputs: readonly TensorHandle[],
+  ): { handle: RecordingHandle; calls: number }
+  cancelRecording(device: DeviceHandle): void
+  setRecorded(recording: RecordingHandle, op: string, attributes: Attributes): void
+  replay(recording: RecordingHandle, inputs: readonly TensorHandle[]): NativeTensor[]
+  releaseRecording(recording: RecordingHandle): void
   release(tensor: TensorHandle): void
   read(device: DeviceHandle, tensor: TensorHandle): Promise<ArrayBuffer>
   synchronize(device: DeviceHandle): Promise<void>

@@ -6,6 +6,7 @@ import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.t
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
 import { addon, type ConvKernels, type DeviceHandle, type Facts, type MemoryStats } from '../native/addon.ts'
 import { locateDevice } from './locate-device.ts'
+import { type Recording, record } from './recording.ts'
 
 export interface DeviceOptions {
   /** Default 'auto'. */
@@ -147,6 +148,23 @@ export class Device {
   /** From here on `memory().peak` is the largest amount since now. */
   resetPeak(): void {
     addon().resetPeak(this.handle)
+  }
+
+  /**
+   * Runs `body` on the inputs and keeps the ops that it runs, so that they can run again without its JavaScript: for what
+   * repeats, such as the steps of an attack. `grad()` may stand in the body; what varies between replays is among the
+   * inputs. The tensors that it made and does not return are disposed.
+   *
+   * @param body synchronous; returns tensors that it made, alone or in arrays and plain objects
+   * @param inputs different tensors of this device, up to 64
+   * @throws ConfigError where the body is async, uploads, reads a tensor, uses another device, returns anything else, or
+   * leaves a tensor behind; where it stands in grad() or in another recording
+   * @example
+   * using step = device.record(x => ops.clip(ops.add(x, noise), 0, 1), images)
+   * const again = step.replay(step.value)
+   */
+  record<I extends readonly unknown[], T>(body: (...inputs: I) => T, ...inputs: I): Recording<I, T> {
+    return record(this, body, inputs)
   }
 
   /** Ops enqueued and not yet finished. */
