@@ -16,6 +16,8 @@ Napi::Value dispose_device(Napi::Env env, std::shared_ptr<OpenDevice> device);
 Napi::Value describe_device(Napi::Env env, LiveDevice device);
 // facts(device) → {name: number | string}, what the backend tells about itself
 Napi::Value facts(Napi::Env env, LiveDevice device);
+// supports(device, op) → whether its backend has a kernel for the op.
+Napi::Value supports(Napi::Env env, LiveDevice device, std::string op);
 // convKernels(device, x: number[], w: number[], {stride, padding}, density) → {forward, inputGradient}
 Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Napi::Object options,
                          double density);

@@ -7,7 +7,8 @@ import { type Tensor, tensor } from './tensor.ts'
 
 /**
  * Between the weight [K, C / groups, R, S] of a grouped convolution and the one [K, C, R, S] of an ordinary convolution that
- * computes the same: zero wherever an output channel does not see an input channel. Kernels that skip zeros lose little.
+ * computes the same: zero wherever an output channel does not see an input channel. Kernels that skip zeros lose
+ * little; the weight gradient takes `groups` times the work that it could.
  */
 export class GroupExpansion {
   /** [C, C / groups, 1, 1]: a 1×1 convolution that repeats the channels of a group for each group. */
