@@ -215,6 +215,22 @@ HostTensor argmax(const HostTensor& logits) {
   return y;
 }
 
+HostTensor gather(const HostTensor& x, const HostTensor& indices) {
+  HostTensor y = filled({x.shape[0]}, 0);
+  for (size_t n = 0; n < y.values.size(); ++n) {
+    y.values[n] = x.values[n * static_cast<size_t>(x.shape[1]) + static_cast<size_t>(indices.values[n])];
+  }
+  return y;
+}
+
+HostTensor gather_grad(const HostTensor& dy, const HostTensor& indices, const Shape& x) {
+  HostTensor dx = filled(x, 0);
+  for (size_t n = 0; n < dy.values.size(); ++n) {
+    dx.values[n * static_cast<size_t>(x[1]) + static_cast<size_t>(indices.values[n])] = dy.values[n];
+  }
+  return dx;
+}
+
 HostTensor map(const HostTensor& x, const std::function<double(double)>& f) {
   HostTensor y = x;
   std::transform(x.values.begin(), x.values.end(), y.values.begin(), f);
