@@ -134,11 +134,11 @@ class Layer {
     const seconds: number[] = []
     while (seconds.length <= repeat) {
       using weight = this.weight(ratio)
-      const before = this.#device.weightCompileSeconds
+      const before = Number(this.#device.facts.weightCompileSeconds)
       this.run('forward', weight).dispose()
       this.run('input-gradient', weight).dispose()
       await this.#device.synchronize()
-      seconds.push(this.#device.weightCompileSeconds - before)
+      seconds.push(Number(this.#device.facts.weightCompileSeconds) - before)
     }
     return seconds.slice(1)
   }

@@ -51,11 +51,11 @@ export async function benchSteps(
 function withCompileShares(task: Task, device: Device, shares: number[]): Pick<Task, 'run'> {
   return {
     async run(iterations) {
-      const before = device.weightCompileSeconds
+      const before = Number(device.facts.weightCompileSeconds)
       const started = performance.now()
       await task.run(iterations)
       const seconds = (performance.now() - started) / 1000
-      shares.push((device.weightCompileSeconds - before) / seconds)
+      shares.push((Number(device.facts.weightCompileSeconds) - before) / seconds)
     },
   }
 }

@@ -5,7 +5,7 @@ import * as ops from '../src/tensor/ops/index.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { grad } from '../src/tensor/tape.ts'
 import { weightTrainee } from '../src/training/dense.ts'
-import { trainStep } from '../src/training/training.ts'
+import { TrainStep } from '../src/training/train-step.ts'
 import type { Trainee } from '../src/training/training-state.ts'
 import { autoAttackTask } from './autoattack.ts'
 import type { Work } from './row.ts'
@@ -79,7 +79,10 @@ function pgdStep({ images, device }: Workbench, network: Network): Task {
         await device.synchronize()
       }
     },
-    dispose: () => network.dispose(),
+    dispose() {
+      oneStep.dispose?.()
+      network.dispose()
+    },
   }
 }
 
@@ -87,15 +90,19 @@ function pgdStep({ images, device }: Workbench, network: Network): Task {
 function sgdStep({ training, images, device }: Workbench, trainee: Trainee): Task {
   const velocities = trainee.parameters.map(({ tensor }) => ops.full(tensor.shape, 0, device))
   const session = training.inner!.session()
+  const step = new TrainStep(trainee, training, session, velocities)
   return {
     async run(iterations) {
       for (let i = 0; i < iterations; i++) {
-        const result = await trainStep(trainee, training, session, images, velocities, training.lr)
-        for (const t of Object.values(result)) t.dispose()
+        const { loss, accuracy } = await step.run(images, training.lr)
+        loss.dispose()
+        accuracy.dispose()
         await device.synchronize()
       }
     },
     dispose() {
+      step.dispose()
+      session.dispose?.()
       for (const velocity of velocities) velocity.dispose()
       trainee.network.dispose()
     },

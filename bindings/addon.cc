@@ -6,6 +6,7 @@
 #include "bindings/backend_functions.h"
 #include "bindings/device_functions.h"
 #include "bindings/environment.h"
+#include "bindings/recording_functions.h"
 #include "bindings/staging.h"
 #include "bindings/tensor_functions.h"
 
@@ -18,6 +19,7 @@ const Binding bindings[] = {
     {"describe", bound<describe_device>},
     {"facts", bound<facts>},
     {"fallbacks", bound<fallbacks>},
+    {"supports", bound<supports>},
     {"convKernels", bound<conv_kernels>},
     {"memory", bound<memory>},
     {"clearCache", bound<clear_cache>},
@@ -34,6 +36,12 @@ const Binding bindings[] = {
     {"stage", bound<stage>},
     {"append", bound<append>},
     {"uploadStaged", bound<upload_staged>},
+    {"beginRecording", bound<begin_recording>},
+    {"endRecording", bound<end_recording>},
+    {"cancelRecording", bound<cancel_recording>},
+    {"setRecorded", bound<set_recorded>},
+    {"replay", bound<replay>},
+    {"releaseRecording", bound<release_recording>},
     {"release", bound<release>},
     {"read", bound<read>},
 };

@@ -59,6 +59,10 @@ Napi::Value fallbacks(Napi::Env env, LiveDevice device) {
   return result;
 }
 
+Napi::Value supports(Napi::Env env, LiveDevice device, std::string op) {
+  return Napi::Boolean::New(env, device->backend().kernels().find(find_op(op).name) != nullptr);
+}
+
 Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Napi::Object options,
                          double density) {
   Attributes attributes;

@@ -29,6 +29,7 @@ void OpenDevice::close(Napi::Env env) {
   if (!device_) return;
   device_->stream().stop();
   // Memory goes back to the device before it goes.
+  for (std::shared_ptr<Recording>* recording : std::exchange(recordings_, {})) recording->reset();
   for (DeviceTensor* reference : std::exchange(live_, {})) drop_memory(env, *reference);
   device_.reset();
 }

@@ -30,10 +30,13 @@ class OpenDevice {
   // The references that close gives up.
   void add(DeviceTensor* reference) { live_.insert(reference); }
   void remove(DeviceTensor* reference) { live_.erase(reference); }
+  void add(std::shared_ptr<Recording>* recording) { recordings_.insert(recording); }
+  void remove(std::shared_ptr<Recording>* recording) { recordings_.erase(recording); }
 
  private:
   std::unique_ptr<Device> device_;
   std::unordered_set<DeviceTensor*> live_;
+  std::unordered_set<std::shared_ptr<Recording>*> recordings_;
 };
 
 Napi::Value wrap_device(Napi::Env env, std::shared_ptr<OpenDevice> device);

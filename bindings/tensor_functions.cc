@@ -45,15 +45,15 @@ Napi::Value ops(Napi::Env env) {
   return result;
 }
 
+AttributeValue attribute_value(const Napi::Object& attributes, const AttributeSpec& spec) {
+  if (spec.words.empty()) return field<Numbers>(attributes, spec.name);
+  return field<std::string>(attributes, spec.name);
+}
+
 Napi::Value run(Napi::Env env, LiveDevice device, std::string op, Inputs inputs, Napi::Object attributes) {
   OpCall call;
-  for (const auto& [name, words] : find_op(op).attributes) {
-    if (!attributes.Has(name)) continue;
-    if (words.empty()) {
-      call.attributes.set(name, field<Numbers>(attributes, name));
-    } else {
-      call.attributes.set(name, field<std::string>(attributes, name));
-    }
+  for (const AttributeSpec& spec : find_op(op).attributes) {
+    if (attributes.Has(spec.name)) call.attributes.set(spec.name, attribute_value(attributes, spec));
   }
   for (const DeviceTensor* input : inputs) {
     call.inputs.push_back(input ? live_tensor(*input, *device.shared, op) : Tensor{});

@@ -12,6 +12,8 @@ namespace rst::bindings {
 // ops() → {name, inputs: {name, dtype, optional, mutated}[], attributes: {name, words?}[], contract}[], the
 // table of ops.
 Napi::Value ops(Napi::Env env);
+// The value of an attribute that is there.
+AttributeValue attribute_value(const Napi::Object& attributes, const AttributeSpec& spec);
 // run(device, op, handles: (handle | null)[], attributes) → ({handle, shape, dtype} | null)[]
 Napi::Value run(Napi::Env env, LiveDevice device, std::string op, Inputs inputs, Napi::Object attributes);
 // upload(device, shape, dtype, bytes: Uint8Array) → {handle, shape, dtype}. The bytes are copied at once.

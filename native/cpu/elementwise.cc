@@ -184,6 +184,7 @@ void add_elementwise_kernels(KernelTable& table) {
   table.add("fill", on_cpu<fill>);
   table.add("copy", on_cpu<copy>);
   table.add("assign", on_cpu<assign>);
+  table.add("assign_mask", on_cpu<assign>);
   table.add("reshape", on_cpu<reshape>);
   table.add("add", on_cpu<binary<ElementMap::kAdd>>);
   table.add("sub", on_cpu<binary<ElementMap::kSub>>);

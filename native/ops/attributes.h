@@ -23,6 +23,7 @@ struct AttributeValue {
   AttributeValue(std::vector<double> list) : numbers(std::move(list)) {}
   AttributeValue(const char* text) : word(text) {}
   AttributeValue(std::string text) : word(std::move(text)) {}
+  bool operator==(const AttributeValue&) const = default;
 };
 
 // The words that an attribute may be, in the order of the enum that they stand for.
@@ -34,6 +35,7 @@ class Attributes {
 
   bool has(const char* name) const { return values_.count(name) > 0; }
   // Each throws Error(kArgument), which names the attribute, where it is missing or of another kind.
+  const AttributeValue& find(const char* name) const;
   std::span<const double> list(const char* name) const;
   double number(const char* name) const;
   // A whole number in [low, 2^53].
@@ -45,8 +47,6 @@ class Attributes {
   size_t word(const char* name, Words words) const;
 
  private:
-  const AttributeValue& find(const char* name) const;
-
   std::map<std::string, AttributeValue, std::less<>> values_;
 };
 

@@ -86,6 +86,14 @@ std::vector<OpRow> elementwise_ops() {
          expect_shape("assign", "value", c[1], c[0].shape);
          return ParsedCall{};
        }},
+      {"assign_mask",
+       {{"target", DType::kU8, false, true}, {"value", DType::kU8}},
+       {},
+       "Overwrites target.",
+       [](const OpCall& c) {
+         expect_shape("assign_mask", "value", c[1], c[0].shape);
+         return ParsedCall{};
+       }},
       {"reshape",
        {{"x"}},
        {"shape"},

@@ -1,6 +1,7 @@
 #include "native/runtime/device.h"
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <string>
 #include <utility>
@@ -62,7 +63,10 @@ std::map<std::string, int64_t> Device::fallbacks() const {
 }
 
 std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
+  std::optional<Attributes> attributes;
+  if (recorder_) attributes = call.attributes;
   CheckedCall checked = check(op, std::move(call));
+  if (attributes) recorder_->add(checked, std::move(*attributes));
   std::vector<Tensor> outputs = checked.outputs;
   enqueue(std::move(checked));
   if (debug_switches.sync) throw_failure_of(outputs);
@@ -150,6 +154,7 @@ void Device::execute(CheckedCall& call) {
 
 Tensor Device::upload(const Shape& shape, DType dtype, const void* bytes,
                       std::shared_ptr<const void> keep_alive) {
+  refuse_while_recording("bring data to the device");
   Tensor tensor{shape, dtype, backend_->new_storage()};
   stream_.enqueue([this, tensor, bytes, keep_alive = std::move(keep_alive)] {
     tensor.storage->failure = failure_of([&] { backend_->upload(tensor, bytes, keep_alive); });
@@ -158,11 +163,47 @@ Tensor Device::upload(const Shape& shape, DType dtype, const void* bytes,
 }
 
 void Device::download(const Tensor& tensor, void* bytes, Backend::Done done) {
+  refuse_while_recording("read a tensor");
   stream_.enqueue([this, tensor, bytes, done = std::move(done)] {
     if (const Failure failure = failure_to_tell(tensor)) return done(failure);
     const Failure failure = failure_of([&] { backend_->download(tensor, bytes, done); });
     if (failure) done(failure);
   });
+}
+
+void Device::begin_recording(std::span<const Tensor> inputs) {
+  refuse_while_recording("make another recording");
+  recorder_.emplace(inputs);
+}
+
+std::shared_ptr<Recording> Device::end_recording(std::span<const Tensor> outputs) {
+  if (!recorder_) throw_argument("Expected a recording to end but none was begun.");
+  const auto recorder = std::exchange(recorder_, std::nullopt);
+  return Recorder(std::move(*recorder)).finish(outputs);
+}
+
+std::vector<Tensor> Device::replay(std::shared_ptr<const Recording> recording,
+                                   std::span<const Tensor> inputs) {
+  refuse_while_recording("replay another recording");
+  const size_t calls = recording->calls().size();
+  const auto replay = std::make_shared<Replay>(std::move(recording), inputs, *backend_);
+  std::vector<Tensor> outputs = replay->outputs();
+  std::vector<std::function<void()>> tasks;
+  for (size_t i = 0; i < calls; ++i) {
+    tasks.push_back([this, replay, i] {
+      CheckedCall call = replay->call(i, *backend_);
+      execute(call);
+    });
+  }
+  stream_.enqueue_all(std::move(tasks));
+  return outputs;
+}
+
+void Device::refuse_while_recording(const char* what) const {
+  if (!recorder_) return;
+  throw_argument(std::string("A body that is recorded cannot ") + what +
+                 ", because a replay repeats calls of ops only; do it before or after, and give tensors that "
+                 "vary as inputs.");
 }
 
 void Device::finish(Backend::Done done) {

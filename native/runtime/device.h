@@ -2,22 +2,18 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "native/ops/op_table.h"
 #include "native/runtime/backend.h"
 #include "native/runtime/fallback.h"
+#include "native/runtime/recording.h"
 #include "native/runtime/stream.h"
 
 namespace rst {
-
-// A call that was checked, with the storages that its outputs go to.
-struct CheckedCall {
-  const OpRow* row = nullptr;
-  std::vector<Tensor> inputs, outputs;
-  std::shared_ptr<const void> params;
-};
 
 class Device {
  public:
@@ -50,6 +46,14 @@ class Device {
   // Calls done on any thread once everything enqueued so far is complete.
   void finish(Backend::Done done);
 
+  // From here to end_recording or cancel_recording, the calls of run are recorded as well. What goes through
+  // the host cannot be: upload and download throw Error(kArgument) meanwhile.
+  void begin_recording(std::span<const Tensor> inputs);
+  std::shared_ptr<Recording> end_recording(std::span<const Tensor> outputs);
+  void cancel_recording() { recorder_.reset(); }
+  // Enqueues the recorded calls as run does, and returns the outputs' handles.
+  std::vector<Tensor> replay(std::shared_ptr<const Recording> recording, std::span<const Tensor> inputs);
+
  private:
   // For RST_DEBUG=sync: waits for the op and throws what it failed with.
   void throw_failure_of(const std::vector<Tensor>& outputs);
@@ -58,9 +62,11 @@ class Device {
   // Gives an input that came as another one too a copy of its own where the op needs that.
   void separate(CheckedCall& call);
   Failure failure_to_tell(const Tensor& tensor);
+  void refuse_while_recording(const char* what) const;
 
   std::unique_ptr<Backend> backend_;
   Fallback fallback_;
+  std::optional<Recorder> recorder_;
   // Of the worker: what the last failed download told, and what no output could.
   Failure told_, untold_;
   Stream stream_;  // destroyed first: its queue still uses the backend

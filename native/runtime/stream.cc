@@ -1,5 +1,7 @@
 #include "native/runtime/stream.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace rst {
@@ -29,6 +31,14 @@ void Stream::enqueue(std::function<void()> task) {
   progress_.wait_for(lock, patience_, [&] { return stopping_ || queue_.size() < capacity_; });
   if (stopping_) return;
   queue_.push_back(std::move(task));
+  wake_.notify_one();
+}
+
+void Stream::enqueue_all(std::vector<std::function<void()>> tasks) {
+  std::unique_lock lock(mutex_);
+  progress_.wait_for(lock, patience_, [&] { return stopping_ || queue_.size() < capacity_; });
+  if (stopping_) return;
+  std::move(tasks.begin(), tasks.end(), std::back_inserter(queue_));
   wake_.notify_one();
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "native/runtime/start_thread.h"
 
@@ -25,6 +26,8 @@ class Stream {
 
   // The task must not throw: an op records its failure in its outputs.
   void enqueue(std::function<void()> task);
+  // One after the other, with nothing between them, waiting at most once.
+  void enqueue_all(std::vector<std::function<void()>> tasks);
   // Tasks not yet finished, the running one included.
   size_t pending() const;
   void synchronize();

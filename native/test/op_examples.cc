@@ -355,6 +355,11 @@ void add_masks(std::vector<OpExample>& all) {
                      if (a.inputs[0].shape.elements() > 0) return {};
                      return {filled(a.inputs[2].shape, 0)};
                    }});
+    all.push_back({"assign_mask", sizes,
+                   [=](const Sizes& s) -> OpArguments {
+                     return {{whole(letters, s, 2), whole(letters, s, 2, 5)}, {}};
+                   },
+                   nullptr});
     all.push_back({"pack_bits", sizes,
                    [=](const Sizes& s) -> OpArguments {
                      return {{whole(letters, s, 2)}, {}};

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { pgdRows } from '../attacks/pgd.ts'
 import { innerAttackCommands } from '../attacks/table.ts'
+import { catalogue } from '../data/catalogue.ts'
 import { ConfigError } from '../errors.ts'
 import { type DeviceName, deviceNames, isDeviceName } from '../inputs/device-name.ts'
 import type { Rows } from '../inputs/rows.ts'
@@ -15,7 +16,7 @@ import { bareFlag, rowFlag, sharedFlag } from './row-flags.ts'
 import { oneOf, optionName, type Parser, parseEps, parseLimit, parseText } from './values.ts'
 
 const innerAttackNames: readonly string[] = Object.keys(innerReaders)
-export const datasetNames = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist'] as const
+export const datasetNames: readonly string[] = Object.keys(catalogue)
 
 /** Options that a command reads, by their names in the API. Those without a default may be missing. */
 export interface OutputOptions {

@@ -5,6 +5,7 @@ import { checkFields, describeValue } from '../inputs/options.ts'
 import { type Architecture, graphOf, type NetworkSize } from '../nn/graph.ts'
 import { Network, type NetworkOptions, sizeRows } from '../nn/network.ts'
 import { lenet5 } from './lenet.ts'
+import { mobilenetV2Cifar } from './mobilenet.ts'
 import { preactResnet18, resnet18, resnet18Cifar, resnet50, resnet101, wideResnet34x10 } from './resnet.ts'
 import { conv2, conv4, conv6 } from './small-convs.ts'
 import { vgg16BnCifar } from './vgg.ts'
@@ -21,6 +22,7 @@ const architectures: Record<string, Architecture> = {
   conv6,
   lenet5,
   'vgg16-bn-cifar': vgg16BnCifar,
+  'mobilenet-v2-cifar': mobilenetV2Cifar,
 }
 /** Other names that the paper uses. */
 const aliases: Record<string, string> = { 'wide-resnet32': 'wide-resnet-34-10' }

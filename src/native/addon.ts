@@ -17,6 +17,11 @@ export interface StagingHandle {
   readonly [brand]: 'staging'
 }
 
+/** The native calls of a body. */
+export interface RecordingHandle {
+  readonly [brand]: 'recording'
+}
+
 export type DType = 'f32' | 'i32' | 'u8'
 
 export interface NativeTensor {
@@ -39,13 +44,8 @@ export interface MemoryStats {
 /** How a convolution is computed: over the non-zero weights, by Winograd's F(2×2, 3×3), or over all weights. */
 export type ConvKernel = 'sparse' | 'winograd' | 'direct'
 
-/** Shares of non-zero weights below which a convolution is computed over these only. */
-export interface SparseBelow {
-  /** Where Winograd is the other choice. */
-  readonly winograd: number
-  /** Where it is not. */
-  readonly direct: number
-}
+/** What a backend tells about itself, by name. */
+export type Facts = Readonly<Record<string, number | string>>
 
 export interface ConvKernels {
   readonly forward: ConvKernel
@@ -74,7 +74,9 @@ export interface Addon {
   disposeDevice(device: DeviceHandle): void
   describe(device: DeviceHandle): string
   /** What the backend tells about itself. */
-  facts(device: DeviceHandle): Readonly<Record<string, number | string>>
+  facts(device: DeviceHandle): Facts
+  supports(device: DeviceHandle, op: string): boolean
+  /** The ops that it lacks, and how often the CPU ran each instead. */
   fallbacks(device: DeviceHandle): Readonly<Record<string, number>>
   convKernels(
     device: DeviceHandle,
@@ -98,6 +100,15 @@ export interface Addon {
   stage(shape: readonly number[], dtype: DType): StagingHandle
   append(staging: StagingHandle, bytes: Uint8Array): void
   uploadStaged(device: DeviceHandle, staging: StagingHandle): NativeTensor
+  beginRecording(device: DeviceHandle, inputs: readonly TensorHandle[]): void
+  endRecording(
+    device: DeviceHandle,
+    outputs: readonly TensorHandle[],
+  ): { handle: RecordingHandle; calls: number }
+  cancelRecording(device: DeviceHandle): void
+  setRecorded(recording: RecordingHandle, op: string, attributes: Attributes): void
+  replay(recording: RecordingHandle, inputs: readonly TensorHandle[]): NativeTensor[]
+  releaseRecording(recording: RecordingHandle): void
   release(tensor: TensorHandle): void
   read(device: DeviceHandle, tensor: TensorHandle): Promise<ArrayBuffer>
   synchronize(device: DeviceHandle): Promise<void>

@@ -33,6 +33,7 @@ export class BatchNorm2d {
   mode: 'train' | 'eval' = 'train'
   #runningMean: Tensor
   #runningVar: Tensor
+  #replaced = 0
   #affine: Affine | null = null
   readonly #device: Device
 
@@ -62,6 +63,7 @@ export class BatchNorm2d {
     if (affine !== null) checkOptions(this.spec.name, affine, affineRows)
     this.#disposeAffine()
     this.#affine = affine
+    this.#replaced++
   }
 
   /** Names of its tensors, by what they are to ops. */
@@ -84,6 +86,12 @@ export class BatchNorm2d {
     this.#runningVar.dispose()
     this.#runningMean = runningMean
     this.#runningVar = runningVar
+    this.#replaced++
+  }
+
+  /** Changes with its mode and its tensors. */
+  get recordingKey(): string {
+    return `${this.mode}${this.#replaced}`
   }
 
   /** x [N, C, H, W]; relu and residual are fused. */

@@ -30,6 +30,12 @@ export interface Classifier {
   readonly randomized?: boolean
   /** Where its tensors are, and `x` must be. Default: `Device.default`. */
   readonly device?: Device
+  /**
+   * Names the ops that `logits` runs. While it stays the same, they are the same for all images of one shape, and an
+   * attack may record them and replay them without running `logits` (Device.record). Leave it out where `logits` draws,
+   * decides or keeps anything in JavaScript, as a random switch does: it then runs each time.
+   */
+  readonly recordingKey?: string
   /** What it is, for reports. Default: they tell it by its answers. */
   identity?(): Promise<ModelIdentity>
   /** [N, C, H, W] in [0, 1] → [N, numClasses], differentiable on the tape. */

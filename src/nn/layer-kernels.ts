@@ -7,7 +7,7 @@ import { Network } from './network.ts'
 
 export interface LayerKernels extends ConvKernels {
   readonly name: string
-  /** [K, C, R, S] */
+  /** [K, C / groups, R, S] */
   readonly weightShape: readonly number[]
   readonly stride: number
   /** [height, width] of the input. */
@@ -28,7 +28,8 @@ export async function layerKernels(network: Network): Promise<LayerKernels[]> {
   ])
   const layers: LayerKernels[] = []
   for (const layer of network.convolutions) {
-    const { name, weightShape, stride, padding } = layer.spec
+    const { name, weightShape, stride, padding, groups = 1 } = layer.spec
+    const expandedShape = weightShape.map((size, i) => (i === 1 ? size * groups : size))
     const { inputs } = calls.find(({ parameters }) => parameters.weight === layer.tensorNames.weight)!
     const inputShape = shapes.get(inputs[0]!)!
     const density = await densityOf(layer)
@@ -38,7 +39,7 @@ export async function layerKernels(network: Network): Promise<LayerKernels[]> {
       stride,
       inputSize: [inputShape[1]!, inputShape[2]!],
       density,
-      ...network.device.convKernels([1, ...inputShape], weightShape, { stride, padding }, density),
+      ...network.device.convKernels([1, ...inputShape], expandedShape, { stride, padding }, density / groups),
     })
   }
   return layers

@@ -2,9 +2,11 @@
 import { ConfigError } from '../errors.ts'
 import { count, flag, kind, numbers, orNull, required, text } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
+import { GroupExpansion } from '../tensor/group-expansion.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { recordMaskedWeight } from '../tensor/ops/mask.ts'
-import { outsideScopes } from '../tensor/scope.ts'
+import { assign } from '../tensor/ops/optim.ts'
+import { outsideScopes, scope } from '../tensor/scope.ts'
 import { release } from '../tensor/tape.ts'
 import { type Tensor, tensorKind } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
@@ -51,6 +53,9 @@ export class MaskedConv2d {
   #mask: Tensor<'u8'> | null = null
   #bias: Tensor | null = null
   #effective: Tensor | null = null
+  #replaced = 0
+  #expansion: GroupExpansion | null = null
+  #expanded: Tensor | null = null
 
   /** @throws ConfigError */
   constructor(spec: ConvSpec) {
@@ -71,6 +76,7 @@ export class MaskedConv2d {
     if (this.#weight !== weight) this.#disposeWeight()
     this.#weight = weight
     this.#ownsWeight = true
+    this.#replaced++
   }
 
   /** Computes with the weight of `owner` from now on, under its own mask; `owner` keeps it and must live as long. */
@@ -88,6 +94,7 @@ export class MaskedConv2d {
     checkOption('scores', scores, tensorOrNullRow, this.spec.name)
     if (this.#scores !== scores) this.#scores?.dispose()
     this.#scores = scores
+    this.#replaced++
   }
 
   get mask(): Tensor<'u8'> | null {
@@ -98,6 +105,7 @@ export class MaskedConv2d {
     this.#forgetEffective()
     if (this.#mask !== mask) this.#mask?.dispose()
     this.#mask = mask
+    this.#replaced++
   }
 
   /** [K]; null where it is 0, as in a network that was never trained. */
@@ -108,6 +116,7 @@ export class MaskedConv2d {
     checkOption('bias', bias, tensorOrNullRow, this.spec.name)
     if (this.#bias !== bias) this.#bias?.dispose()
     this.#bias = bias
+    this.#replaced++
   }
 
   /** Names of its tensors, by what they are to ops. */
@@ -123,15 +132,30 @@ export class MaskedConv2d {
     return this.#effective
   }
 
-  /** Draws the mask of the largest |scores| anew. */
-  updateMask(remainingRatio: number): void {
-    if (!this.#scores) throw new ConfigError(`The layer ${this.spec.name} has no scores.`, 'scores')
-    this.mask = ops.topkMask(this.#scores, keepCount(this.#scores.size, remainingRatio))
+  /** Changes with its tensors, though not with what they hold. */
+  get recordingKey(): string {
+    return `${this.#replaced}`
   }
 
-  /** To be called after the weight changed in place. */
+  /** Draws the mask of the largest |scores| anew, in place where there is one. */
+  updateMask(remainingRatio: number): void {
+    const scores = this.#scores
+    if (!scores) throw new ConfigError(`The layer ${this.spec.name} has no scores.`, 'scores')
+    const keep = keepCount(scores.size, remainingRatio)
+    const mask = this.#mask
+    if (mask?.shape.join() !== scores.shape.join()) {
+      this.mask = ops.topkMask(scores, keep)
+    } else {
+      scope(() => assign(mask, ops.topkMask(scores, keep)))
+      this.weightChanged()
+    }
+  }
+
+  /** To be called after the weight or the mask changed in place. */
   weightChanged(): void {
-    this.#forgetEffective()
+    const [effective, mask, expanded] = [this.#effective, this.#mask, this.#expanded]
+    if (effective && mask) scope(() => assign(effective, ops.maskedWeight(this.weight, mask)))
+    if (expanded) scope(() => assign(expanded, this.#expansion!.expand(this.effectiveWeight)))
   }
 
   /** x [N, C, H, W] → [N, K, …] */
@@ -145,18 +169,18 @@ export class MaskedConv2d {
 
   /** The same without the bias. */
   convolve(x: Tensor): Tensor {
-    return ops.conv2d(x, this.#recordedWeight(), this.geometry)
+    const { stride, padding } = this.geometry
+    return ops.conv2d(x, this.#recordedWeight(), { stride, padding })
   }
 
   /** Convolved without bias and normalised by a batch norm in eval mode without affine parameters, in one pass. */
   forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
     checkOption('norm', norm, normRow, this.spec.name)
     const { runningMean, runningVar } = norm
-    const { stride, padding, groups } = this.geometry
+    const { stride, padding } = this.geometry
     return ops.convBatchNorm(x, this.#recordedWeight(), runningMean, runningVar, {
       stride,
       padding,
-      groups,
       ...options,
     })
   }
@@ -167,13 +191,22 @@ export class MaskedConv2d {
     this.#scores?.dispose()
     this.#mask?.dispose()
     this.#bias?.dispose()
+    for (const made of this.#expansion?.tensors ?? []) made.dispose()
   }
 
-  /** Kept between passes, because the device keeps its compiled form with it. */
+  /** [K, C, R, S]. Kept between passes, because the device keeps its compiled form with it. */
   #recordedWeight(): Tensor {
     const effective = this.effectiveWeight
     if (this.#mask) recordMaskedWeight(effective, this.weight, this.#mask, this.#scores)
-    return effective
+    const { groups } = this.geometry
+    if (groups === 1) return effective
+    const expansion = outsideScopes(() => {
+      this.#expansion ??= new GroupExpansion(this.spec.weightShape, groups, effective.device)
+      this.#expanded ??= this.#expansion.expand(effective)
+      return this.#expansion
+    })
+    expansion.record(this.#expanded!, effective)
+    return this.#expanded!
   }
 
   #disposeWeight(): void {
@@ -182,7 +215,8 @@ export class MaskedConv2d {
 
   #forgetEffective(): void {
     this.#effective?.dispose()
-    this.#effective = null
+    this.#expanded?.dispose()
+    this.#effective = this.#expanded = null
   }
 }
 

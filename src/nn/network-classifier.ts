@@ -41,6 +41,10 @@ export abstract class NetworkClassifier implements Classifier {
     return this.network.device
   }
 
+  get recordingKey(): string {
+    return this.network.recordingKey
+  }
+
   /** [N, C, H, W] in [0, 1] → [N, classes] */
   logits(x: Tensor): Tensor {
     return this.network.logits(x)

@@ -124,6 +124,12 @@ export class Network implements Classifier {
     return tensors
   }
 
+  /** Changes with all that decides which ops `logits` runs, and on which tensors of its layers. */
+  get recordingKey(): string {
+    const layers = [...this.convolutions, ...this.batchNorms]
+    return layers.map(layer => layer.recordingKey).join()
+  }
+
   /** x [N, C, H, W] in [0, 1] → the result [N, K, …] of the last convolution before the classifier. */
   featureMaps(x: Tensor): Tensor {
     const layer = this.convolutions.find(({ spec }) => spec.name === this.#featureLayer)

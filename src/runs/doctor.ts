@@ -5,7 +5,7 @@ import { RstError } from '../errors.ts'
 import { kind, number, oneOf, path, required, text } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
-import type { SparseBelow } from '../native/addon.ts'
+import { addon, type Facts } from '../native/addon.ts'
 import { addonPath } from '../native/load.ts'
 import { type LayerKernels, layerKernels } from '../nn/layer-kernels.ts'
 import { type Pattern, patterns } from '../nn/pattern.ts'
@@ -41,16 +41,14 @@ export interface DoctorReport {
   readonly version: string
   readonly node: string
   readonly platform: string
-  /** Such as 'CPU, AVX2, 2 threads'; this and the two after the next null where the addon does not work. */
+  /** The default one, such as 'CPU, AVX2, 2 threads'; null where the addon does not work. */
   readonly device: string | null
-  /** Ops that the device's backend lacks, so that the CPU runs them; null where the addon does not work. */
-  readonly opsOnCpu: readonly string[] | null
-  /** Those of each backend; empty where the addon does not work. */
+  /** What it tells about itself; its shares are the same on all machines, so that all give the same bits. */
+  readonly facts: Facts
+  /** The ops that it does not compute itself: the CPU does. */
+  readonly missingOps: readonly string[]
+  /** The devices of all backends; empty where the addon does not work. */
   readonly devices: readonly ListedDevice[]
-  /** The instruction set of the kernels, such as 'AVX2'. */
-  readonly simdTarget: string | null
-  /** The same on all machines, so that all give the same bits. */
-  readonly sparseBelow: SparseBelow | null
   /** Bytes of the machine. */
   readonly memory: number
   /** Path of the native addon; null where there is none. */
@@ -89,10 +87,9 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
     device: found.device?.description ?? null,
-    opsOnCpu: found.device ? Object.keys(found.device.fallbacks) : null,
+    facts: found.device?.facts ?? {},
+    missingOps: found.device ? missingOps(found.device) : [],
     devices: found.device ? listDevices() : [],
-    simdTarget: found.device?.simdTarget ?? null,
-    sparseBelow: found.device?.sparseBelow ?? null,
     memory: totalmem(),
     addon: findAddon(),
     ...(found.error && { error: { code: found.error.code, message: found.error.message } }),
@@ -102,6 +99,12 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     ...(layersOf !== undefined && found.device && { layers: await layersOfNetwork(layersOf, found.device) }),
   }
 }
+
+const missingOps = (device: Device): string[] =>
+  addon()
+    .ops()
+    .map(({ name }) => name)
+    .filter(name => !device.supports(name))
 
 function findDevice(): { device?: Device; error?: RstError } {
   try {

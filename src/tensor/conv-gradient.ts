@@ -2,8 +2,8 @@
 import { runOp } from './run.ts'
 import type { Tensor } from './tensor.ts'
 
-/** Attributes of a convolution's native ops; no groups are one. */
-export type ConvGeometry = { readonly stride: number; readonly padding: number; readonly groups?: number }
+/** Attributes of a convolution's native ops. */
+export type ConvGeometry = { readonly stride: number; readonly padding: number }
 
 /**
  * It waits until its consumer is known, so that what follows it is done in the same pass: the sum with another gradient

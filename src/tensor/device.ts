@@ -4,14 +4,9 @@ import { DeviceError } from '../errors.ts'
 import { type DeviceName, isDeviceName } from '../inputs/device-name.ts'
 import { count, kind, number, numbers, oneOf, required } from '../inputs/kinds.ts'
 import { checkOption, checkOptions, type OptionRows } from '../inputs/options.ts'
-import {
-  addon,
-  type ConvKernels,
-  type DeviceHandle,
-  type MemoryStats,
-  type SparseBelow,
-} from '../native/addon.ts'
+import { addon, type ConvKernels, type DeviceHandle, type Facts, type MemoryStats } from '../native/addon.ts'
 import { locateDevice } from './locate-device.ts'
+import { type Recording, record } from './recording.ts'
 
 export interface DeviceOptions {
   /** Default 'auto'. */
@@ -103,25 +98,24 @@ export class Device {
     return addon().describe(this.handle)
   }
 
-  /** What the backend tells about itself, by name: numbers and words. */
-  get facts(): Readonly<Record<string, number | string>> {
+  /**
+   * What the backend tells about itself, of the CPU: `simdTarget`, the instruction set that kernels use, such as 'AVX2';
+   * `sparseBelowWinograd` and `sparseBelowDirect`, the shares of non-zero weights below which a convolution is computed over
+   * these only, where Winograd is the other choice and where it is not (0 with `sparse: 'never'`); `weightCompileSeconds`, the
+   * time spent so far on bringing weights into the forms that kernels read, once for each new weight and direction.
+   */
+  get facts(): Facts {
     return addon().facts(this.handle)
   }
 
-  /** The ops that the backend lacks, so that the CPU runs them instead, and how often each did so far. */
+  /** Whether the device itself computes that op, by its name in the core; others run on the CPU. @throws ConfigError */
+  supports(op: string): boolean {
+    return addon().supports(this.handle, op)
+  }
+
+  /** The ops that the device does not compute itself, and how often the CPU did so far. */
   get fallbacks(): Readonly<Record<string, number>> {
     return addon().fallbacks(this.handle)
-  }
-
-  /** The instruction set that kernels use, such as 'AVX2'. */
-  get simdTarget(): string {
-    return String(this.facts.simdTarget)
-  }
-
-  /** Shares of non-zero weights below which a convolution is computed over these only; 0 with `sparse: 'never'`. */
-  get sparseBelow(): SparseBelow {
-    const { sparseBelowWinograd = 0, sparseBelowDirect = 0 } = this.facts
-    return { winograd: Number(sparseBelowWinograd), direct: Number(sparseBelowDirect) }
   }
 
   /**
@@ -142,14 +136,6 @@ export class Device {
     return addon().convKernels(this.handle, x, weight, { stride, padding }, density)
   }
 
-  /**
-   * Seconds spent so far on bringing weights into the forms that kernels read, masks into lists of kept weights among
-   * them: once for each new weight and direction.
-   */
-  get weightCompileSeconds(): number {
-    return Number(this.facts.weightCompileSeconds ?? 0)
-  }
-
   memory(): MemoryStats {
     return addon().memory(this.handle)
   }
@@ -162,6 +148,23 @@ export class Device {
   /** From here on `memory().peak` is the largest amount since now. */
   resetPeak(): void {
     addon().resetPeak(this.handle)
+  }
+
+  /**
+   * Runs `body` on the inputs and keeps the ops that it runs, so that they can run again without its JavaScript: for what
+   * repeats, such as the steps of an attack. `grad()` may stand in the body; what varies between replays is among the
+   * inputs. The tensors that it made and does not return are disposed.
+   *
+   * @param body synchronous; returns tensors that it made, alone or in arrays and plain objects
+   * @param inputs different tensors of this device, up to 64
+   * @throws ConfigError where the body is async, uploads, reads a tensor, uses another device, returns anything else, or
+   * leaves a tensor behind; where it stands in grad() or in another recording
+   * @example
+   * using step = device.record(x => ops.clip(ops.add(x, noise), 0, 1), images)
+   * const again = step.replay(step.value)
+   */
+  record<I extends readonly unknown[], T>(body: (...inputs: I) => T, ...inputs: I): Recording<I, T> {
+    return record(this, body, inputs)
   }
 
   /** Ops enqueued and not yet finished. */

@@ -3,6 +3,7 @@ import { ConfigError, ShapeError } from '../errors.ts'
 import { describeValue } from '../inputs/options.ts'
 import { type Attributes, addon } from '../native/addon.ts'
 import { type Device, labelsOf } from './device.ts'
+import { recorder } from './recorder.ts'
 import { type DType, Tensor } from './tensor.ts'
 
 type Input = Tensor<DType> | null | undefined
@@ -18,6 +19,7 @@ export function runOp(
   attributes: Attributes = {},
   device: Device = deviceOf(op, inputs[0]),
 ): (Tensor<DType> | null)[] {
+  const recording = recorder()
   const handles = inputs.map((input, i) => {
     // Which of them the op can do without is checked by the core.
     if (input === null || input === undefined) return null
@@ -28,6 +30,7 @@ export function runOp(
         `${camelCase(op)} expects all its tensors on one device but received ${inputName(op, i)} on ${its}, the others on ${theirs}.`,
       )
     }
+    recording?.reads(input)
     return input.handle
   })
   return addon()

@@ -6,6 +6,7 @@ import type { ConvInputGradient } from './conv-gradient.ts'
 import { runOp } from './run.ts'
 import { HeldScope, ownedByScope, scope } from './scope.ts'
 import { checkBody, checkSynchronous } from './synchronous.ts'
+import { whileTaping } from './taping.ts'
 import { Tensor } from './tensor.ts'
 
 /** A gradient, or the convolution that will give it. */
@@ -176,7 +177,7 @@ function recorded<T>(owner: string, tape: Tape, forward: () => T): T {
   const outer = current
   current = tape
   try {
-    const value = forward()
+    const value = whileTaping(forward)
     checkSynchronous(owner, value)
     return value
   } finally {

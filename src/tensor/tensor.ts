@@ -5,6 +5,7 @@ import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { addon, type DType, type NativeTensor, type TensorHandle } from '../native/addon.ts'
 import { Device, deviceKind } from './device.ts'
 import { bytesOf, checkElements, type Elements, elementsOver, type TypedArrayOf } from './elements.ts'
+import { recorder } from './recorder.ts'
 import { register } from './scope.ts'
 
 export type { DType, TypedArrayOf }
@@ -21,14 +22,20 @@ export class Tensor<D extends DType = 'f32'> {
 
   /** @internal Use `tensor` or an op. */
   constructor(device: Device, native: NativeTensor) {
-    if (!Device.is(device) || typeof native?.handle !== 'object' || !Array.isArray(native.shape)) {
+    if (!Device.is(device) || !isNativeTensor(native)) {
       throw new ConfigError('Tensors are made by tensor(), upload() and ops, not by new Tensor().', 'device')
     }
     this.device = device
     this.shape = native.shape
     this.dtype = native.dtype as D
     this.#handle = native.handle
+    recorder()?.makes(this)
     register(this as unknown as Tensor)
+  }
+
+  /** @internal Another tensor of its device and type. */
+  sibling(native: NativeTensor): Tensor<D> {
+    return new Tensor(this.device, native)
   }
 
   /** @internal Whether the value is a tensor of this package. */
@@ -82,6 +89,14 @@ export class Tensor<D extends DType = 'f32'> {
     this.dispose()
   }
 }
+
+/** A getter of that name would be another object's. */
+const isNativeTensor = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.hasOwn(value, 'handle') &&
+  typeof (value as NativeTensor).handle === 'object' &&
+  Array.isArray((value as NativeTensor).shape)
 
 export interface TensorOptions<D extends DType> {
   /** Default 'f32'. */

@@ -6,6 +6,7 @@ import { TicketError } from '../errors.ts'
 import { readRegularFile } from '../files/read-file.ts'
 import type { Checkpoint, RunFolder } from '../files/run-folder.ts'
 import { decodeState, encodeState, type StoredState } from './checkpoint-file.ts'
+import type { EpochSpeed } from './progress-meter.ts'
 import type { Candidate } from './selection.ts'
 import { type EpochRecord, type Run, stepOfCandidate, type TrainingState } from './training-state.ts'
 
@@ -104,9 +105,9 @@ export class Checkpointing {
     this.#saved = performance.now()
   }
 
-  /** To be called once the state has the record in its history. */
-  async epochEnded(record: EpochRecord, state: TrainingState): Promise<void> {
-    await this.#folder?.appendMetrics({ ...record })
+  /** To be called once the state has the record in its history. Only metrics.jsonl tells the speed, which is of no result. */
+  async epochEnded(record: EpochRecord, speed: EpochSpeed, state: TrainingState): Promise<void> {
+    await this.#folder?.appendMetrics({ ...record, ...speed })
     await this.save(state)
   }
 

@@ -1,19 +1,16 @@
 // The adversarial training loop that searches, dense training and fine-tuning share (paper, Eq. 1 and Sec. 4.1):
 // an inner attack makes the batch adversarial, then one SGD step moves the parameters.
-import type { InnerAttackSession } from '../attacks/frame/inner-attack.ts'
 import { AbortError, DivergenceError } from '../errors.ts'
 import { permutation } from '../random/permutation.ts'
 import { Purpose } from '../random/philox.ts'
 import * as ops from '../tensor/ops/index.ts'
-import { scope } from '../tensor/scope.ts'
-import { grad } from '../tensor/tape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
 import type { Checkpointing } from './checkpointing.ts'
 import { ImageSource } from './image-source.ts'
 import { ProgressMeter } from './progress-meter.ts'
 import type { ResolvedTraining } from './resolve.ts'
 import { learningRate } from './schedule.ts'
 import { type Candidate, isBetter, isCandidate, measureCandidate } from './selection.ts'
+import { type StepResult, TrainStep } from './train-step.ts'
 import {
   type EpochRecord,
   epochIsDue,
@@ -92,9 +89,10 @@ class TrainingLoop {
   readonly #training: ResolvedTraining
   readonly #run: Run
   readonly #source: ImageSource
+  readonly #step: TrainStep
   #meter: ProgressMeter | undefined
   #order: { epoch: number; images: Uint32Array } | undefined
-  #unread: Promise<StepResult> | null = null
+  #unread: Promise<FinishedStep> | null = null
 
   /** Takes ownership of `source`. */
   constructor(trainee: Trainee, training: ResolvedTraining, run: Run, source: ImageSource) {
@@ -105,6 +103,8 @@ class TrainingLoop {
       session: training.inner?.session() ?? null,
       position: startPosition(),
     }
+    const { session, velocities } = this.state
+    this.#step = new TrainStep(trainee, training, session, velocities)
     this.#training = training
     this.#run = run
     this.#source = source
@@ -118,7 +118,7 @@ class TrainingLoop {
   }
 
   async step(): Promise<void> {
-    const { trainee, session, velocities, position } = this.state
+    const { position } = this.state
     const { stepsPerEpoch, batchSize, images, epochs } = this.#run
     const training = this.#training
     const epoch = Math.floor(position.step / stepsPerEpoch)
@@ -129,12 +129,12 @@ class TrainingLoop {
     const lr = this.#learningRate(position.step, epochs)
     const batch = this.#source.batch(this.#order.images.subarray(first, first + batchSize), epoch)
     const { count } = batch
-    let result: { loss: Tensor; accuracy: Tensor } | undefined
+    let result: StepResult | undefined
     try {
       for (let replay = 0; replay < (training.inner?.replays ?? 1); replay++) {
         result?.loss.dispose()
         result?.accuracy.dispose()
-        result = await trainStep(trainee, training, session, batch, velocities, lr)
+        result = await this.#step.run(batch, lr)
       }
     } finally {
       batch.dispose()
@@ -182,6 +182,7 @@ class TrainingLoop {
   async endEpoch(checkpointing: Checkpointing): Promise<void> {
     await this.settle()
     await this.checkFinite()
+    const speed = this.#meter!.epochSpeed()
     const { trainee, position } = this.state
     const { selection, epochs, seed, signal } = this.#training
     const epoch = position.history.length
@@ -203,7 +204,8 @@ class TrainingLoop {
     }
     position.history.push(record)
     position.lossSum = position.correctSum = position.imageCount = 0
-    await checkpointing.epochEnded(record, this.state)
+    await checkpointing.epochEnded(record, speed, this.state)
+    this.#meter!.beginEpoch()
   }
 
   /** Frozen weights keep a search's loss finite even when its scores are not. @throws DivergenceError */
@@ -223,6 +225,8 @@ class TrainingLoop {
 
   dispose(): void {
     this.#source.dispose()
+    this.#step.dispose()
+    this.state.session?.dispose?.()
     for (const velocity of this.state.velocities) velocity.dispose()
     this.state.session?.state?.dispose()
   }
@@ -233,43 +237,10 @@ class TrainingLoop {
   }
 }
 
-interface StepResult {
+interface FinishedStep {
   step: number
   loss: number
   accuracy: number
   count: number
   lr: number
-}
-
-/** One inner attack and one SGD step; returns the step's mean loss and accuracy, still on the device. */
-export async function trainStep(
-  trainee: Trainee,
-  training: ResolvedTraining,
-  session: InnerAttackSession | null,
-  batch: ReturnType<ImageSource['batch']>,
-  velocities: readonly Tensor[],
-  lr: number,
-): Promise<{ loss: Tensor; accuracy: Tensor }> {
-  const { network, parameters } = trainee
-  network.mode = training.attackBatchNorm
-  const x = session ? await session.adversarial(network, batch) : batch.images
-  network.mode = 'train'
-  const result = scope(() => {
-    const targets = parameters.map(parameter => parameter.tensor)
-    if (session?.update) targets.push(x)
-    const { value, gradients } = grad(() => {
-      const logits = network.logits(x)
-      const losses = ops.crossEntropy(logits, batch.labels, { smoothing: training.labelSmoothing })
-      return { loss: ops.mean(losses), accuracy: ops.mean(ops.correct(logits, batch.labels)) }
-    }, targets)
-    const { momentum, weightDecay } = training
-    parameters.forEach((parameter, i) => {
-      ops.sgdStep(parameter.tensor, gradients[i]!, velocities[i]!, { lr, momentum, weightDecay })
-    })
-    session?.update?.(gradients.at(-1)!)
-    return value
-  })
-  if (x !== batch.images) x.dispose()
-  trainee.parametersChanged()
-  return result
 }

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RandomStream } from '../../src/random/philox.ts'
 import { writeIdx } from '../data/synthetic.ts'
+import { untimed } from '../training/untimed.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const built = existsSync(main)
@@ -42,18 +43,18 @@ function start(out: string): ChildProcess & { printed: string } {
 const exitOf = (child: ChildProcess) =>
   new Promise<number | string>(resolve => child.once('close', (code, signal) => resolve(code ?? signal!)))
 
-async function finished(out: string): Promise<{ ticket: Buffer; metrics: string }> {
+async function finished(out: string): Promise<{ ticket: Buffer; metrics: object[] }> {
   const child = start(out)
   expect(await exitOf(child), child.printed).toBe(0)
   expect(child.printed).not.toContain('warning')
   return resultOf(out)
 }
 
-async function resultOf(out: string): Promise<{ ticket: Buffer; metrics: string }> {
+async function resultOf(out: string): Promise<{ ticket: Buffer; metrics: object[] }> {
   const left = await readdir(join(folder, out), { recursive: true })
   expect(left.filter(name => /^\.|\/\.|tmp|damaged/.test(name))).toEqual([])
   const ticket = await readFile(join(folder, out, 'ticket.safetensors'))
-  return { ticket, metrics: await readFile(join(folder, out, 'metrics.jsonl'), 'utf8') }
+  return { ticket, metrics: untimed(await readFile(join(folder, out, 'metrics.jsonl'), 'utf8')) }
 }
 
 /** Resolves once the search has done something, or ended. */
@@ -62,7 +63,7 @@ async function atWork(child: ChildProcess & { printed: string }): Promise<void> 
 }
 
 describe.skipIf(!built)('rst search', () => {
-  let whole: { ticket: Buffer; metrics: string }
+  let whole: { ticket: Buffer; metrics: object[] }
   /** Milliseconds from the first step to the end. */
   let duration: number
   beforeAll(async () => {

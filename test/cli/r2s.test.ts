@@ -155,7 +155,7 @@ describe('rst r2s', () => {
     [['--adversary', 'eot', '--attack', 'fgsm'], '--attack is for --adversary random, not eot'],
     [
       ['--singles'],
-      '--singles is for --adversary eot, eot-apgd, ensemble-logits, ensemble-probs, arc, not random',
+      '--singles is for --adversary arc, ensemble-logits, ensemble-probs, eot, eot-apgd, not random',
     ],
     [['--first', '5', '--limit', '6'], '--first, the first images, and --limit'],
     [['--first', '5', '--data-seed', '6'], '--data-seed is of the subset of --limit'],

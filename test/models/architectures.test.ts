@@ -51,6 +51,7 @@ describe('weights at width 1:', () => {
     ['conv4', 27 * 64 + 9 * (64 * 64 + 64 * 128 + 128 * 128 + 128 * 256) + 2560, 6],
     // Of the common definitions for CIFAR-10 and MNIST, less biases and two a batch-norm channel.
     ['lenet5', 61_706 - (6 + 16 + 120 + 84 + 10), 5, { inChannels: 1 }],
+    ['mobilenet-v2-cifar', 2_296_922 - 2 * 17_544 - 10, 58],
     ['vgg16-bn-cifar', 14_728_266 - 3 * 4224 - 10, 14],
     ['conv6', 27 * 64 + 9 * (64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256 + 256 * 512) + 5120, 8],
   ]

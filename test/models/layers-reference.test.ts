@@ -113,7 +113,7 @@ async function runPass(network: Network, pass: Pass): Promise<void> {
 }
 
 describe('logits, every gradient, and the statistics after a pass in train mode equal PyTorch’s:', () => {
-  it.each(['lenet5', 'vgg16-bn-cifar'])('%s, in train and in eval mode', async name => {
+  it.each(Object.keys(fixture.networks))('%s, in train and in eval mode', async name => {
     const expected = fixture.networks[name]
     const network = create(name)
     expect(network.convolutions.map(({ spec }) => spec.name)).toEqual(Object.keys(expected.layers))

@@ -20,6 +20,19 @@ const released = vector(device)
 native.release!(released.handle)
 const staging = native.stage!([2], 'f32')
 
+const recorder = native.createDevice!(cpu)
+const begin = () => {
+  native.cancelRecording!(recorder)
+  native.beginRecording!(recorder, [])
+}
+/** Of one scaling of its input, on the device. */
+function recorded(): object {
+  native.beginRecording!(device, [x.handle])
+  const [scaled] = native.run!(device, 'scale', [x.handle], { factor: 2 }) as Made[]
+  return (native.endRecording!(device, [scaled!.handle]) as { handle: object }).handle
+}
+const recording = recorded()
+
 /** Right arguments of every function. */
 const calls: Record<string, () => unknown[]> = {
   createDevice: () => [cpu],
@@ -30,6 +43,7 @@ const calls: Record<string, () => unknown[]> = {
   disposeDevice: () => [gone],
   describe: () => [device],
   facts: () => [device],
+  supports: () => [device, 'add'],
   convKernels: () => [device, [1, 2, 4, 4], [3, 2, 3, 3], { stride: 1, padding: 1 }, 0.5],
   memory: () => [device],
   clearCache: () => [device],
@@ -46,6 +60,18 @@ const calls: Record<string, () => unknown[]> = {
     native.append!(full, new Uint8Array(1))
     return [device, full]
   },
+  beginRecording: () => {
+    native.cancelRecording!(recorder)
+    return [recorder, []]
+  },
+  endRecording: () => {
+    begin()
+    return [recorder, []]
+  },
+  cancelRecording: () => [recorder],
+  setRecorded: () => [recording, 'scale', { factor: 2 }],
+  replay: () => [recording, [x.handle]],
+  releaseRecording: () => [recorded()],
   release: () => [vector(device).handle],
   read: () => [device, x.handle],
 }
@@ -117,6 +143,7 @@ describe('the addon', () => {
         expect(kindOf(error), String(error)).toMatch(/^(shape|argument|device|memory)$/)
       }
     }
+    native.cancelRecording!(device)
     expect(((await native.read!(device, x.handle)) as ArrayBuffer).byteLength).toBe(8)
   })
 
@@ -162,5 +189,17 @@ describe('the addon', () => {
     }
     expect(() => native.run!(own, 'scale', [y.handle], attributes)).toThrow()
     native.release!(y.handle)
+    const another = native.createDevice!(cpu)
+    const z = vector(another)
+    native.beginRecording!(another, [z.handle])
+    native.run!(another, 'scale', [z.handle], { factor: 2 })
+    const { handle } = native.endRecording!(another, []) as Made
+    const setter = {
+      get factor() {
+        native.disposeDevice!(another)
+        return 3
+      },
+    }
+    expect(() => native.setRecorded!(handle, 'scale', setter)).toThrow(/disposed/)
   })
 })

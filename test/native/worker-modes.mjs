@@ -13,12 +13,18 @@ function device() {
   const native = addon()
   const handle = native.createDevice({ library: '', index: 0, threads: 2, memoryLimit: 0, sparse: true })
   const x = native.upload(handle, shape, 'f32', new Uint8Array(4 * shape[0]))
-  const read = () => {
-    let y = x
-    for (let i = 0; i < 20; i++) y = native.run(handle, 'add', [y.handle, x.handle], {})[0]
-    return native.read(handle, y.handle)
+  const sums = from => {
+    let y = from
+    for (let i = 0; i < 10; i++) y = native.run(handle, 'add', [y.handle, x.handle], {})[0]
+    return y
   }
-  return { read }
+  const first = native.upload(handle, shape, 'f32', new Uint8Array(4 * shape[0]))
+  const record = () => native.beginRecording(handle, [first.handle])
+  record()
+  const recording = native.endRecording(handle, [sums(first).handle]).handle
+  // Half of it by replay.
+  const read = () => native.read(handle, native.replay(recording, [sums(x).handle])[0].handle)
+  return { read, record }
 }
 
 const modes = {
@@ -34,6 +40,11 @@ const modes = {
   exiting: async ({ read }) => {
     for (let i = 0; i < 20; i++) read()
     process.exit(3)
+  },
+  /** Ends in the middle of a recording. */
+  recording: async ({ read, record }) => {
+    for (let i = 0; i < 5; i++) read()
+    record()
   },
   /** Ends with results awaited by nobody. */
   returning: async ({ read }) => {

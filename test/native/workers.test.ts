@@ -11,6 +11,7 @@ describe('workers that end', () => {
     ['throwing', 40],
     ['exiting', 40],
     ['returning', 8],
+    ['recording', 8],
   ] as const
 
   it.each(cases.flatMap(([mode, count]) => ['with', 'without'].map(main => [mode, count, main] as const)))(

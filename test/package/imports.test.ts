@@ -80,9 +80,6 @@ function circleIn(imports: ReadonlyMap<string, readonly string[]>): string | und
   return undefined
 }
 
-/** Known, and on their way out. */
-const pending = new Set(['native/ops/backend.h → native/runtime/allocator.h'])
-
 const allowed = allowedImports()
 const imports = importsOf()
 const includes = includesOf()
@@ -95,8 +92,7 @@ function strays(
   return [...edges].flatMap(([file, targets]) =>
     targets
       .filter(target => folderOf(target) !== folderOf(file) && !mayImport(folderOf(file), folderOf(target)))
-      .map(target => `${file} → ${target}`)
-      .filter(arrow => !pending.has(arrow)),
+      .map(target => `${file} → ${target}`),
   )
 }
 

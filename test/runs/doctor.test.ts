@@ -12,21 +12,29 @@ import { stripes } from '../training/synthetic-dataset.ts'
 describe('doctor', () => {
   it('reports the device and the shares below which layers are sparse', async () => {
     const report = await doctor()
-    expect(report.device).toContain(report.simdTarget)
+    expect(report.device).toContain(report.facts.simdTarget)
+    expect(report.missingOps).toEqual([])
     expect(report.devices.map(({ name, usable }) => [name, usable])).toEqual([
       ['cpu', true],
       ['cuda', false],
     ])
-    const { winograd, direct } = report.sparseBelow!
+    const { sparseBelowWinograd: winograd, sparseBelowDirect: direct } = report.facts as Record<
+      string,
+      number
+    >
     expect(winograd).toBeGreaterThan(0)
     expect(direct).toBeGreaterThan(winograd)
     expect(report).not.toHaveProperty('error')
     expect(report).not.toHaveProperty('layers')
-    expect(new Device({ sparse: 'never' }).sparseBelow).toEqual({ winograd: 0, direct: 0 })
+    using dense = new Device({ sparse: 'never' })
+    expect(dense.facts).toMatchObject({ sparseBelowWinograd: 0, sparseBelowDirect: 0 })
   })
 
   it('reports the kernels of each layer of an architecture', async () => {
-    const { winograd, direct } = (await doctor()).sparseBelow!
+    const { sparseBelowWinograd: winograd, sparseBelowDirect: direct } = (await doctor()).facts as Record<
+      string,
+      number
+    >
     const kernelsAt = async (remainingRatio: number) => {
       const { layers } = await doctor({ layersOf: { arch: 'resnet18-cifar', width: 0.25, remainingRatio } })
       return new Map(layers!.map(layer => [layer.name, layer]))

@@ -52,6 +52,12 @@ describe('runs.search', () => {
     expect([steps, evaluated > 2]).toEqual([12, true])
     expect(begun).toEqual([{ folder: join(folder, 'run'), info: data.info }])
     expect(history).toHaveLength(3)
+    const metrics = (await readFile(join(folder, 'run', 'metrics.jsonl'), 'utf8')).trimEnd().split('\n')
+    for (const [epoch, line] of metrics.entries()) {
+      const { seconds, imagesPerSecond, ...record } = JSON.parse(line)
+      expect(record).toEqual(history[epoch])
+      expect(seconds * imagesPerSecond).toBeCloseTo(64, 6)
+    }
     const written = JSON.parse(await readFile(join(folder, 'run', 'evaluation.json'), 'utf8'))
     expect(written.ticket.naturalAccuracy).toBe(report.naturalAccuracy)
     expect(evaluations.ticket.images).toBe(40)

@@ -2,6 +2,7 @@
 
 import { type Classifier, deviceOf } from '../../nn/classifier.ts'
 import type { Device } from '../../tensor/device.ts'
+import { Repeated } from '../../tensor/repeated.ts'
 import { scope } from '../../tensor/scope.ts'
 import { type Tensor, tensor } from '../../tensor/tensor.ts'
 import { answerOf } from './answer.ts'
@@ -41,19 +42,25 @@ export function gradientAttack(name: string, settings: ProjectedGradient, restar
       backwards: restarts * steps,
     }),
     replays: 1,
-    session: () => ({
-      adversarial(model, batch) {
-        checkClasses(loss, model.numClasses)
-        return projectedGradient(model, { ...batch, step: batch.epoch }, settings)
-      },
-    }),
-    run(model, images, labels, options: AttackRunOptions = {}) {
-      return attackBatches(
+    session() {
+      const repeated = new Repeated()
+      return {
+        adversarial(model, batch) {
+          checkClasses(loss, model.numClasses)
+          return projectedGradient(model, { ...batch, step: batch.epoch }, settings, repeated)
+        },
+        dispose: () => repeated.dispose(),
+      }
+    },
+    async run(model, images, labels, options: AttackRunOptions = {}) {
+      using repeated = new Repeated()
+      return await attackBatches(
         model,
         images,
         labels,
         options,
-        (batch, control) => attackBatch(model, deviceOf(model, images), batch, control, settings, restarts),
+        (batch, control) =>
+          attackBatch(model, deviceOf(model, images), batch, control, settings, restarts, repeated),
         {
           name,
           targeted: true,
@@ -71,6 +78,7 @@ async function attackBatch(
   { signal, onShare }: BatchControl,
   settings: ProjectedGradient,
   restarts: number,
+  repeated: Repeated,
 ): Promise<BatchFinding> {
   const { loss, steps } = settings
   const { count, images, labels, sampleIds, seed } = given
@@ -106,6 +114,7 @@ async function attackBatch(
         onStart,
       },
       settings,
+      repeated,
     )
     const [logits, points] = [await answer(model, x), await x.data()]
     for (const [n, label] of labels.entries()) {

@@ -31,4 +31,6 @@ export interface InnerAttackSession {
   update?(gradient: Tensor): void
   /** What the next batch depends on, for checkpoints; null at the start. The session owns it. */
   state?: Tensor | null
+  /** Lets go of what it keeps from batch to batch, but for the state. */
+  dispose?(): void
 }

@@ -4,6 +4,7 @@ import { AbortError } from '../../errors.ts'
 import type { Classifier } from '../../nn/classifier.ts'
 import { attackStep } from '../../tensor/ops/attack.ts'
 import * as ops from '../../tensor/ops/index.ts'
+import type { Repeated } from '../../tensor/repeated.ts'
 import { scope } from '../../tensor/scope.ts'
 import { grad, vjp } from '../../tensor/tape.ts'
 import { type Tensor, tensor } from '../../tensor/tensor.ts'
@@ -44,63 +45,76 @@ export interface LabelledBatch extends GradientBatch {
   readonly onStart?: (logits: Float32Array<ArrayBuffer>) => void
 }
 
-/**
- * Where a step goes: the gradient [N, C, H, W], and, where given, 1 for the samples that move [N], and the logits at the
- * point.
- */
+/** Where a step goes: the gradient [N, C, H, W], and, where given, 1 for the samples that move [N]. */
 export interface Ascent {
   readonly gradient: Tensor
   readonly active?: Tensor
-  readonly logits?: Float32Array<ArrayBuffer>
 }
 
 /**
  * Maximises the loss; returns adversarial images that the caller owns.
+ * @param repeated where the steps are recorded, for a model that can be
  * @throws AbortError, ShapeError
  */
 export function projectedGradient(
   model: Classifier,
   batch: LabelledBatch,
   settings: ProjectedGradient,
+  repeated: Repeated,
 ): Promise<Tensor> {
   let { onStart } = batch
-  const ascentAt = settings.loss === 'ce' ? crossEntropyAscent : hostAscent
-  return projectedAscent(
+  const stepFrom = settings.loss === 'ce' ? crossEntropyStep : hostStep
+  return projectedSteps(
     async x => {
-      const { logits, ...ascent } = await ascentAt(model, x, batch, settings, onStart !== undefined)
-      onStart?.(logits!)
+      const tell = onStart
       onStart = undefined
-      return ascent
+      const { next, logits } = await stepFrom(model, x, batch, settings, repeated, tell !== undefined)
+      tell?.(logits!)
+      return next
     },
     batch,
     settings,
   )
 }
 
-/** The ascent of the cross-entropy, or of minus that to the targets. */
-async function crossEntropyAscent(
+interface Step {
+  readonly next: Tensor
+  /** At the point that the step started from, where asked for. */
+  readonly logits?: Float32Array<ArrayBuffer>
+}
+
+/** A step up the cross-entropy, or down that to the targets. */
+async function crossEntropyStep(
   model: Classifier,
   x: Tensor,
-  { labels, targets }: LabelledBatch,
-  { onlyCorrect }: ProjectedGradient,
+  { images, labels, targets }: LabelledBatch,
+  { threat, stepSize, onlyCorrect }: ProjectedGradient,
+  repeated: Repeated,
   wantsLogits: boolean,
-): Promise<Ascent> {
-  const made = scope(() => {
+): Promise<Step> {
+  type Inputs = [Tensor, Tensor, Tensor<'i32'>, ...Tensor<'i32'>[]]
+  const step = (...[from, original, theirLabels, theirTargets]: Inputs) => {
     const { value, gradients } = grad(() => {
-      const logits = answerOf(model, x)
-      const values = ops.crossEntropy(logits, targets ?? labels)
+      const logits = answerOf(model, from)
+      const values = ops.crossEntropy(logits, theirTargets ?? theirLabels)
       return {
-        loss: targets ? ops.scale(values, -1) : values,
-        ...(onlyCorrect && { active: stillToMove(logits, labels, targets) }),
+        loss: theirTargets ? ops.scale(values, -1) : values,
+        ...(onlyCorrect && { active: stillToMove(logits, theirLabels, theirTargets) }),
         ...(wantsLogits && { logits }),
       }
-    }, [x])
+    }, [from])
     const { active, logits } = value as { active?: Tensor; logits?: Tensor }
-    return { gradient: gradients[0]!, active, logits }
-  })
-  if (!made.logits) return { gradient: made.gradient, active: made.active }
+    return { next: attackStep(from, original, gradients[0]!, threat, stepSize, active), logits }
+  }
+  const inputs: Inputs = targets ? [x, images, labels, targets] : [x, images, labels]
+  const { recordingKey } = model
+  const made =
+    recordingKey === undefined
+      ? scope(() => step(...inputs))
+      : repeated.run({ owner: model, kind: `${recordingKey} ${wantsLogits}` }, step, inputs)
+  if (!made.logits) return { next: made.next }
   using logits = made.logits
-  return { gradient: made.gradient, active: made.active, logits: await logits.data() }
+  return { next: made.next, logits: await logits.data() }
 }
 
 /** 1 for the samples that are classified right, in a targeted run otherwise than as their target, [N]. */
@@ -110,13 +124,13 @@ function stillToMove(logits: Tensor, labels: Tensor<'i32'>, targets?: Tensor<'i3
   return ops.sub(ops.full(hit.shape, 1, hit.device), hit)
 }
 
-/** The ascent of a loss that is computed in host memory, from the logits. */
-async function hostAscent(
+/** A step up a loss that is computed in host memory, from the logits. */
+async function hostStep(
   model: Classifier,
   x: Tensor,
-  { labels, targets }: LabelledBatch,
-  { loss, onlyCorrect }: ProjectedGradient,
-): Promise<Ascent> {
+  { images, labels, targets }: LabelledBatch,
+  { threat, stepSize, loss, onlyCorrect }: ProjectedGradient,
+): Promise<Step> {
   const { value, pull, dispose } = vjp(() => answerOf(model, x), [x])
   try {
     const [logits, theirLabels, theirTargets] = [
@@ -137,11 +151,12 @@ async function hostAscent(
       moves[n] = reached(goal, n, own) ? 0 : 1
     }
     const { device } = x
-    const made = scope(() => ({
-      gradient: pull(tensor(cotangents, value.shape, { device }))[0]!,
-      active: onlyCorrect ? tensor(moves, [moves.length], { device }) : undefined,
-    }))
-    return { ...made, logits }
+    const next = scope(() => {
+      const gradient = pull(tensor(cotangents, value.shape, { device }))[0]!
+      const active = onlyCorrect ? tensor(moves, [moves.length], { device }) : undefined
+      return attackStep(x, images, gradient, threat, stepSize, active)
+    })
+    return { next, logits }
   } finally {
     dispose()
   }
@@ -152,10 +167,29 @@ async function hostAscent(
  * images that the caller owns.
  * @throws AbortError
  */
-export async function projectedAscent(
+export function projectedAscent(
   gradientAt: (x: Tensor) => Ascent | Promise<Ascent>,
+  batch: GradientBatch,
+  settings: Omit<ProjectedGradient, 'loss' | 'onlyCorrect'>,
+): Promise<Tensor> {
+  const { threat, stepSize } = settings
+  return projectedSteps(
+    async x => {
+      const { gradient, active } = await gradientAt(x)
+      const next = attackStep(x, batch.images, gradient, threat, stepSize, active)
+      gradient.dispose()
+      active?.dispose()
+      return next
+    },
+    batch,
+    settings,
+  )
+}
+
+async function projectedSteps(
+  stepFrom: (x: Tensor) => Promise<Tensor>,
   { images, sampleIds, seed, step, signal }: GradientBatch,
-  { threat, stepSize, steps, randomStart }: Omit<ProjectedGradient, 'loss' | 'onlyCorrect'>,
+  { threat, steps, randomStart }: Pick<ProjectedGradient, 'threat' | 'steps' | 'randomStart'>,
 ): Promise<Tensor> {
   let x = randomStart
     ? ops.randomStart(images, sampleIds, threat, { seed, step: streamStep(randomStart, step) })
@@ -163,10 +197,7 @@ export async function projectedAscent(
   for (let i = 0; i < steps; i++) {
     using previous = x
     if (signal?.aborted) throw new AbortError('The attack was interrupted.', { cause: signal.reason })
-    const { gradient, active } = await gradientAt(previous)
-    x = attackStep(previous, images, gradient, threat, stepSize, active)
-    gradient.dispose()
-    active?.dispose()
+    x = await stepFrom(previous)
     // The device has work queued; the event loop gets its turn.
     await setImmediate()
   }

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { ConfigError } from '../../errors.ts'
 import * as models from '../../models/index.ts'
 import type { LayerKernels } from '../../nn/layer-kernels.ts'
-import { type DoctorReport, doctor, type MaskedArchitecture } from '../../runs/doctor.ts'
+import { doctor, type MaskedArchitecture } from '../../runs/doctor.ts'
 import { formatPercent } from '../format.ts'
 import { formatTable } from '../layout.ts'
 import { addLayersOptions, addOutputOptions, type LayersOptions } from '../options.ts'
@@ -30,12 +30,11 @@ async function examine(options: LayersOptions, { terminal, fail }: Session): Pro
     ['Node.js', report.node],
     ['platform', report.platform],
     ['device', report.device ?? 'none: the native addon does not work, see below'],
-    ...(report.opsOnCpu?.length ? [['ops on the CPU', report.opsOnCpu.join(', ')]] : []),
     ...report.devices.slice(1).map(device => [device.name, device.problem ?? device.description]),
-    ...(report.simdTarget === null ? [] : [['SIMD target', report.simdTarget]]),
+    ...Object.entries(report.facts).map(([name, value]) => [inWords(name), String(value)]),
+    ...(report.missingOps.length === 0 ? [] : [['ops on the CPU', report.missingOps.join(', ')]]),
     ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
     ['addon', report.addon ?? 'not built'],
-    ...(report.sparseBelow === null ? [] : [['sparse kernels', sparseLine(report.sparseBelow)]]),
     ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data where ${name}`]),
   ]
   const width = Math.max(...rows.map(([label]) => label.length))
@@ -50,9 +49,8 @@ async function examine(options: LayersOptions, { terminal, fail }: Session): Pro
   if (report.error) fail()
 }
 
-function sparseLine({ winograd, direct }: NonNullable<DoctorReport['sparseBelow']>): string {
-  return `below ${formatPercent(winograd)} non-zero weights where Winograd applies, else below ${formatPercent(direct)}; the same on every machine, so that all give the same bits`
-}
+/** 'sparse below direct' of sparseBelowDirect. */
+const inWords = (name: string): string => name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
 
 /** @throws ConfigError for options that do not go together */
 function layersOf({

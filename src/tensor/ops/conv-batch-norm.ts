@@ -5,7 +5,7 @@ import { ConvInputGradient } from '../conv-gradient.ts'
 import { runOp, runOp1 } from '../run.ts'
 import { isTracked, recordFusing } from '../tape.ts'
 import { type Tensor, tensorKind } from '../tensor.ts'
-import { type ConvOptions, convGeometry, convRows } from './conv.ts'
+import { type ConvOptions, convGeometry, convRows, inGroups } from './conv.ts'
 
 export interface ConvBatchNormOptions extends ConvOptions {
   /** Added to the variance. Default 1e-5. */
@@ -36,7 +36,12 @@ export function convBatchNorm(
   options: ConvBatchNormOptions = {},
 ): Tensor {
   checkOptions('convBatchNorm', options, convBatchNormRows)
-  const { eps = 1e-5, relu = false, residual } = options
+  const { groups = 1, eps = 1e-5, relu = false, residual } = options
+  if (groups > 1) {
+    return inGroups('convBatchNorm', { x, weight, groups }, expanded =>
+      convBatchNorm(x, expanded, runningMean, runningVar, { ...options, groups: 1 }),
+    )
+  }
   const geometry = convGeometry(options)
   const inputs = [x, weight, residual ?? null]
   const [y, positive] = runOp('conv2d_batch_norm', [x, weight, runningMean, runningVar, residual], {

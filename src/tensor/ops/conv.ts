@@ -2,6 +2,7 @@
 import { count } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { type ConvGeometry, ConvInputGradient } from '../conv-gradient.ts'
+import { checkGroups, GroupExpansion } from '../group-expansion.ts'
 import { checkTensor, runOp1 } from '../run.ts'
 import { isTracked, record, release } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
@@ -19,8 +20,26 @@ export interface ConvOptions {
 export const convRows: OptionRows<ConvOptions> = { stride: count(), padding: count(0), groups: count() }
 
 /** The attributes of a convolution's native ops. */
-export function convGeometry({ stride = 1, padding = 0, groups = 1 }: ConvOptions): ConvGeometry {
-  return groups === 1 ? { stride, padding } : { stride, padding, groups }
+export function convGeometry({ stride = 1, padding = 0 }: ConvOptions): ConvGeometry {
+  return { stride, padding }
+}
+
+/**
+ * A convolution in groups as one without.
+ * @param convolve from the expanded weight
+ */
+export function inGroups(
+  op: string,
+  { x, weight, groups }: { x: Tensor; weight: Tensor; groups: number },
+  convolve: (weight: Tensor) => Tensor,
+): Tensor {
+  checkGroups(op, x, weight, groups)
+  const expansion = new GroupExpansion(weight.shape, groups, weight.device)
+  const expanded = expansion.expand(weight)
+  expansion.record(expanded, weight)
+  const y = convolve(expanded)
+  for (const made of [expanded, ...expansion.tensors]) release(made as Tensor)
+  return y
 }
 
 /**
@@ -30,6 +49,8 @@ export function convGeometry({ stride = 1, padding = 0, groups = 1 }: ConvOption
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   checkOptions('conv2d', options, convRows)
+  const { groups = 1, ...window } = options
+  if (groups > 1) return inGroups('conv2d', { x, weight, groups }, expanded => conv2d(x, expanded, window))
   const geometry = convGeometry(options)
   const y = runOp1('conv2d', [x, weight], geometry)
   record(

@@ -1,7 +1,7 @@
 // The optimiser's update (native/ops/optim.cc).
 import { number, required } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
-import { runOp } from '../run.ts'
+import { checkTensor, runOp } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
 
 export interface SgdOptions {
@@ -27,7 +27,8 @@ export function sgdStep(parameter: Tensor, gradient: Tensor, velocity: Tensor, o
   })
 }
 
-/** Overwrites the elements of target, in place. */
-export function assign(target: Tensor, value: Tensor): void {
-  runOp('assign', [target, value])
+/** Overwrites the elements of target, in place; f32, or u8 for masks. */
+export function assign<D extends 'f32' | 'u8'>(target: Tensor<D>, value: Tensor<D>): void {
+  checkTensor('assign', 'target', target)
+  runOp(target.dtype === 'u8' ? 'assign_mask' : 'assign', [target, value])
 }
