@@ -113,7 +113,7 @@ export class Device {
     return addon().supports(this.handle, op)
   }
 
-  /** How often the CPU ran an op in the device's place so far, by the op's name. */
+  /** The ops that the device does not compute itself, and how often the CPU did so far. */
   get fallbacks(): Readonly<Record<string, number>> {
     return addon().fallbacks(this.handle)
   }
