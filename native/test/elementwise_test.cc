@@ -49,8 +49,7 @@ TEST_CASE("inputs of different layouts meet") {
   for (const bool first : {true, false}) {
     // A pooling of one pixel is the identity and leaves an activation behind.
     const auto upload = [&](const HostTensor& t, bool activation) {
-      auto values = std::make_shared<std::vector<float>>(t.values.begin(), t.values.end());
-      const Tensor plain = device.upload(t.shape, DType::kF32, values->data(), values);
+      const Tensor plain = place(device, t, DType::kF32, InputLayout::kUploaded);
       if (!activation) return plain;
       OpCall call{{plain}, {}};
       for (const auto& [name, value] : {std::pair{"kernel", 1.0}, {"stride", 1.0}, {"padding", 0.0}})
@@ -58,10 +57,7 @@ TEST_CASE("inputs of different layouts meet") {
       return device.run("avg_pool2d", call)[0];
     };
     const Tensor y = device.run("sub", {{upload(a, first), upload(b, !first)}, {}})[0];
-    std::vector<float> values(static_cast<size_t>(y.elements()));
-    device.download(y, values.data(), [](auto failure) { CHECK(!failure); });
-    device.stream().synchronize();
-    check_close("sub", {y.shape, {values.begin(), values.end()}}, expected, 1e-6);
+    check_close("sub", read(device, y), expected, 1e-6);
   }
 }
 

@@ -199,7 +199,7 @@ HostTensor cross_entropy(const HostTensor& logits, const HostTensor& labels, dou
     for (int64_t k = 0; k < classes; ++k) {
       const double target =
           smoothing / static_cast<double>(classes) + (k == labels.values[n] ? 1 - smoothing : 0);
-      if (target != 0) losses.values[n] += target * (largest + std::log(sum) - row[k]);
+      if (target != 0) losses.values[n] += target * (largest - row[k] + std::log(sum));
     }
   }
   return losses;

@@ -76,6 +76,7 @@ export interface Addon {
   /** What the backend tells about itself. */
   facts(device: DeviceHandle): Facts
   supports(device: DeviceHandle, op: string): boolean
+  fallbacks(device: DeviceHandle): Readonly<Record<string, number>>
   convKernels(
     device: DeviceHandle,
     x: readonly number[],
