@@ -20,8 +20,8 @@ function ownCrossEntropy(x: Tensor): Tensor {
 const ownMargin = (x: Tensor): Tensor => ops.sum(ops.sub(ops.max(x), ops.gather(x, labels())))
 
 async function valueAndGradient(x: Tensor, loss: (x: Tensor) => Tensor) {
-  const { value, grads } = grad(() => loss(x), [x])
-  return { value: Number((await value.data())[0]), gradient: Array.from(await grads[0]!.data()) }
+  const { value, gradients } = grad(() => loss(x), [x])
+  return { value: Number((await value.data())[0]), gradient: Array.from(await gradients[0]!.data()) }
 }
 
 describe('a loss of one’s own', () => {
