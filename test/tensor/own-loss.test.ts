@@ -8,7 +8,12 @@ import { uniform } from './numeric-gradient.ts'
 
 const [images, classes] = [19, 5]
 const logits = () => tensor(uniform([images, classes], 1, -4, 4).values, [images, classes])
-const labels = () => tensor(Int32Array.from({ length: images }, (_, n) => (n * 3) % classes), [images])
+const labels = () =>
+  tensor(
+    Int32Array.from({ length: images }, (_, n) => (n * 3) % classes),
+    [images],
+    { dtype: 'i32' },
+  )
 
 /** Σ log Σ exp(x) − x[label]; a linear layer of ones adds up each row. */
 function ownCrossEntropy(x: Tensor): Tensor {
