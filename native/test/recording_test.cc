@@ -58,11 +58,11 @@ TEST_CASE("what a replay makes and no later call reads is given back before the 
   };
   device.begin_recording({});
   const auto recording = device.end_recording(chain());
-  device.stream().synchronize();
+  finish(device);
   const int64_t before = device.backend().memory().in_use;
   device.backend().reset_peak();
   read(device, device.replay(recording, {})[0]);
-  device.stream().synchronize();
+  finish(device);
   CHECK(device.backend().memory().in_use == before);
   // Two of the chain's tensors live at a time; a quarter more for layouts with a border.
   CHECK(device.backend().memory().peak - before < 3 * shape.elements() * 4 * 5 / 4);

@@ -292,6 +292,7 @@ describe('a loss decided after the forward pass', () => {
     }
     using y = forward()
     expect(await round()).toEqual(await values(y))
+    await device.synchronize()
     const after = device.memory().inUse
     await round()
     expect(device.memory().inUse).toBe(after)

@@ -292,7 +292,7 @@ describe('bad options are a ConfigError that names the option:', () => {
     ['init', { init: 'kaiming' }],
     ['pattern', { pattern: 'column' }],
     ['threads', { threads: 0, device: 'auto' }],
-    ['device', { device: 'cuda:0' }],
+    ['device', { device: 'cuda:first' }],
     ['width', { width: 0 }],
     ['width', { width: Number.NaN }],
     ['epochs', { epochs: 0 }],
