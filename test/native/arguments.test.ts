@@ -43,7 +43,6 @@ const calls: Record<string, () => unknown[]> = {
   disposeDevice: () => [gone],
   describe: () => [device],
   facts: () => [device],
-  fallbacks: () => [device],
   supports: () => [device, 'add'],
   fallbacks: () => [device],
   convKernels: () => [device, [1, 2, 4, 4], [3, 2, 3, 3], { stride: 1, padding: 1 }, 0.5],
