@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -8,6 +9,21 @@ export const resolve = {
 }
 const alone = ['test/training/long-run.test.ts']
 
+// A second backend, which the native tests build (docs/backends.md), and the tests that small networks suffice for. Another
+// device is tested by naming it: RST_DEVICE=NAME npx vitest run --project device
+const ofPlain = 'test/devices/plain.test.ts'
+const plain = `build-test/librst_plain.${process.platform === 'darwin' ? 'dylib' : 'so'}`
+const { RST_DEVICE: device = 'plain', RST_BACKENDS: backends = `plain=${plain}` } = process.env
+const onDevice = [
+  'test/tensor/{gradients,scope,tape,async-bodies}.test.ts',
+  'test/attacks/pgd.test.ts',
+  'test/saved/ticket-file.test.ts',
+  ...(device === 'plain' ? [ofPlain] : []),
+]
+if (device === 'plain' && !existsSync(plain)) {
+  console.warn(`${plain} is not there: no test runs on a second device. npm run test:native builds it.`)
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,7 +33,16 @@ export default defineConfig({
           ...shared,
           name: 'all',
           include: ['test/**/*.test.ts'],
-          exclude: alone,
+          exclude: [...alone, ofPlain],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'device',
+          include: device === 'plain' && !existsSync(plain) ? [] : onDevice,
+          env: { RST_DEVICE: device, RST_BACKENDS: backends },
           sequence: { groupOrder: 0 },
         },
       },

@@ -19,6 +19,7 @@ const Binding bindings[] = {
     {"describe", bound<describe_device>},
     {"facts", bound<facts>},
     {"supports", bound<supports>},
+    {"fallbacks", bound<fallbacks>},
     {"convKernels", bound<conv_kernels>},
     {"memory", bound<memory>},
     {"clearCache", bound<clear_cache>},

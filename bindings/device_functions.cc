@@ -29,10 +29,11 @@ Napi::Value create_device(Napi::Env env, Napi::Object options) {
   given.threads = static_cast<int>(ranged(options, "threads", 1, 1024));
   given.memory_limit = static_cast<int64_t>(ranged(options, "memoryLimit", 0, 0x1p53));
   given.sparse = field<bool>(options, "sparse");
-  std::unique_ptr<Backend> backend = library.empty() ? std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{
-                                                           given.threads, given.memory_limit, given.sparse})
-                                                     : open_plug(library).create(given);
-  return wrap_device(env, Environment::of(env).open(std::make_unique<Device>(std::move(backend))));
+  const cpu::CpuOptions on_cpu{given.threads, given.memory_limit, given.sparse};
+  const auto make_cpu = [on_cpu] { return std::make_unique<cpu::CpuBackend>(on_cpu); };
+  auto device = library.empty() ? std::make_unique<Device>(make_cpu())
+                                : std::make_unique<Device>(open_plug(library).create(given), make_cpu);
+  return wrap_device(env, Environment::of(env).open(std::move(device)));
 }
 
 Napi::Value dispose_device(Napi::Env env, std::shared_ptr<OpenDevice> device) {
@@ -54,6 +55,12 @@ Napi::Value facts(Napi::Env env, LiveDevice device) {
 
 Napi::Value supports(Napi::Env env, LiveDevice device, std::string op) {
   return Napi::Boolean::New(env, device->backend().kernels().find(find_op(op).name) != nullptr);
+}
+
+Napi::Value fallbacks(Napi::Env env, LiveDevice device) {
+  Napi::Object result = Napi::Object::New(env);
+  for (const auto& [op, times] : device->fallbacks()) result.Set(op, static_cast<double>(times));
+  return result;
 }
 
 Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Napi::Object options,

@@ -18,6 +18,8 @@ Napi::Value describe_device(Napi::Env env, LiveDevice device);
 Napi::Value facts(Napi::Env env, LiveDevice device);
 // supports(device, op) → whether its backend has a kernel for the op.
 Napi::Value supports(Napi::Env env, LiveDevice device, std::string op);
+// fallbacks(device) → {op: how often the CPU ran it} of the ops that the backend lacks
+Napi::Value fallbacks(Napi::Env env, LiveDevice device);
 // convKernels(device, x: number[], w: number[], {stride, padding}, density) → {forward, inputGradient}
 Napi::Value conv_kernels(Napi::Env env, LiveDevice device, Shape x, Shape w, Napi::Object options,
                          double density);

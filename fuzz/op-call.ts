@@ -59,6 +59,7 @@ function attribute(dice: Dice, op: string, row: OpRow['attributes'][number], s: 
     if (op === 'conv2d_weight_grad') return [s.k, s.c, s.r, s.r]
     if (op === 'reshape')
       return dice.pick([[s.n * s.c * s.h * s.w], [s.n, s.c * s.h * s.w], [s.w, s.h, s.c, s.n]])
+    if (op === 'gather_grad') return [s.n, s.c]
     if (op === 'unpack_bits' || op === 'random_weight') return [s.k, s.c, s.r, s.r]
     return [s.n, s.c, s.h, s.w]
   }
@@ -102,6 +103,8 @@ function shapeOf(
   }
   if (op.endsWith('pool2d_grad') && input === 'dy') return [s.n, s.c, outer(s.h, kernel), outer(s.w, kernel)]
   if (op === 'global_avg_pool_grad') return [s.n, s.c]
+  if ((op === 'gather' || op === 'max') && input === 'x') return [s.n, s.c]
+  if (op === 'gather_grad' && input === 'dy') return [s.n]
   if (op === 'broadcast') return dice.pick([[], [1], [s.c], [s.n]])
   switch (input) {
     case 'running_mean':

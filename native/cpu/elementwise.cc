@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "native/core/normal.h"
 #include "native/cpu/cpu_backend.h"
 #include "native/cpu/kernels.h"
 #include "native/cpu/rows.h"
@@ -17,7 +18,7 @@
 namespace rst::cpu {
 
 // How an element of the output follows from inputs a and b and numbers p and q.
-enum class ElementMap { kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad, kAddNumber, kNormalize };
+enum class ElementMap { kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad, kExp, kLog, kLogGrad, kAddNumber, kNormalize };
 
 }  // namespace rst::cpu
 #endif
@@ -43,6 +44,12 @@ void elementwise_rows(ElementMap op, const Rows& rows, const float* HWY_RESTRICT
       return map_rows(rows, y, [=](int64_t i) HWY_ATTR { return a[i] <= 0 ? 0 : a[i]; });
     case ElementMap::kReluGrad:
       return map_rows(rows, y, [=](int64_t i) HWY_ATTR { return b[i] > 0 ? a[i] : 0; });
+    case ElementMap::kExp:
+      return map_rows(rows, y, [=](int64_t i) HWY_ATTR { return static_cast<float>(portable_exp(a[i])); });
+    case ElementMap::kLog:
+      return map_rows(rows, y, [=](int64_t i) HWY_ATTR { return static_cast<float>(portable_log(a[i])); });
+    case ElementMap::kLogGrad:
+      return map_rows(rows, y, [=](int64_t i) HWY_ATTR { return a[i] / b[i]; });
     case ElementMap::kAddNumber:
       return map_rows(rows, y, [=](int64_t i) HWY_ATTR { return a[i] + p; });
     case ElementMap::kNormalize:
@@ -112,6 +119,16 @@ void unary(CpuBackend& cpu, const KernelCall& call) {
 template <ElementMap op>
 void binary(CpuBackend& cpu, const KernelCall& call) {
   map_elements(cpu, op, call.inputs[0], call.inputs[1], call.outputs[0]);
+}
+
+// For ops that may make an infinity of what lanes without an image hold.
+template <CpuKernel kernel>
+void with_clear_lanes(CpuBackend& cpu, const KernelCall& call) {
+  kernel(cpu, call);
+  const Tensor& y = call.outputs[0];
+  if (!is_blocked(y)) return;
+  const BlockedView view = cpu.blocked_input(y);
+  clear_padded_lanes(view, 0, view.shape.planes());
 }
 
 void copy(CpuBackend&, const KernelCall& call) {
@@ -191,6 +208,9 @@ void add_elementwise_kernels(KernelTable& table) {
   table.add("mul", on_cpu<binary<ElementMap::kMul>>);
   table.add("scale", on_cpu<scale>);
   table.add("clip", on_cpu<clip>);
+  table.add("exp", on_cpu<with_clear_lanes<unary<ElementMap::kExp>>>);
+  table.add("log", on_cpu<with_clear_lanes<unary<ElementMap::kLog>>>);
+  table.add("log_grad", on_cpu<with_clear_lanes<binary<ElementMap::kLogGrad>>>);
   table.add("relu", on_cpu<unary<ElementMap::kRelu>>);
   table.add("relu_grad", on_cpu<binary<ElementMap::kReluGrad>>);
   table.add("normalize", on_cpu<normalize>);

@@ -25,6 +25,14 @@ void for_each_sample(ThreadPool& pool, const BlockedShape& s, const Sample& samp
   });
 }
 
+void expect_indices(const char* op, const int32_t* indices, const BlockedShape& x) {
+  for (int64_t n = 0; n < x.n; ++n) {
+    if (indices[n] >= 0 && indices[n] < x.c) continue;
+    throw_argument(std::string(op) + " expects indices from 0 to " + std::to_string(x.c - 1) +
+                   " but received " + std::to_string(indices[n]) + " for sample " + std::to_string(n) + ".");
+  }
+}
+
 void expect_labels(const char* op, const int32_t* labels, const BlockedShape& logits) {
   for (int64_t n = 0; n < logits.n; ++n) {
     if (labels[n] >= 0 && labels[n] < logits.c) continue;
@@ -116,6 +124,35 @@ void softmax(CpuBackend& cpu, const KernelCall& call) {
   });
 }
 
+void gather(CpuBackend& cpu, const KernelCall& call) {
+  const BlockedView in = cpu.blocked_input(call.inputs[0]);
+  const auto* index = cpu.plain_input<const int32_t>(call.inputs[1]);
+  expect_indices("gather", index, in.shape);
+  float* out = cpu.plain_output(call.outputs[0]);
+  for_each_sample(cpu.pool(), in.shape, [&](int64_t n, int64_t offset) {
+    out[n] = SampleRow<const float>{in.data + offset}[index[n]];
+  });
+}
+
+void gather_grad(CpuBackend& cpu, const KernelCall& call) {
+  const float* dy = cpu.plain_input(call.inputs[0]);
+  const auto* index = cpu.plain_input<const int32_t>(call.inputs[1]);
+  expect_indices("gather_grad", index, BlockedShape(call.outputs[0].shape));
+  const BlockedView out = cleared(cpu.blocked_output(call.outputs[0]));
+  for_each_sample(cpu.pool(), out.shape, [&](int64_t n, int64_t offset) {
+    SampleRow<float>{out.data + offset}[index[n]] = dy[n];
+  });
+}
+
+void max(CpuBackend& cpu, const KernelCall& call) {
+  const BlockedView in = cpu.blocked_input(call.inputs[0]);
+  float* out = cpu.plain_output(call.outputs[0]);
+  for_each_sample(cpu.pool(), in.shape, [&](int64_t n, int64_t offset) {
+    const SampleRow<const float> row{in.data + offset};
+    out[n] = row[largest_index(row, in.shape.c)];
+  });
+}
+
 void argmax(CpuBackend& cpu, const KernelCall& call) {
   const Tensor &logits = call.inputs[0], &indices = call.outputs[0];
   const BlockedView in = cpu.blocked_input(logits);
@@ -142,6 +179,9 @@ void add_loss_kernels(KernelTable& table) {
   table.add("cross_entropy", on_cpu<cross_entropy>);
   table.add("cross_entropy_grad", on_cpu<cross_entropy_grad>);
   table.add("softmax", on_cpu<softmax>);
+  table.add("gather", on_cpu<gather>);
+  table.add("gather_grad", on_cpu<gather_grad>);
+  table.add("max", on_cpu<max>);
   table.add("argmax", on_cpu<argmax>);
   table.add("correct", on_cpu<correct>);
 }

@@ -6,10 +6,10 @@ namespace rst {
 namespace {
 
 // Checks logits [N, classes] and gives the shape [N] of a number a sample.
-Shape samples_of(const char* op, const Tensor& logits) {
-  expect_rank(op, "logits", logits, 2, 2);
+Shape samples_of(const char* op, const Tensor& logits, const char* input = "logits") {
+  expect_rank(op, input, logits, 2, 2);
   if (logits.shape[1] < 1) {
-    throw_shape(std::string(op) + " expects logits of at least one class but received the shape " +
+    throw_shape(std::string(op) + " expects " + input + " of at least one class but received the shape " +
                 logits.shape.to_string() + ".");
   }
   return {logits.shape[0]};
@@ -54,6 +54,33 @@ std::vector<OpRow> loss_ops() {
        [](const OpCall& c) {
          samples_of("softmax", c[0]);
          return ParsedCall{{{{c[0].shape}}}, nullptr};
+       }},
+      {"gather",
+       {{"x"}, {"indices", DType::kI32}},
+       {},
+       "x [N, C], indices [N] → x[n, indices[n]]: [N]. An index outside 0 … C − 1 is an error of the kernel.",
+       [](const OpCall& c) {
+         const Shape samples = samples_of("gather", c[0], "x");
+         expect_shape("gather", "indices", c[1], samples);
+         return ParsedCall{{{{samples}}}, nullptr};
+       }},
+      {"gather_grad",
+       {{"dy"}, {"indices", DType::kI32}},
+       {"shape"},
+       "dy[n] at [n, indices[n]], 0 elsewhere; `shape` is x's.",
+       [](const OpCall& c) {
+         const Tensor x{c.attributes.shape("shape"), DType::kF32, {}};
+         const Shape samples = samples_of("gather_grad", x, "x");
+         expect_shape("gather_grad", "dy", c[0], samples);
+         expect_shape("gather_grad", "indices", c[1], samples);
+         return ParsedCall{{{{x.shape}}}, nullptr};
+       }},
+      {"max",
+       {{"x"}},
+       {},
+       "The largest number of each row: [N, C] → [N]; a NaN counts as larger than all.",
+       [](const OpCall& c) {
+         return ParsedCall{{{{samples_of("max", c[0], "x")}}}, nullptr};
        }},
       {"argmax",
        {{"logits"}},

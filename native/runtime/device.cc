@@ -40,12 +40,6 @@ bool writes(const CheckedCall& call) {
                      [](const Tensor& output) { return output.defined() && output.elements() > 0; });
 }
 
-void run_kernel(Backend& backend, std::string_view op, const KernelCall& call) {
-  const Kernel kernel = backend.kernels().find(op);
-  if (!kernel) throw Error(ErrorCode::kInternal, "The backend has no kernel for " + std::string(op) + ".");
-  kernel(backend, call);
-}
-
 // For RST_DEBUG=nan.
 void check_what_it_wrote(Backend& backend, const CheckedCall& call) {
   std::vector<Tensor> read, written = call.outputs;
@@ -58,22 +52,15 @@ void check_what_it_wrote(Backend& backend, const CheckedCall& call) {
   });
 }
 
-// Gives an input that came as another one too a copy of its own where the op needs that.
-void separate(Backend& backend, CheckedCall& call) {
-  const std::vector<InputSpec>& specs = call.row->inputs;
-  for (size_t alone = 0; alone < specs.size(); ++alone) {
-    if (!call.inputs[alone].defined() || !(specs[alone].mutated || specs[alone].unshared)) continue;
-    for (size_t other = 0; other < specs.size(); ++other) {
-      Tensor& input = call.inputs[other];
-      if (other == alone || specs[other].mutated || input.storage != call.inputs[alone].storage) continue;
-      const Tensor copy{input.shape, input.dtype, backend.new_storage()};
-      run_kernel(backend, "copy", {{&input, 1}, {&copy, 1}});
-      input = copy;
-    }
-  }
-}
-
 }  // namespace
+
+std::map<std::string, int64_t> Device::fallbacks() const {
+  std::map<std::string, int64_t> counts = fallback_.counts();
+  for (const OpRow& row : op_table()) {
+    if (!backend_->kernels().find(row.name)) counts.try_emplace(row.name, 0);
+  }
+  return counts;
+}
 
 std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
   std::optional<Attributes> attributes;
@@ -109,6 +96,25 @@ void Device::enqueue(CheckedCall call) {
   stream_.enqueue([this, call = std::move(call)]() mutable { execute(call); });
 }
 
+void Device::run_kernel(const OpRow& row, const KernelCall& call) {
+  if (const Kernel kernel = backend_->kernels().find(row.name)) return kernel(*backend_, call);
+  fallback_.run(*backend_, row.name, call, [&](size_t input) { return row.inputs[input].mutated; });
+}
+
+void Device::separate(CheckedCall& call) {
+  const std::vector<InputSpec>& specs = call.row->inputs;
+  for (size_t alone = 0; alone < specs.size(); ++alone) {
+    if (!call.inputs[alone].defined() || !(specs[alone].mutated || specs[alone].unshared)) continue;
+    for (size_t other = 0; other < specs.size(); ++other) {
+      Tensor& input = call.inputs[other];
+      if (other == alone || specs[other].mutated || input.storage != call.inputs[alone].storage) continue;
+      const Tensor copy{input.shape, input.dtype, backend_->new_storage()};
+      run_kernel(find_op("copy"), {{&input, 1}, {&copy, 1}});
+      input = copy;
+    }
+  }
+}
+
 void Device::execute(CheckedCall& call) {
   Failure failure;
   for (const Tensor& input : call.inputs) {
@@ -119,10 +125,10 @@ void Device::execute(CheckedCall& call) {
   if (!failure) {
     failure = failure_of([&] {
       if (writes(call)) {
-        separate(*backend_, call);
+        separate(call);
         {
           const TraceSpan span(call.row->name, call.inputs, call.outputs);
-          run_kernel(*backend_, call.row->name, {call.inputs, call.outputs, call.params.get()});
+          run_kernel(*call.row, {call.inputs, call.outputs, call.params.get()});
         }
         if (debug_switches.nan) check_what_it_wrote(*backend_, call);
         return;

@@ -9,6 +9,7 @@
 
 #include "native/ops/op_table.h"
 #include "native/runtime/backend.h"
+#include "native/runtime/fallback.h"
 #include "native/runtime/recording.h"
 #include "native/runtime/stream.h"
 
@@ -16,10 +17,14 @@ namespace rst {
 
 class Device {
  public:
-  explicit Device(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}
+  // `fallback` makes the backend that runs what the first has no kernel for.
+  explicit Device(std::unique_ptr<Backend> backend, MakeBackend fallback = nullptr)
+      : backend_(std::move(backend)), fallback_(std::move(fallback)) {}
 
   Backend& backend() { return *backend_; }
   Stream& stream() { return stream_; }
+  // The ops that the backend has no kernel for, and how often the fallback ran each so far. Any thread.
+  std::map<std::string, int64_t> fallbacks() const;
 
   // Checks the call now (throws Error), enqueues the work and returns the outputs' handles at once; an output
   // that the op leaves out is undefined. A failure on the worker travels with the outputs. Inputs stay as
@@ -53,10 +58,14 @@ class Device {
   // For RST_DEBUG=sync: waits for the op and throws what it failed with.
   void throw_failure_of(const std::vector<Tensor>& outputs);
   void execute(CheckedCall& call);
+  void run_kernel(const OpRow& row, const KernelCall& call);
+  // Gives an input that came as another one too a copy of its own where the op needs that.
+  void separate(CheckedCall& call);
   Failure failure_to_tell(const Tensor& tensor);
   void refuse_while_recording(const char* what) const;
 
   std::unique_ptr<Backend> backend_;
+  Fallback fallback_;
   std::optional<Recorder> recorder_;
   // Of the worker: what the last failed download told, and what no output could.
   Failure told_, untold_;

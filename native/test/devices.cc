@@ -4,6 +4,7 @@
 
 #include "native/cpu/cpu_backend.h"
 #include "native/cpu/layout.h"
+#include "native/runtime/plugs.h"
 
 namespace rst::test {
 namespace {
@@ -41,6 +42,33 @@ T fact(Device& device, std::string_view name) {
   throw_argument("There is no fact '" + std::string(name) + "'.");
 }
 
+// A backend that is a library of its own; the CPU runs what it lacks.
+class PlugUnderTest final : public DeviceUnderTest {
+ public:
+  explicit PlugUnderTest(std::string name)
+      : name_(std::move(name)),
+        plug_(open_plug(plug_path(name_))),
+        device_(create(0)),
+        devices_{device_.get()} {}
+
+  std::string name() const override { return name_; }
+  const std::vector<Device*>& devices() const override { return devices_; }
+  std::unique_ptr<Device> create(int64_t memory_limit) const override {
+    return std::make_unique<Device>(plug_.create({.memory_limit = memory_limit}),
+                                    [] { return std::make_unique<cpu::CpuBackend>(cpu::CpuOptions{}); });
+  }
+  std::vector<InputLayout> layouts_of(const std::vector<HostTensor>&) const override {
+    if (name_ == "plain") return {InputLayout::kUploaded};  // there all lies alike
+    return {InputLayout::kUploaded, InputLayout::kForward, InputLayout::kGradient};
+  }
+
+ private:
+  std::string name_;
+  const Plug& plug_;
+  std::unique_ptr<Device> device_;
+  std::vector<Device*> devices_;
+};
+
 std::unique_ptr<DeviceUnderTest>& chosen() {
   static std::unique_ptr<DeviceUnderTest> device = std::make_unique<CpuUnderTest>();
   return device;
@@ -51,9 +79,9 @@ std::unique_ptr<DeviceUnderTest>& chosen() {
 void choose_device(const std::string& name) {
   if (name == "cpu") {
     chosen() = std::make_unique<CpuUnderTest>();
-    return;
+  } else {
+    chosen() = std::make_unique<PlugUnderTest>(name);
   }
-  throw Error(ErrorCode::kDevice, "There is no device '" + name + "' to test.");
 }
 
 const DeviceUnderTest& device_under_test() {

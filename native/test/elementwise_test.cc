@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "native/test/harness.h"
 #include "native/test/reference.h"
@@ -48,8 +49,7 @@ TEST_CASE("inputs of different layouts meet") {
   for (const bool first : {true, false}) {
     // A pooling of one pixel is the identity and leaves an activation behind.
     const auto upload = [&](const HostTensor& t, bool activation) {
-      auto values = std::make_shared<std::vector<float>>(t.values.begin(), t.values.end());
-      const Tensor plain = device.upload(t.shape, DType::kF32, values->data(), values);
+      const Tensor plain = place(device, t, DType::kF32, InputLayout::kUploaded);
       if (!activation) return plain;
       OpCall call{{plain}, {}};
       for (const auto& [name, value] : {std::pair{"kernel", 1.0}, {"stride", 1.0}, {"padding", 0.0}})
@@ -57,10 +57,43 @@ TEST_CASE("inputs of different layouts meet") {
       return device.run("avg_pool2d", call)[0];
     };
     const Tensor y = device.run("sub", {{upload(a, first), upload(b, !first)}, {}})[0];
-    std::vector<float> values(static_cast<size_t>(y.elements()));
-    device.download(y, values.data(), [](auto failure) { CHECK(!failure); });
-    device.stream().synchronize();
-    check_close("sub", {y.shape, {values.begin(), values.end()}}, expected, 1e-6);
+    check_close("sub", read(device, y), expected, 1e-6);
+  }
+}
+
+TEST_CASE("exp, log and log_grad agree with the reference") {
+  for (const Shape& shape : all_shapes()) {
+    const HostTensor x = random_tensor(shape, 1, -5, 5), above = random_tensor(shape, 2, 0.01, 9);
+    const auto exp_of = [](double v) { return std::exp(v); };
+    const auto log_of = [](double v) { return std::log(v); };
+    check_op("exp", {x}, {}, {reference::map(x, exp_of)}, 1e-7);
+    check_op("log", {above}, {}, {reference::map(above, log_of)}, 1e-7);
+    check_op("log_grad", {x, above}, {},
+             {reference::map(x, above, [](double dy, double v) { return dy / v; })}, 1e-7);
+  }
+}
+
+TEST_CASE("exp and log at their ends: infinite, zero and NaN") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const HostTensor x{{6}, {89, -104, infinity, -infinity, nan, 0}};
+  check_op("exp", {x}, {}, {{{6}, {infinity, 0, infinity, 0, nan, 1}}}, 0);
+  const HostTensor y{{5}, {0, -1, infinity, nan, 1}};
+  check_op("log", {y}, {}, {{{5}, {-infinity, nan, infinity, nan, 0}}}, 0);
+}
+
+TEST_CASE("the gradients of exp and log agree with central differences" * suite(kGradients)) {
+  const Shape shape{17, 3, 4, 5};
+  const HostTensor x = random_tensor(shape, 1, 0.5, 2), dy = random_tensor(shape, 2);
+  const auto exp_of = [](const auto& in) {
+    return reference::map(in[0], [](double v) { return std::exp(v); });
+  };
+  const auto log_of = [](const auto& in) {
+    return reference::map(in[0], [](double v) { return std::log(v); });
+  };
+  for (const InputLayout layout : device_under_test().layouts_of({x})) {
+    check_gradient("log", log_of, {x}, 0, dy, run_op("log_grad", {dy, x}, {}, layout)[0]);
+    const HostTensor y = run_op("exp", {x}, {}, layout)[0];
+    check_gradient("exp", exp_of, {x}, 0, dy, run_op("mul", {dy, y}, {}, layout)[0]);
   }
 }
 

@@ -110,6 +110,12 @@ Tensor place(Device& device, const HostTensor& values, DType dtype, InputLayout 
   return layout == InputLayout::kUploaded ? tensor : as_activation(device, tensor, layout);
 }
 
+void finish(Device& device) {
+  std::promise<Failure> done;
+  device.finish([&](Failure failure) { done.set_value(failure); });
+  if (const Failure failure = done.get_future().get()) throw Error(*failure);
+}
+
 HostTensor read(Device& device, const Tensor& tensor) {
   if (tensor.bytes() > int64_t{1} << 30) {  // what did not fit there would not fit here
     device.stream().synchronize();

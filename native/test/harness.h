@@ -19,6 +19,9 @@ using AttributeList = std::vector<std::pair<std::string, AttributeValue>>;
 Tensor place(Device& device, const HostTensor& values, DType dtype, InputLayout layout);
 HostTensor read(Device& device, const Tensor& tensor);
 
+// Waits until all that was given to the device so far is complete; throws what it failed with.
+void finish(Device& device);
+
 // A call of the op whose inputs lie on the device, and what it gives (see run_op).
 OpCall place_call(Device& device, std::string_view op, const std::vector<HostTensor>& inputs,
                   const AttributeList& attributes, InputLayout layout);

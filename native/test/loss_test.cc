@@ -44,6 +44,40 @@ TEST_CASE("softmax, argmax and correct agree with the reference") {
   }
 }
 
+TEST_CASE("gather and max agree with the reference, and gather_grad with central differences" *
+          suite(kGradients)) {
+  for (const Shape& shape : row_shapes()) {
+    const HostTensor x = random_tensor(shape, 1, -5, 5), dy = random_tensor({shape[0]}, 3);
+    const HostTensor indices = random_integers({shape[0]}, 2, shape[1]);
+    check_op("gather", {x, indices}, {}, {reference::gather(x, indices)}, 0);
+    check_op("max", {x}, {}, {reference::gather(x, reference::argmax(x))}, 0);
+    const AttributeList of_x{{"shape", dims_of(shape)}};
+    check_op("gather_grad", {dy, indices}, of_x, {reference::gather_grad(dy, indices, shape)}, 0);
+    const Forward forward = [&](const auto& in) { return reference::gather(in[0], indices); };
+    check_gradient("gather", forward, {x}, 0, dy, run_op("gather_grad", {dy, indices}, of_x)[0]);
+  }
+}
+
+TEST_CASE("a NaN is the largest of its row") {
+  const HostTensor y = run_op("max", {{{2, 3}, {1, std::nan(""), 3, 1, 2, 3}}})[0];
+  CHECK(std::isnan(y.values[0]));
+  CHECK(y.values[1] == 3);
+}
+
+TEST_CASE("gather and max refuse wrong calls") {
+  const HostTensor x = random_tensor({2, 3}, 1), dy = filled({2}, 1);
+  for (const double wrong : {-1.0, 3.0}) {
+    const HostTensor indices{{2}, {0, wrong}};
+    check_throws(ErrorCode::kArgument, "gather", {x, indices});
+    check_throws(ErrorCode::kArgument, "gather_grad", {dy, indices}, {{"shape", {2, 3}}});
+  }
+  const HostTensor indices = filled({2}, 0);
+  check_throws(ErrorCode::kShape, "gather", {x, filled({3}, 0)});
+  check_throws(ErrorCode::kShape, "gather", {random_tensor({2, 3, 1, 1}, 1), indices});
+  check_throws(ErrorCode::kShape, "gather_grad", {dy, indices}, {{"shape", {3, 3}}});
+  check_throws(ErrorCode::kShape, "max", {random_tensor({2}, 1)});
+}
+
 TEST_CASE("losses stay finite for large logits") {
   const HostTensor logits{{2, 3}, {1e4, -1e4, 0, -1e4, -1e4, 1e4}};
   const HostTensor labels{{2}, {0, 0}};

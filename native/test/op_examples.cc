@@ -227,10 +227,12 @@ void add_activations(const std::string& x, std::vector<OpExample>& all) {
                                nullptr) {
     all.push_back({op, sizes, arguments, expected});
   };
-  for (const char* op : {"copy", "relu"})
+  for (const char* op : {"copy", "relu", "exp"})
     example(op, [=](const Sizes& s) -> OpArguments { return {{real(x, s)}, {}}; });
   for (const char* op : {"add", "sub", "mul", "relu_grad", "assign"})
     example(op, [=](const Sizes& s) -> OpArguments { return {{real(x, s), real(x, s, 6)}, {}}; });
+  example("log", [=](const Sizes& s) -> OpArguments { return {{large(x, s)}, {}}; });
+  example("log_grad", [=](const Sizes& s) -> OpArguments { return {{real(x, s), large(x, s)}, {}}; });
   example("scale", [=](const Sizes& s) -> OpArguments { return {{real(x, s)}, {{"factor", {-2}}}}; });
   example("clip", [=](const Sizes& s) -> OpArguments {
     return {{real(x, s)}, {{"low", {-0.5}}, {"high", {0.5}}}};
@@ -321,7 +323,17 @@ void add_losses(std::vector<OpExample>& all) {
                    return {{real("NK", s), labels(s), real("N", s)}, {{"smoothing", {0.1}}}};
                  },
                  nullptr});
-  for (const char* op : {"softmax", "argmax"}) {
+  all.push_back({"gather", sizes,
+                 [=](const Sizes& s) -> OpArguments {
+                   return {{real("NK", s), labels(s)}, {}};
+                 },
+                 nullptr});
+  all.push_back({"gather_grad", sizes,
+                 [=](const Sizes& s) -> OpArguments {
+                   return {{real("N", s), labels(s)}, {{"shape", dims("NK", s)}}};
+                 },
+                 nullptr});
+  for (const char* op : {"softmax", "argmax", "max"}) {
     all.push_back({op, sizes, [](const Sizes& s) -> OpArguments { return {{real("NK", s)}, {}}; }, nullptr});
   }
   all.push_back({"correct", sizes,

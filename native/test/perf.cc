@@ -42,10 +42,10 @@ std::vector<const OpExample*> timed_examples(const std::string& op) {
 
 double call_microseconds(Device& device, const OpExample& example, const OpCall& call) {
   using Clock = std::chrono::steady_clock;
-  device.stream().synchronize();
+  finish(device);
   const auto start = Clock::now();
   const std::vector<Tensor> outputs = device.run(example.op, call);
-  device.stream().synchronize();
+  finish(device);
   return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
 }
 
@@ -68,7 +68,9 @@ void print_timings(const std::string& op) {
     for (const HostTensor& input : arguments.inputs) {
       if (input.defined()) shapes.append(shapes.empty() ? "" : " ").append(input.shape.to_string());
     }
-    std::printf("%-30s %12.1f   %s\n", example->op.c_str(), times[kCalls / 2], shapes.c_str());
+    const bool lacking = !device.backend().kernels().find(example->op);
+    std::printf("%-30s %12.1f   %s%s\n", example->op.c_str(), times[kCalls / 2], shapes.c_str(),
+                lacking ? " (on the CPU, down and up)" : "");
   }
 }
 

@@ -199,7 +199,7 @@ HostTensor cross_entropy(const HostTensor& logits, const HostTensor& labels, dou
     for (int64_t k = 0; k < classes; ++k) {
       const double target =
           smoothing / static_cast<double>(classes) + (k == labels.values[n] ? 1 - smoothing : 0);
-      if (target != 0) losses.values[n] += target * (largest + std::log(sum) - row[k]);
+      if (target != 0) losses.values[n] += target * (largest - row[k] + std::log(sum));
     }
   }
   return losses;
@@ -213,6 +213,22 @@ HostTensor argmax(const HostTensor& logits) {
     y.values[n] = static_cast<double>(std::max_element(row, row + classes) - row);
   }
   return y;
+}
+
+HostTensor gather(const HostTensor& x, const HostTensor& indices) {
+  HostTensor y = filled({x.shape[0]}, 0);
+  for (size_t n = 0; n < y.values.size(); ++n) {
+    y.values[n] = x.values[n * static_cast<size_t>(x.shape[1]) + static_cast<size_t>(indices.values[n])];
+  }
+  return y;
+}
+
+HostTensor gather_grad(const HostTensor& dy, const HostTensor& indices, const Shape& x) {
+  HostTensor dx = filled(x, 0);
+  for (size_t n = 0; n < dy.values.size(); ++n) {
+    dx.values[n * static_cast<size_t>(x[1]) + static_cast<size_t>(indices.values[n])] = dy.values[n];
+  }
+  return dx;
 }
 
 HostTensor map(const HostTensor& x, const std::function<double(double)>& f) {

@@ -33,6 +33,9 @@ HostTensor global_avg_pool(const HostTensor& x);
 HostTensor softmax(const HostTensor& logits);
 HostTensor cross_entropy(const HostTensor& logits, const HostTensor& labels, double smoothing);
 HostTensor argmax(const HostTensor& logits);
+// x[n, indices[n]], and its gradient to an x of that shape.
+HostTensor gather(const HostTensor& x, const HostTensor& indices);
+HostTensor gather_grad(const HostTensor& dy, const HostTensor& indices, const Shape& x);
 
 // y = f(x) and y = f(a, b), element by element.
 HostTensor map(const HostTensor& x, const std::function<double(double)>& f);

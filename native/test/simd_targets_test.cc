@@ -142,6 +142,9 @@ void check_activation_targets(int64_t images) {
   check_all_targets("normalize", {x}, {{"mean", mean.values}, {"std", positive.values}});
   check_all_targets("mul", {x, y}, {});
   check_all_targets("relu_grad", {x, y}, {});
+  check_all_targets("exp", {x}, {});
+  check_all_targets("log", {random_tensor(shape, 7, 0.01, 9)}, {});
+  check_all_targets("log_grad", {x, y}, {});
   check_all_targets("clip", {x}, {{"low", {-0.5}}, {"high", {0.5}}});
   check_all_targets("max_pool2d", {x}, window);
   check_all_targets("avg_pool2d", {x}, window);

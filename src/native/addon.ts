@@ -76,6 +76,8 @@ export interface Addon {
   /** What the backend tells about itself. */
   facts(device: DeviceHandle): Facts
   supports(device: DeviceHandle, op: string): boolean
+  /** The ops that it lacks, and how often the CPU ran each instead. */
+  fallbacks(device: DeviceHandle): Readonly<Record<string, number>>
   convKernels(
     device: DeviceHandle,
     x: readonly number[],

@@ -113,6 +113,11 @@ export class Device {
     return addon().supports(this.handle, op)
   }
 
+  /** The ops that the device does not compute itself, and how often the CPU did so far. */
+  get fallbacks(): Readonly<Record<string, number>> {
+    return addon().fallbacks(this.handle)
+  }
+
   /**
    * What computes a convolution of x [N, C, H, W] by a weight [K, C, R, S] of which the share `density` is not zero.
    * @throws ShapeError, ConfigError

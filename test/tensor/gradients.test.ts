@@ -73,6 +73,10 @@ const cases: Case[] = [
     linear,
   ],
   ['globalAvgPool', x => ops.globalAvgPool(x), [uniform([3, 4, 3, 2], 1)], linear],
+  ['exp', x => ops.exp(x), [uniform([17, 3], 1, -2, 2)]],
+  ['log', x => ops.log(x), [uniform([2, 3, 4, 3], 1, 0.5, 2)]],
+  ['gather', x => ops.gather(x, labels()), [uniform([3, 5], 1)], linear],
+  ['max', x => ops.max(x), [distinct([3, 5])]],
   ['crossEntropy', x => ops.crossEntropy(x, labels()), [uniform([3, 5], 1, -2, 2)]],
   [
     'crossEntropy with label smoothing',

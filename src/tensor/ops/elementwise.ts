@@ -83,6 +83,20 @@ export function clip(x: Tensor, low: number, high: number): Tensor {
   return runOp1('clip', [x], { low, high })
 }
 
+/** e^x of each element; infinity where that is too large. The same bits on every machine. */
+export function exp(x: Tensor): Tensor {
+  const y = runOp1('exp', [x])
+  record([x], [y], ([dy]) => [runOp1('mul', [dy!, y])], { saves: [y] })
+  return y
+}
+
+/** The natural logarithm of each element; −infinity of 0, NaN of numbers below. The same bits on every machine. */
+export function log(x: Tensor): Tensor {
+  const y = runOp1('log', [x])
+  record([x], [y], ([dy]) => [runOp1('log_grad', [dy!, x])], { saves: [x] })
+  return y
+}
+
 export function relu(x: Tensor): Tensor {
   const y = runOp1('relu', [x])
   record([x], [y], ([dy]) => [runOp1('relu_grad', [dy!, y])], { saves: [y] })

@@ -2,7 +2,7 @@
 import { number } from '../../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { runOp1 } from '../run.ts'
-import { record } from '../tape.ts'
+import { record, savesNothing } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 
 export interface CrossEntropyOptions {
@@ -33,6 +33,37 @@ export function crossEntropy(
 /** Class probabilities [N, classes]. Not differentiable. */
 export function softmax(logits: Tensor): Tensor {
   return runOp1('softmax', [logits])
+}
+
+/**
+ * One number of each row: x [N, C] with indices [N] in 0 … C − 1 → x[n, indices[n]], [N]. An index out of range is told
+ * when a value that depends on it is read.
+ * @throws ShapeError, ConfigError
+ */
+export function gather(x: Tensor, indices: Tensor<'i32'>): Tensor {
+  const y = runOp1('gather', [x, indices])
+  record([x], [y], ([dy]) => [runOp1('gather_grad', [dy!, indices], { shape: x.shape })], savesNothing)
+  return y
+}
+
+/**
+ * The largest number of each row, [N, C] → [N]. Its gradient goes to the first of equals.
+ * @throws ShapeError
+ */
+export function max(x: Tensor): Tensor {
+  const y = runOp1('max', [x])
+  record(
+    [x],
+    [y],
+    ([dy]) => {
+      const largest = runOp1<'i32'>('argmax', [x])
+      const dx = runOp1('gather_grad', [dy!, largest], { shape: x.shape })
+      largest.dispose()
+      return [dx]
+    },
+    { saves: [x] },
+  )
+  return y
 }
 
 /** Class of the largest logit [N]; ties go to the lowest class. */
