@@ -18,7 +18,20 @@
 namespace rst::cpu {
 
 // How an element of the output follows from inputs a and b and numbers p and q.
-enum class ElementMap { kAdd, kSub, kMul, kScale, kClip, kRelu, kReluGrad, kExp, kLog, kLogGrad, kAddNumber, kNormalize };
+enum class ElementMap {
+  kAdd,
+  kSub,
+  kMul,
+  kScale,
+  kClip,
+  kRelu,
+  kReluGrad,
+  kExp,
+  kLog,
+  kLogGrad,
+  kAddNumber,
+  kNormalize
+};
 
 }  // namespace rst::cpu
 #endif

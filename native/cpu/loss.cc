@@ -139,9 +139,8 @@ void gather_grad(CpuBackend& cpu, const KernelCall& call) {
   const auto* index = cpu.plain_input<const int32_t>(call.inputs[1]);
   expect_indices("gather_grad", index, BlockedShape(call.outputs[0].shape));
   const BlockedView out = cleared(cpu.blocked_output(call.outputs[0]));
-  for_each_sample(cpu.pool(), out.shape, [&](int64_t n, int64_t offset) {
-    SampleRow<float>{out.data + offset}[index[n]] = dy[n];
-  });
+  for_each_sample(cpu.pool(), out.shape,
+                  [&](int64_t n, int64_t offset) { SampleRow<float>{out.data + offset}[index[n]] = dy[n]; });
 }
 
 void max(CpuBackend& cpu, const KernelCall& call) {

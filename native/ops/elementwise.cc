@@ -122,9 +122,11 @@ std::vector<OpRow> elementwise_ops() {
        {"low", "high"},
        "min(max(x, low), high); a NaN stays a NaN.",
        [](const OpCall& c) { return parsed({{{c[0].shape}}}, clip_params(c)); }},
-      unary("exp", "e^x: portable_exp (native/core/normal.h) rounded to float; infinity where that is too large."),
+      unary("exp",
+            "e^x: portable_exp (native/core/normal.h) rounded to float; infinity where that is too large."),
       unary("log",
-            "ln x: portable_log (native/core/normal.h) rounded to float; −infinity of 0, NaN of what is below."),
+            "ln x: portable_log (native/core/normal.h) rounded to float; −infinity of 0, NaN of what is "
+            "below."),
       binary("log_grad", "dy", "x", "dy / x"),
       unary("relu", "max(x, 0); a NaN stays a NaN."),
       binary("relu_grad", "dy", "y", "dy where y > 0, else 0."),

@@ -44,6 +44,7 @@ const calls: Record<string, () => unknown[]> = {
   describe: () => [device],
   facts: () => [device],
   supports: () => [device, 'add'],
+  fallbacks: () => [device],
   convKernels: () => [device, [1, 2, 4, 4], [3, 2, 3, 3], { stride: 1, padding: 1 }, 0.5],
   memory: () => [device],
   clearCache: () => [device],
