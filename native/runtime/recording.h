@@ -2,9 +2,9 @@
 // its tensors come from.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -65,8 +65,8 @@ class Recorder {
   Recording::SlotIndex new_slot(const Tensor& tensor, std::shared_ptr<Storage> kept);
 
   std::shared_ptr<Recording> recording_ = std::make_shared<Recording>();
-  // Held so that no other storage takes the place of one that is gone.
-  std::unordered_map<std::shared_ptr<Storage>, Recording::SlotIndex> known_;
+  // By owner and weakly: nothing else can take a known storage's place, and its memory is given back.
+  std::map<std::weak_ptr<Storage>, Recording::SlotIndex, std::owner_less<>> known_;
 };
 
 // One run through a recording: what its slots hold meanwhile. Made on the caller's thread, run on the worker.

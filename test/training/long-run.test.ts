@@ -22,7 +22,7 @@ it('memory stays flat over 300 search steps: below 5 % more after the first 20',
       device,
       onProgress,
     })
-  const warmUp = await search(15)
+  const warmUp = await search(40)
   warmUp.ticket.dispose()
 
   const native: number[] = []

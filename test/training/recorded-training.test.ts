@@ -126,31 +126,28 @@ it('the learning rate of the schedule reaches the replays', async () => {
   model.dispose()
 })
 
-it('the memory of a step does not grow with the steps', async () => {
+it('a step by replay takes the memory of a step that runs', async () => {
   const own = new Device({ threads: 1 })
-  const peaks: number[] = []
-  await searchRST({
-    ...common,
-    device: own,
-    remainingRatio: 0.3,
-    inner,
-    onProgress: () => {
-      peaks.push(own.memory().peak)
-      own.resetPeak()
-    },
-  })
-  const eager: number[] = []
+  const largest = async () => {
+    let peak = 0
+    const { ticket } = await searchRST({
+      ...common,
+      device: own,
+      remainingRatio: 0.3,
+      inner,
+      onProgress: () => {
+        peak = Math.max(peak, own.memory().peak)
+        own.resetPeak()
+      },
+    })
+    ticket.dispose()
+    await own.synchronize()
+    return peak
+  }
+  const replayed = await largest()
   forbidReplays()
-  await searchRST({
-    ...common,
-    device: own,
-    remainingRatio: 0.3,
-    inner,
-    onProgress: () => {
-      eager.push(own.memory().peak)
-      own.resetPeak()
-    },
-  })
-  expect(Math.max(...peaks)).toBeLessThanOrEqual(1.05 * Math.max(...eager))
+  // Some blocks depend on how far the worker runs ahead.
+  expect(replayed).toBeLessThan(1.25 * (await largest()))
+  expect(own.memory().inUse).toBe(0)
   own.dispose()
 })
