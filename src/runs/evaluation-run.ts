@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.ts'
 import { makeFolder } from '../files/folders.ts'
 import { count, flag, path, seed } from '../inputs/kinds.ts'
 import type { OptionRows } from '../inputs/options.ts'
+import { resolveDevice } from '../tensor/device.ts'
 import { type Placement, placementRows } from '../tensor/placement.ts'
 import { type DataPlace, type ImageChoice, limitKind, runDataKind } from './run-data.ts'
 import { type RunEvents, runEventRows } from './run-events.ts'
@@ -33,14 +34,18 @@ export const evaluationRunRows: OptionRows<EvaluationRunOptions> = {
   resume: flag,
 }
 
-/** Makes the folder of the run, where one is given. @throws ConfigError for `resume` without it, FileError */
-export async function openEvaluation({ out, resume }: EvaluationRunOptions): Promise<void> {
+/**
+ * Makes the folder of the run, where one is given and its device is there.
+ * @throws ConfigError for `resume` without it, DeviceError, FileError
+ */
+export async function openEvaluation({ out, resume, device, threads }: EvaluationRunOptions): Promise<void> {
   if (resume && out === undefined) {
     throw new ConfigError(
       '--resume needs the folder of the evaluation to continue: give it as --out DIR.',
       'out',
     )
   }
+  resolveDevice(device, threads)
   if (out !== undefined) await makeFolder(out)
 }
 

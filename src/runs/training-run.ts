@@ -10,6 +10,7 @@ import { laterWriteError } from '../files/write-error.ts'
 import { kind, path } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import type { Ticket } from '../saved/ticket.ts'
+import { resolveDevice } from '../tensor/device.ts'
 import { trainingRows } from '../training/option-rows.ts'
 import type { TrainingOptions } from '../training/options.ts'
 import { type BesideRecipe, keepBesideRecipe } from './beside-recipe.ts'
@@ -73,12 +74,12 @@ export interface OpenTraining<Options> {
 }
 
 /**
- * Makes the folder of the run, where it does not exist, so that one that cannot be written fails before the training
- * rather than after it.
+ * Makes the folder of the run, where it does not exist, so that one that cannot be written, or a device that is not
+ * there, fails before the training rather than after it.
  * @param options that fit their rows
  * @param name of the run's folder where none is given: 'search-conv2-cifar10'
  * @param files beside the data set, as the caller gave their paths
- * @throws ConfigError, FileError
+ * @throws ConfigError, DeviceError, FileError
  */
 export async function openTraining<Options extends TrainingRunOptions>(
   options: Options,
@@ -89,6 +90,7 @@ export async function openTraining<Options extends TrainingRunOptions>(
   const { data: place = {}, inner: given, out, closing = {}, ...others } = options
   const { onBegin, onStage, onTraining, onEvaluation, ...own } = others
   checkOptions('closing', closing, closingRows)
+  resolveDevice(options.device, options.threads)
   const inner = typeof given === 'function' ? given(data.info) : given
   const eps = closing.eps ?? innerEps(inner) ?? usualEps(data.info)
   const evaluate = closingEvaluation({ ...closing, eps }, options, options)

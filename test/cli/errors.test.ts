@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs'
 import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { run } from '../../src/cli/program.ts'
 import { cifarRecords, idxLabels, writeCifar10, writeIdx } from '../data/synthetic.ts'
 import { jsonOf, rst } from './run-rst.ts'
-import { data, fashion, folder, out, ticket, useWorkspace } from './workspace.ts'
+import { data, fashion, folder, other, out, ticket, tiny, useWorkspace } from './workspace.ts'
 
 useWorkspace()
 
@@ -87,6 +88,23 @@ describe('bad input', () => {
     expect(jsonOf(ran)).toEqual({
       error: { code: 'ERR_RST_CONFIG', message: expect.stringContaining("'none'") },
     })
+  })
+
+  it('a device that is not there ends every command that computes, before a folder is made', async () => {
+    const commands = [
+      ['search', ...tiny, ...fashion()],
+      ['train', ...tiny, ...fashion()],
+      ['finetune', ticket, '--data', join(data, 'idx'), '--epochs', '1', '--batch-size', '10'],
+      ['eval', ticket, ...fashion()],
+      ['transfer', ticket, other, ...fashion()],
+      ['r2s', ticket, other, ...fashion()],
+    ]
+    for (const command of commands) {
+      const ran = await rst([...command, '--device', 'cuda', '--out', out()])
+      expect(ran.stderr).toContain('No CUDA backend is installed')
+      expect(ran.code).toBe(1)
+      expect(existsSync(out()), command[0]).toBe(false)
+    }
   })
 })
 
