@@ -74,7 +74,9 @@ std::vector<Tensor> Device::run(std::string_view op, OpCall call) {
 }
 
 void Device::throw_failure_of(const std::vector<Tensor>& outputs) {
-  stream_.synchronize();
+  std::promise<void> complete;
+  finish([&](Failure) { complete.set_value(); });
+  complete.get_future().wait();
   for (const Tensor& output : outputs) {
     if (output.defined() && output.storage->failure) throw Error(*output.storage->failure);
   }

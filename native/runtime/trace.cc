@@ -58,7 +58,10 @@ std::string describe_op(std::string_view op, std::span<const Tensor> inputs,
                         std::span<const Tensor> outputs) {
   std::string text(op);
   const auto add = [&](std::span<const Tensor> tensors) {
-    for (const Tensor& tensor : tensors) text += tensor.defined() ? " " + tensor.shape.to_string() : " none";
+    for (const Tensor& tensor : tensors) {
+      text += ' ';
+      text += tensor.defined() ? tensor.shape.to_string() : "none";
+    }
   };
   add(inputs);
   if (!outputs.empty()) text += " ->";
