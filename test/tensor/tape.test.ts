@@ -4,6 +4,7 @@ import { addon } from '../../src/native/addon.ts'
 import { Device } from '../../src/tensor/device.ts'
 import * as ops from '../../src/tensor/ops/index.ts'
 import { recordMaskedWeight } from '../../src/tensor/ops/mask.ts'
+import { scope } from '../../src/tensor/scope.ts'
 import { grad, release, vjp } from '../../src/tensor/tape.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { expectGradients, uniform } from './numeric-gradient.ts'
@@ -290,7 +291,7 @@ describe('a loss decided after the forward pass', () => {
       await device.synchronize()
       return result
     }
-    using y = forward()
+    using y = scope(forward)
     expect(await round()).toEqual(await values(y))
     await device.synchronize()
     const after = device.memory().inUse
