@@ -28,7 +28,7 @@ HostTensor convolved(Device& device, const HostTensor& x, const Tensor& w) {
 }
 
 int64_t in_use(Device& device) {
-  device.stream().synchronize();
+  finish(device);
   return device.backend().memory().in_use;
 }
 
