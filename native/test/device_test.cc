@@ -6,6 +6,7 @@
 #include <string>
 
 #include "native/test/devices.h"
+#include "native/test/harness.h"
 
 namespace rst {
 namespace {
