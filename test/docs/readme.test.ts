@@ -28,7 +28,8 @@ it.each([...readme.matchAll(/\]\(([^):#]+)\)/g)].map(([, path]) => path))(
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rst-readme-'))
-  await cp('examples', join(folder, 'examples'), { recursive: true })
+  const filter = (path: string) => !path.includes('node_modules')
+  await cp('examples', join(folder, 'examples'), { recursive: true, filter })
   process.chdir(folder)
   const device = new Device({ threads: 1 })
   for (const [name, ratio] of [
