@@ -47,10 +47,10 @@ export class Running {
   static async start(...args) {
     const running = Running.spawn('--port', '0', '--admin-port', '0', ...args)
     await running.logged('a worker answers')
-    const find = (/** @type {RegExp} */ pattern) =>
-      Number(running.log.map(({ msg }) => pattern.exec(msg)?.[1]).find(Boolean))
-    running.adminPort = find(/:(\d+)\/metrics/)
-    running.port = find(/:(\d+)\/predict/)
+    for (const { msg, port } of running.log) {
+      running.adminPort ||= Number(/:(\d+)\/metrics/.exec(msg)?.[1] ?? 0)
+      if (msg === 'a worker answers') running.port = port
+    }
     return running
   }
 
