@@ -25,12 +25,13 @@ const convBatchNormRows: OptionRows<ConvBatchNormOptions> = {
 }
 
 /**
- * relu?((conv2d(x, weight) − mean) / √(var + eps) + residual) in one pass; the convolution's own result is never
+ * * relu?((conv2d(x, weight) − mean) / √(var + eps) + residual) in one pass; the convolution's own result is never
  * stored. Differentiable to x, weight and residual.
  * @param x [N, C, H, W]
  * @param weight [K, C / groups, R, S]
  * @param runningMean [K], which stays as it is
  * @param runningVar [K], which stays as it is
+ * @param options window of the convolution, and what follows the norm
  * @returns [N, K, H', W'], as `conv2d`
  * @throws ShapeError, ConfigError
  * @example

@@ -44,11 +44,12 @@ export function inGroups(
 }
 
 /**
- * A convolution without bias, as deep learning has it: the weight is not flipped. With as many groups as input
+ * * A convolution without bias, as deep learning has it: the weight is not flipped. With as many groups as input
  * channels it is a depthwise one. Differentiable to x and weight; a weight that is mostly zeros is computed over its
  * other entries only.
  * @param x [N, C, H, W]
  * @param weight [K, C / groups, R, S]
+ * @param options stride, padding and groups
  * @returns [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, ⌊(W + 2·padding − S) / stride⌋ + 1]
  * @throws ShapeError, ConfigError
  * @example
