@@ -29,15 +29,15 @@ export const apgdTRows = {
   restarts: option(count(), 1, 'random starts', { flag: 'restarts', more: 'For each target.' }),
 }
 /**
- * Of `attacks.apgdT`.
+ * Options of `attacks.apgdT`.
  * @interface
  */
 export type ApgdTOptions = OptionsOf<typeof apgdTRows>
 
 /**
- * * One APGD run on the targeted DLR loss for each of the likeliest classes (Croce & Hein, ICML 2020, section 5).
+ * One APGD run on the targeted DLR loss for each of the likeliest classes (Croce & Hein, ICML 2020, section 5).
  *
- * * Each run works on the images that none before has fooled, whatever class they are taken for. An image that is
+ * Each run works on the images that none before has fooled, whatever class they are taken for. An image that is
  * never fooled costs targets·restarts·(steps + 1) + 2 forward and targets·restarts·steps backward passes: 911 and 900
  * (the reference code takes 928 and 909).
  *

@@ -37,7 +37,7 @@ export const apgdRows = {
   }),
 }
 /**
- * Of `attacks.apgd`.
+ * Options of `attacks.apgd`.
  * @interface
  */
 export type ApgdOptions = OptionsOf<typeof apgdRows>

@@ -51,15 +51,15 @@ export const banditsRows = {
   ),
 }
 /**
- * Of `attacks.bandits`.
+ * Options of `attacks.bandits`.
  * @interface
  */
 export type BanditsOptions = OptionsOf<typeof banditsRows>
 
 /**
- * * Bandits with time and data priors (Ilyas et al., ICLR 2019, Algorithms 1 to 3).
+ * Bandits with time and data priors (Ilyas et al., ICLR 2019, Algorithms 1 to 3).
  *
- * * Gradient ascent on the cross-entropy by logits alone: a prior of the gradient, learnt from one finite difference
+ * Gradient ascent on the cross-entropy by logits alone: a prior of the gradient, learnt from one finite difference
  * an iteration, moves the image by its sign (L∞) or its direction (L2). The prior itself moves by exponentiated
  * gradients (L∞) or by gradients (L2). All draws are made for each image.
  *

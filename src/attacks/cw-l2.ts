@@ -26,7 +26,7 @@ export const cwL2Rows = {
   ),
 }
 /**
- * Of `attacks.cwL2`.
+ * Options of `attacks.cwL2`.
  * @interface
  */
 export type CwL2Options = OptionsOf<typeof cwL2Rows>
@@ -58,9 +58,9 @@ interface SearchState {
 }
 
 /**
- * * The L2 attack of Carlini & Wagner (S&P 2017, section VI-A), with the constants of their code.
+ * The L2 attack of Carlini & Wagner (S&P 2017, section VI-A), with the constants of their code.
  *
- * * Minimises ‖x' − x‖₂² + c·max(z_y − max_{j≠y} z_j + confidence, 0), in a targeted run ‖x' − x‖₂² + c·max(max_{j≠t}
+ * Minimises ‖x' − x‖₂² + c·max(z_y − max_{j≠y} z_j + confidence, 0), in a targeted run ‖x' − x‖₂² + c·max(max_{j≠t}
  * z_j − z_t + confidence, 0), over w, x' = (tanh(w) + 1)/2, by Adam, for several c: ten times larger until the model
  * is fooled, then halving the interval between failure and success. `distances` of the result are those of the
  * nearest images found, of any size, and bestLoss is their negative.

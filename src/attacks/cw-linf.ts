@@ -28,16 +28,16 @@ export const cwLinfRows = {
   }),
 }
 /**
- * Of `attacks.cwLinf`.
+ * Options of `attacks.cwLinf`.
  * @interface
  */
 export type CwLinfOptions = OptionsOf<typeof cwLinfRows>
 
 /**
- * * PGD on the margin of Carlini & Wagner, which robust training papers call CW∞ (Madry et al., ICLR 2018, section
+ * PGD on the margin of Carlini & Wagner, which robust training papers call CW∞ (Madry et al., ICLR 2018, section
  * 5).
  *
- * * Each restart starts uniformly in the ball. An image is done at the first point that fools the model, where the
+ * Each restart starts uniformly in the ball. An image is done at the first point that fools the model, where the
  * reference only looks at the last. bestLoss starts with that of the image itself. In a targeted run the loss is
  * −max(max_{j≠t} z_j − z_t + kappa, 0).
  *

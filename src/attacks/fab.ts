@@ -56,7 +56,7 @@ export const fabRows = {
   ),
 }
 /**
- * Of `attacks.fab`.
+ * Options of `attacks.fab`.
  * @interface
  */
 export type FabOptions = OptionsOf<typeof fabRows>
@@ -85,9 +85,9 @@ interface SearchImages {
 }
 
 /**
- * * The fast adaptive boundary attack (Croce & Hein, ICML 2020), as AutoAttack runs it.
+ * The fast adaptive boundary attack (Croce & Hein, ICML 2020), as AutoAttack runs it.
  *
- * * Looks for the nearest adversarial image: `distances` of the result are the least over all targets and restarts,
+ * Looks for the nearest adversarial image: `distances` of the result are the least over all targets and restarts,
  * of any size and whatever eps is, and bestLoss is their negative. A targeted run approaches the boundary between the
  * target and the likeliest other class.
  *

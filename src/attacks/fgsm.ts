@@ -16,7 +16,7 @@ export const fgsmRows = {
   ),
 }
 /**
- * Of `attacks.fgsm` and `attacks.fgsmRs`.
+ * Options of `attacks.fgsm` and `attacks.fgsmRs`.
  * @interface
  */
 export type FgsmOptions = OptionsOf<typeof fgsmRows>

@@ -22,7 +22,7 @@ export const freeRows = {
   ),
 }
 /**
- * Of `attacks.free`.
+ * Options of `attacks.free`.
  * @interface
  */
 export type FreeOptions = OptionsOf<typeof freeRows>

@@ -38,7 +38,7 @@ export const pgdRows = {
   }),
 }
 /**
- * Of `attacks.pgd`.
+ * Options of `attacks.pgd`.
  * @interface
  */
 export type PgdOptions = OptionsOf<typeof pgdRows>

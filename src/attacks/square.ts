@@ -31,7 +31,7 @@ export const squareRows = {
   }),
 }
 /**
- * Of `attacks.square`.
+ * Options of `attacks.square`.
  * @interface
  */
 export type SquareOptions = OptionsOf<typeof squareRows>
@@ -43,11 +43,11 @@ interface SearchSettings {
 }
 
 /**
- * * Square Attack (Andriushchenko et al., ECCV 2020), with the settings of AutoAttack.
+ * Square Attack (Andriushchenko et al., ECCV 2020), with the settings of AutoAttack.
  *
- * * Random search on the margin z_y − max_{j≠y} z_j, by logits alone: each query changes a square of the image (in L2
+ * Random search on the margin z_y − max_{j≠y} z_j, by logits alone: each query changes a square of the image (in L2
  * two) and keeps the change where it lowers the margin. Squares, their places and signs are drawn for each image
- * (decision D9; the reference code of AutoAttack shares places and, in L∞, signs in a batch). An image that is wrong,
+ * (the reference code of AutoAttack shares places and, in L∞, signs in a batch). An image that is wrong,
  * or becomes so, gets no further query; one that resists comes back as it was. The bestLoss is minus the smallest
  * margin. In a targeted run the margin is max_{j≠t} z_j − z_t.
  *

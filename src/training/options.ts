@@ -4,6 +4,14 @@ import type { searchRows, trainingRows } from './option-rows.ts'
 
 export type { TrainingProgress } from './progress.ts'
 
+/**
+ * What all trainings read.
+ * @interface
+ */
 export type TrainingOptions = OptionsOf<typeof trainingRows>
 
+/**
+ * Options of `searchRST` and `randomTicket`.
+ * @interface
+ */
 export type SearchOptions = OptionsOf<typeof searchRows>

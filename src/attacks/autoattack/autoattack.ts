@@ -54,7 +54,7 @@ export const autoAttackRows = {
   ),
 }
 /**
- * Of `attacks.autoAttack`.
+ * Options of `attacks.autoAttack`.
  * @interface
  */
 export type AutoAttackOptions = OptionsOf<typeof autoAttackRows>
@@ -84,10 +84,10 @@ export interface AutoAttack extends Attack {
 const probeImages = 16
 
 /**
- * * An ensemble of parameter-free attacks (Croce & Hein, ICML 2020): an image is robust if it withstands each of
+ * An ensemble of parameter-free attacks (Croce & Hein, ICML 2020): an image is robust if it withstands each of
  * them.
  *
- * * Each attack starts from the images themselves and works on those that none before has broken. Robust images come
+ * Each attack starts from the images themselves and works on those that none before has broken. Robust images come
  * back as they were. The bestLoss is that of the attack that broke the image, or else of the first attack; those of
  * different attacks do not compare.
  *

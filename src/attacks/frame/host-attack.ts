@@ -77,7 +77,7 @@ function isSettings(value: unknown): boolean {
 }
 
 /**
- * * An attack from the part that is its own: what it does with one batch of images in host memory. The frame checks
+ * An attack from the part that is its own: what it does with one batch of images in host memory. The frame checks
  * what it is run on, goes batch by batch, keeps finished batches in a journal, chooses targets, tells progress and
  * stops at a signal.
  *

@@ -50,7 +50,7 @@ export interface ThreatModelOptions {
 const threatModelRows: OptionRows<ThreatModelOptions> = { eps: anyEpsRow, norm: normRow, anyDistance: flag }
 
 /**
- * * What an attacker may do: perturbations of norm at most eps that keep pixels in [0, 1].
+ * What an attacker may do: perturbations of norm at most eps that keep pixels in [0, 1].
  * @param options radius and norm
  * @throws ConfigError
  * @example

@@ -120,7 +120,7 @@ export class Oracle {
   }
 
   /**
-   * * Images as a tensor [n, C, H, W] on the model's device, for attacks that work there. The caller owns it.
+   * Images as a tensor [n, C, H, W] on the model's device, for attacks that work there. The caller owns it.
    * @param x [n·imageSize]
    * @example
    * import { attackFrame, ops, scope } from 'rst-native'

@@ -33,7 +33,7 @@ const dtypes = {
 /** An attack that keeps what it finds, in the order of its runs. */
 export interface RecordedAttack extends Attack {
   /**
-   * * Writes the images of all runs so far. Those that an evaluation does not attack, as the model is wrong on them
+   * Writes the images of all runs so far. Those that an evaluation does not attack, as the model is wrong on them
    * anyway, are not among them.
    * @param provenance of the evaluation that ran it, as JSON can hold it
    * @param path of the file, which is replaced

@@ -25,7 +25,7 @@ const convBatchNormRows: OptionRows<ConvBatchNormOptions> = {
 }
 
 /**
- * * relu?((conv2d(x, weight) − mean) / √(var + eps) + residual) in one pass; the convolution's own result is never
+ * relu?((conv2d(x, weight) − mean) / √(var + eps) + residual) in one pass; the convolution's own result is never
  * stored. Differentiable to x, weight and residual.
  * @param x [N, C, H, W]
  * @param weight [K, C / groups, R, S]

@@ -44,7 +44,7 @@ export function inGroups(
 }
 
 /**
- * * A convolution without bias, as deep learning has it: the weight is not flipped. With as many groups as input
+ * A convolution without bias, as deep learning has it: the weight is not flipped. With as many groups as input
  * channels it is a depthwise one. Differentiable to x and weight; a weight that is mostly zeros is computed over its
  * other entries only.
  * @param x [N, C, H, W]

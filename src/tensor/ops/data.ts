@@ -27,7 +27,7 @@ const augmentRows: OptionRows<AugmentOptions> = {
 }
 
 /**
- * * A batch of stored images, as numbers in [0, 1]. The crop and flip of the image of id i are a function of (seed,
+ * A batch of stored images, as numbers in [0, 1]. The crop and flip of the image of id i are a function of (seed,
  * epoch, i) alone. Not differentiable.
  * @param images [M, C, H, W], pixels from 0 to 255
  * @param indices [N], from 0 to M − 1

@@ -14,7 +14,7 @@ export interface CrossEntropyOptions {
 const crossEntropyRows: OptionRows<CrossEntropyOptions> = { smoothing: number(0, 1) }
 
 /**
- * * The cross-entropy of each sample, −log softmax(logits)[label]. Differentiable to logits. A label out of range is
+ * The cross-entropy of each sample, −log softmax(logits)[label]. Differentiable to logits. A label out of range is
  * told when a value that depends on it is read.
  * @param logits [N, classes]
  * @param labels [N], from 0 to classes − 1

@@ -35,7 +35,7 @@ const batchNormRows: OptionRows<BatchNormOptions> = {
 }
 
 /**
- * * relu?((x − mean) / √(var + eps) · gamma + beta + residual), by channel (Ioffe & Szegedy, ICML 2015).
+ * relu?((x − mean) / √(var + eps) · gamma + beta + residual), by channel (Ioffe & Szegedy, ICML 2015).
  * Differentiable to x, residual, gamma and beta.
  * @param x [N, C, H, W]
  * @param runningMean [C]; in 'train' mode updated in place, on every forward pass

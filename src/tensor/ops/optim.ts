@@ -21,7 +21,7 @@ const sgdRows: OptionRows<SgdOptions> = {
 }
 
 /**
- * * A step of SGD with momentum, as PyTorch has it, in place: velocity ← momentum · velocity + gradient + weightDecay
+ * A step of SGD with momentum, as PyTorch has it, in place: velocity ← momentum · velocity + gradient + weightDecay
  * · parameter, parameter ← parameter − lr · velocity.
  * @param parameter of any shape, which is changed
  * @param gradient of the same shape

@@ -32,7 +32,7 @@ const randomWeightRows: OptionRows<RandomWeightOptions> = {
 }
 
 /**
- * * Random weights: entry i is a function of (seed, purpose, layer, i) and the distribution alone, the same on every
+ * Random weights: entry i is a function of (seed, purpose, layer, i) and the distribution alone, the same on every
  * machine.
  * @param shape of rank 0 to 4
  * @param device default `Device.default`
@@ -99,7 +99,7 @@ const normalRows: OptionRows<NormalOptions> = {
 }
 
 /**
- * * Uniform noise in [low, high). Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
+ * Uniform noise in [low, high). Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
  * @param sampleIds [N]
  * @param shape [N, …]
  * @param options bounds, and what keys the draws
@@ -123,7 +123,7 @@ export function uniformNoise(
 }
 
 /**
- * * Normal noise. Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
+ * Normal noise. Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
  * @param sampleIds [N]
  * @param shape [N, …]
  * @param options moments, and what keys the draws
