@@ -1,4 +1,4 @@
-// The typed errors of the whole package (docs: README, "Errors"). Each carries a stable `code`.
+// The typed errors of the whole package (docs/guides/troubleshooting.md). Each carries a stable `code`.
 
 export class RstError extends Error {
   readonly code: string

@@ -21,6 +21,7 @@ const sidebar = [
       page('What it is', 'docs/index.md'),
       page('Install', 'docs/guides/install.md'),
       page('Search your first ticket', 'docs/guides/first-ticket.md'),
+      page('The command line', 'docs/guides/command-line.md'),
     ],
   },
   {
@@ -76,6 +77,8 @@ export default defineConfig({
     config(md) {
       // Before vitepress looks at them.
       md.core.ruler.push('site-links', state => {
+        // Titles alone come without a file.
+        if (state.env.path === undefined) return
         const file = sourceOf(relative(root, state.env.realPath ?? state.env.path))
         for (const { children } of state.tokens) {
           for (const token of children ?? []) {
@@ -98,6 +101,7 @@ export default defineConfig({
     search: { provider: 'local' },
     socialLinks: [{ icon: 'github', link: codeHost }],
   },
+  transformHead: ({ siteConfig }) => [['link', { rel: 'icon', href: `${siteConfig.site.base}icon.svg` }]],
   buildEnd({ outDir, site }) {
     const dead = deadLinks(outDir, site.base)
     if (dead.length > 0) throw new Error(`Dead links:\n${dead.join('\n')}`)

@@ -1,6 +1,6 @@
 // A plugin of TypeDoc. Types of options come from tables (`OptionsOf`), of which their declaration shows nothing: their
-// pages get the tables of docs/options.md. `[Symbol.dispose]`, which `using` calls, is left out beside `dispose`, with
-// which it would share a heading.
+// pages, and those of the factories that take them, get the tables of docs/options.md. `[Symbol.dispose]`, which `using`
+// calls, is left out beside `dispose`, with which it would share a heading.
 import { readFileSync } from 'node:fs'
 import { Comment, Converter, ReflectionKind } from 'typedoc'
 
@@ -26,19 +26,21 @@ const ofTypes = {
 /** @param {import('typedoc').Application} app */
 export function load(app) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
-    const describe = (alias, beginnings) => {
-      alias.comment ??= new Comment()
+    const describe = (reflection, beginnings) => {
+      reflection.comment ??= new Comment()
       const text = beginnings.map(tableAfter).join('\n')
-      alias.comment.summary.push({ kind: 'text', text: `\n\n${text}` })
+      reflection.comment.summary.push({ kind: 'text', text: `\n\n${text}` })
     }
     const described = new Set()
     for (const factory of project.getReflectionsByKind(ReflectionKind.Variable)) {
       if (factory.type?.name !== 'AttackFactory') continue
+      const heading = `### ${factory.parent.name}.${factory.name}\n`
+      describe(factory, [heading])
       const alias = factory.type.typeArguments[0].reflection
       // Several attacks may share a type: those have the same options.
       if (!alias || described.has(alias)) continue
       described.add(alias)
-      describe(alias, [`### ${factory.parent.name}.${factory.name}\n`])
+      describe(alias, [heading])
     }
     for (const alias of project.getReflectionsByKind(ReflectionKind.TypeAlias)) {
       if (alias.name in ofTypes) describe(alias, ofTypes[alias.name])

@@ -112,6 +112,10 @@ describe('a snippet', () => {
     const AsyncFunction = (async () => {}).constructor as new (
       ...code: string[]
     ) => (...values: unknown[]) => Promise<void>
-    await new AsyncFunction('library', 'console', body)({ ...library, datasets }, { log() {} })
+    const printed: string[] = []
+    const log = (...values: unknown[]) => printed.push(values.join(' '))
+    await new AsyncFunction('library', 'console', body)({ ...library, datasets }, { log })
+    const promised = [...text.matchAll(/ \/\/ prints (.*?)(?= \/\/|$)/gm)].map(([, line]) => line)
+    if (promised.length > 0) expect(printed).toEqual(promised)
   })
 })
