@@ -28,10 +28,7 @@ export const apgdTRows = {
   ),
   restarts: option(count(), 1, 'random starts', { flag: 'restarts', more: 'For each target.' }),
 }
-/**
- * Options of `attacks.apgdT`.
- * @interface
- */
+/** Options of `attacks.apgdT`. */
 export type ApgdTOptions = OptionsOf<typeof apgdTRows>
 
 /**

@@ -36,10 +36,7 @@ export const apgdRows = {
     more: 'Loss and gradient are averaged over them: expectation over transformation (Athalye et al., ICML 2018). The reference code averages the gradient alone and takes the loss from the last pass.',
   }),
 }
-/**
- * Options of `attacks.apgd`.
- * @interface
- */
+/** Options of `attacks.apgd`. */
 export type ApgdOptions = OptionsOf<typeof apgdRows>
 
 /**

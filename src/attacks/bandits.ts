@@ -50,10 +50,7 @@ export const banditsRows = {
     },
   ),
 }
-/**
- * Options of `attacks.bandits`.
- * @interface
- */
+/** Options of `attacks.bandits`. */
 export type BanditsOptions = OptionsOf<typeof banditsRows>
 
 /**

@@ -25,10 +25,7 @@ export const cwL2Rows = {
     "by how much a logit must exceed the label's (the target's all others) to count as fooled",
   ),
 }
-/**
- * Options of `attacks.cwL2`.
- * @interface
- */
+/** Options of `attacks.cwL2`. */
 export type CwL2Options = OptionsOf<typeof cwL2Rows>
 
 /** Images are shrunk by this towards grey before arctanh, which has no value at black and white. */

@@ -27,10 +27,7 @@ export const cwLinfRows = {
     more: 'As an image that is fooled leaves at once, kappa shifts the losses reported but not the search.',
   }),
 }
-/**
- * Options of `attacks.cwLinf`.
- * @interface
- */
+/** Options of `attacks.cwLinf`. */
 export type CwLinfOptions = OptionsOf<typeof cwLinfRows>
 
 /**

@@ -55,10 +55,7 @@ export const fabRows = {
     },
   ),
 }
-/**
- * Options of `attacks.fab`.
- * @interface
- */
+/** Options of `attacks.fab`. */
 export type FabOptions = OptionsOf<typeof fabRows>
 
 /** Norms of the two steps are taken as at least this, and the norm of a gradient as more (reference code). */

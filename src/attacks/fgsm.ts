@@ -15,10 +15,7 @@ export const fgsmRows = {
     { flag: 'stepSize' },
   ),
 }
-/**
- * Options of `attacks.fgsm` and `attacks.fgsmRs`.
- * @interface
- */
+/** Options of `attacks.fgsm` and `attacks.fgsmRs`. */
 export type FgsmOptions = OptionsOf<typeof fgsmRows>
 
 /**

@@ -21,10 +21,7 @@ export const freeRows = {
     { flag: 'stepSize' },
   ),
 }
-/**
- * Options of `attacks.free`.
- * @interface
- */
+/** Options of `attacks.free`. */
 export type FreeOptions = OptionsOf<typeof freeRows>
 
 /**

@@ -37,10 +37,7 @@ export const pgdRows = {
     more: 'In a targeted run those that are not yet classified as their target.',
   }),
 }
-/**
- * Options of `attacks.pgd`.
- * @interface
- */
+/** Options of `attacks.pgd`. */
 export type PgdOptions = OptionsOf<typeof pgdRows>
 
 /**

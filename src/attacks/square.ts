@@ -30,10 +30,7 @@ export const squareRows = {
     more: "False as in AutoAttack; in the reference code's own class true.",
   }),
 }
-/**
- * Options of `attacks.square`.
- * @interface
- */
+/** Options of `attacks.square`. */
 export type SquareOptions = OptionsOf<typeof squareRows>
 
 interface SearchSettings {

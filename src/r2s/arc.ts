@@ -35,10 +35,7 @@ export const arcRows = {
     more: 'Each costs a pass forwards and backwards; 9 is all on CIFAR-10.',
   }),
 }
-/**
- * Options of `adversaries.arc`.
- * @interface
- */
+/** Options of `adversaries.arc`. */
 export type ArcOptions = OptionsOf<typeof arcRows>
 
 /**

@@ -26,10 +26,7 @@ export const ascentRows = {
     more: 'For each image the one that fewest tickets get right counts, then that of largest loss.',
   },
 }
-/**
- * Options of `adversaries.eot`, `adversaries.ensembleLogits` and `adversaries.ensembleProbs`.
- * @interface
- */
+/** Options of `adversaries.eot`, `adversaries.ensembleLogits` and `adversaries.ensembleProbs`. */
 export type AscentOptions = OptionsOf<typeof ascentRows>
 
 /** The gradient to x [N, C, H, W] of a loss of the tickets, of any scale above 0; the caller owns it. */

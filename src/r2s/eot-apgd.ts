@@ -21,10 +21,7 @@ export const eotApgdRows = {
     more: 'Each on the images that some ticket still gets right.',
   }),
 }
-/**
- * Options of `adversaries.eotApgd`.
- * @interface
- */
+/** Options of `adversaries.eotApgd`. */
 export type EotApgdOptions = OptionsOf<typeof eotApgdRows>
 
 /**

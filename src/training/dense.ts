@@ -20,10 +20,7 @@ export const denseRows = {
     'how the weights are drawn that training starts from',
   ),
 }
-/**
- * Options of `trainDense`.
- * @interface
- */
+/** Options of `trainDense`. */
 export type DenseOptions = OptionsOf<typeof denseRows>
 
 /**

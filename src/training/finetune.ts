@@ -31,10 +31,7 @@ export const finetuneRows = {
     { flag: 'weights' },
   ),
 }
-/**
- * Options of `finetune`.
- * @interface
- */
+/** Options of `finetune`. */
 export type FinetuneOptions = OptionsOf<typeof finetuneRows>
 
 /**

@@ -53,10 +53,7 @@ export const autoAttackRows = {
     'probe model and evaluation for what makes robust accuracy misleading; findings are warnings',
   ),
 }
-/**
- * Options of `attacks.autoAttack`.
- * @interface
- */
+/** Options of `attacks.autoAttack`. */
 export type AutoAttackOptions = OptionsOf<typeof autoAttackRows>
 
 /** What AutoAttack found: also which attack of its series broke each image. */
