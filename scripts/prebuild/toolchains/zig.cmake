@@ -1,0 +1,2 @@
+# clang with the headers and libraries of each system, as Zig brings them; libc++ is linked in.
+set(CMAKE_CXX_COMPILER "$ENV{ZIG};c++;-target;${RST_TARGET}")
