@@ -5,7 +5,6 @@ import { readRegularFile } from '../files/read-file.ts'
 import { didYouMean } from '../inputs/nearest-name.ts'
 import { describeValue } from '../inputs/options.ts'
 import { flagOf, optionName } from './values.ts'
-import { parseYaml } from './yaml.ts'
 
 /** Bytes that a file of options may have. */
 const largestConfig = 1 << 18
@@ -43,6 +42,8 @@ async function readConfig(file: string): Promise<Record<string, unknown>> {
       new ConfigError(`Cannot read the configuration ${file}: ${reason}.`, 'config', { cause }),
     largestConfig,
   )
+  // Here and not above: most command lines have no file to read, and the parser takes long to load.
+  const { parseYaml } = await import('./yaml.ts')
   let values: unknown
   try {
     values = parseYaml(new TextDecoder('utf-8', { fatal: true }).decode(bytes))

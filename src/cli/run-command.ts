@@ -6,12 +6,6 @@ import { takePositional } from './positional.ts'
 import { isTraining, takeResumedOptions } from './resumed-options.ts'
 import { type Io, Terminal } from './terminal.ts'
 
-/**
- * What ends a command after a checkpoint: Ctrl-C; what Slurm, Kubernetes, Docker and systemd send before they kill; the
- * end of a terminal.
- */
-export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-
 /** One Ctrl-C may arrive twice, from the terminal and passed on by npx: a second one means it from here on. */
 const doubleMilliseconds = 500
 

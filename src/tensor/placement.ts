@@ -10,4 +10,8 @@ export const placementRows = {
     flag: 'threads',
   }),
 }
+/**
+ * Which device a model is put on, and how many threads it has.
+ * @interface
+ */
 export type Placement = OptionsOf<typeof placementRows>

@@ -3,12 +3,11 @@ import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import * as library from '../../src/index.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { rst } from '../cli/run-rst.ts'
 import { quickTicket } from '../r2s/small-tickets.ts'
+import { problemsIn, programOfTexts, runSnippet, tiny } from './snippets.ts'
 
 const readme = await readFile('README.md', 'utf8')
 const blocks = (language: string) =>
@@ -45,22 +44,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** A data set of the same shape with few images. */
-function tiny(name: string) {
-  const { channels, height, width, classes } = library.datasets.info(name)
-  const split = (size: number) => ({
-    images: Uint8Array.from({ length: size * channels * height * width }, (_, i) => (i * 37) % 251),
-    labels: Array.from({ length: size }, (_, i) => i % classes),
-  })
-  return library.datasets.fromArrays({
-    name,
-    classes,
-    shape: [channels, height, width],
-    train: split(24),
-    test: split(8),
-  })
-}
-
 describe('a snippet', () => {
   it('there is of training, own data, attacks and switches', () => {
     expect(snippets.length).toBeGreaterThanOrEqual(4)
@@ -71,45 +54,12 @@ describe('a snippet', () => {
 
   it('compiles as it is written', { timeout: 180_000 }, () => {
     const files = new Map(snippets.map((text, i) => [resolve(former, `test/docs/snippet-${i}.ts`), text]))
-    const { config } = ts.readConfigFile(join(former, 'tsconfig.json'), ts.sys.readFile)
-    const { options } = ts.parseJsonConfigFileContent(
-      { ...config, include: [], files: [...files.keys()] },
-      ts.sys,
-      former,
-    )
-    Object.assign(options, {
-      paths: { 'rst-native': [join(former, 'src/index.ts')] },
-      noUnusedLocals: false,
-    })
-    const host = ts.createCompilerHost(options)
-    const { fileExists, readFile: read } = host
-    host.fileExists = path => files.has(path) || fileExists(path)
-    host.readFile = path => files.get(path) ?? read(path)
-    host.getCurrentDirectory = () => former
-    const program = ts.createProgram([...files.keys()], options, host)
-    const problems = [...files.keys()].flatMap(path => {
-      const file = program.getSourceFile(path)
-      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
-    })
-    expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
+    expect(problemsIn(programOfTexts(files), files.keys())).toEqual([])
   })
 
-  it.each(snippets.map(text => [/[^\n]*\n\n([^\n]*)/.exec(text)![1], text]))('runs: %s', async (_, text) => {
-    const datasets = {
-      ...library.datasets,
-      cifar10: async () => tiny('cifar10'),
-      fashionMnist: async () => tiny('fashion-mnist'),
-    }
-    const small = text.replaceAll('limit: 1000', 'limit: 4').replaceAll('batchSize: 128', 'batchSize: 8')
-    const { outputText } = ts.transpileModule(small, {
-      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-    })
-    const body = outputText.replace(/^import (\{[^}]*\}) from 'rst-native';?/m, 'const $1 = library')
-    const AsyncFunction = (async () => {}).constructor as new (
-      ...code: string[]
-    ) => (...values: unknown[]) => Promise<void>
-    await new AsyncFunction('library', 'console', body)({ ...library, datasets }, { log() {} })
-  })
+  it.each(snippets.map(text => [/[^\n]*\n\n([^\n]*)/.exec(text)![1], text]))('runs: %s', (_, text) =>
+    runSnippet(text),
+  )
 })
 
 describe('a command line', () => {

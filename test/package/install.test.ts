@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { build } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DeviceError } from '../../src/errors.ts'
 import { explained } from '../../src/native/load.ts'
@@ -78,9 +79,9 @@ describe('code that was bundled', () => {
     const app = join(folder, 'app', 'out')
     await mkdir(app, { recursive: true })
     await writeFile(join(folder, 'app', 'package.json'), '{"name": "app", "type": "module"}')
-    await cp(join(root, 'dist', 'errors.js'), join(app, 'errors.js'))
-    const code = await readFile(join(root, 'dist', 'native', 'package-root.js'), 'utf8')
-    await writeFile(join(app, 'bundle.js'), code.replace('../errors.js', './errors.js'))
+    const input = join(folder, 'app', 'app.js')
+    await writeFile(input, `export * from ${JSON.stringify(join(root, 'dist', 'index.js'))}`)
+    await build({ input, platform: 'node', logLevel: 'silent', output: { file: join(app, 'bundle.js') } })
     const script = `import('./bundle.js').catch(e => console.log(e.code + ' ' + e.message))`
     expect(await printed(script, { cwd: app })).toMatch(/^ERR_RST_DEVICE .* was bundled into .*bundle\.js/)
   })

@@ -6,7 +6,6 @@ import { ConfigError } from '../../errors.ts'
 import type { AttackReport, Evaluation } from '../../evaluation/evaluate.ts'
 import { writeFileAtomic } from '../../files/atomic.ts'
 import { captionsOf } from '../../report/attacked-images.ts'
-import { contactSheet } from '../../report/contact-sheet.ts'
 import { type CompletedEvaluation, evaluate } from '../../runs/evaluate.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
 import { evaluationOptions, withEvaluation } from '../evaluation-options.ts'
@@ -61,6 +60,8 @@ async function drawExamples(
   save: string | undefined,
   { evaluation, recordings, inputShape, info }: CompletedEvaluation,
 ): Promise<void> {
+  if (recordings.length === 0) return
+  const { contactSheet } = await import('../../report/contact-sheet.ts')
   for (const [a, recording] of recordings.entries()) {
     const { images, ...pixels } = recording.examples(examples)
     const captions = captionsOf(evaluation, a, images, info.classNames)

@@ -1,0 +1,85 @@
+// What it costs to import the package, and what must not be loaded by that.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const entry = pathToFileURL(resolve('dist/index.js')).href
+const main = resolve('dist/cli/main.js')
+const built = existsSync(main)
+if (!built) console.warn('skipped: dist is not built; run npm run build')
+
+function node(args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { ...process.env, RST_DEBUG: '', ...env },
+  })
+  if (status !== 0) throw new Error(stderr)
+  return stdout
+}
+
+/** Says of each module that it is loaded. */
+const hook = `import { appendFileSync } from 'node:fs'
+export async function load(url, context, next) {
+  appendFileSync(process.env.RST_TEST_LOADED, url + '\\n')
+  return next(url, context)
+}`
+const register = `import { register } from 'node:module'
+register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(hook))})`
+
+/** The package's own files, and the packages, that Node loads. */
+function loadedBy(...args: readonly string[]): { files: number; packages: string[] } {
+  const folder = mkdtempSync(join(tmpdir(), 'rst-start-up-'))
+  try {
+    const log = join(folder, 'loaded')
+    node(['--import', `data:text/javascript,${encodeURIComponent(register)}`, ...args], {
+      RST_TEST_LOADED: log,
+    })
+    const urls = [...new Set(readFileSync(log, 'utf8').trimEnd().split('\n'))]
+    const packages = urls.flatMap(url => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? [])
+    const files = urls.filter(url => url.includes('/dist/') && !url.includes('/node_modules/')).length
+    return { files, packages: [...new Set(packages)].sort() }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const script = (text: string) => ['--input-type=module', '-e', text]
+
+describe.skipIf(!built)('import of the package', () => {
+  it('loads few files, one package and no addon', () => {
+    const { files, packages } = loadedBy(...script(`import '${entry}'`))
+    expect(packages).toEqual(['typed-array-utils'])
+    expect(files).toBeLessThan(8)
+    const objects = `process.report.getReport().sharedObjects.filter(path => path.endsWith('.node')).length`
+    const counts = node(
+      script(`import { listDevices } from '${entry}'
+        console.log(${objects}); listDevices(); console.log(${objects})`),
+    )
+    expect(counts).toBe('0\n1\n')
+  })
+
+  // 33 ms and 9 MB on two cores; what other processes take goes into the bound of the time.
+  it('takes at most 20 MB, and little time', { timeout: 120_000, retry: 2 }, () => {
+    const print = 'process.stdout.write(String(process.memoryUsage().rss))'
+    const measure = (text: string) => {
+      const start = performance.now()
+      const megabytes = Number(node(script(`${text};${print}`))) / 1e6
+      return { milliseconds: performance.now() - start, megabytes }
+    }
+    const pairs = Array.from({ length: 9 }, () => [measure(''), measure(`import '${entry}'`)])
+    const least = (which: 0 | 1, what: 'milliseconds' | 'megabytes') =>
+      Math.min(...pairs.map(pair => pair[which][what]))
+    expect(least(1, 'megabytes') - least(0, 'megabytes')).toBeLessThan(20)
+    expect(least(1, 'milliseconds') - least(0, 'milliseconds')).toBeLessThan(120)
+  })
+})
+
+describe.skipIf(!built)('the command line', () => {
+  it.each(['--version', '--help', 'search --help', 'data list'])('rst %s loads what it needs', args => {
+    expect(loadedBy(main, ...args.split(' ')).packages).toEqual(['commander', 'typed-array-utils'])
+  })
+})
