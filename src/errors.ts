@@ -1,4 +1,4 @@
-// The typed errors of the whole package (docs: README, "Errors"). Each carries a stable `code`.
+// The typed errors of the whole package (docs/guides/troubleshooting.md). Each carries a stable `code`.
 
 /**
  * What all errors of the package are. `message` is whole sentences: what was expected, what came, what to do.

@@ -18,8 +18,9 @@ export const isInstalled = (name: string): boolean => existsSync(pathOf(name))
 export function findBackend(name: string): { path: string; devices: readonly BackendDevice[] } {
   const path = pathOf(name)
   if (!existsSync(path)) {
+    const no = registeredBackends().get(name) === undefined ? `neither a package ${packageOf(name)} nor a` : 'no'
     throw new DeviceError(
-      `No ${name.toUpperCase()} backend is installed: there is neither a package ${packageOf(name)} nor a file ${path}. Use the device 'cpu' or 'auto'.`,
+      `No ${name.toUpperCase()} backend is installed: there is ${no} file ${path}. Use the device 'cpu' or 'auto'.`,
     )
   }
   const known = addon().backendVerdict(path)

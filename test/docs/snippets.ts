@@ -72,7 +72,7 @@ export async function runSnippet(
 ): Promise<void> {
   const stated: string[] = []
   const small = text
-    .replaceAll(/\blimit: [\d_]+/g, 'limit: 4')
+    .replaceAll(/\b(limit|first): [\d_]+/g, '$1: 4')
     .replaceAll(/\bbatchSize: [\d_]+/g, 'batchSize: 8')
     .replaceAll(/console\.log\((.*)\) \/\/ → (.*)$/gm, (_, values: string, result: string) => {
       stated.push(result)
