@@ -20,13 +20,15 @@ export function checkSymbols(file, target) {
       throw new Error(`${file} needs ${library}, which ${target.name} may not have.`)
     }
   }
-  for (const { name, version } of undefinedSymbols(file, target)) {
-    if (/^_?(napi|node_api)_/.test(name)) {
-      if (!nodeApi.has(name.replace(/^_/, ''))) {
+  for (const { name, version, library } of undefinedSymbols(file, target)) {
+    if (/^(napi|node_api)_/.test(name)) {
+      if (!nodeApi.has(name)) {
         throw new Error(`${file} needs ${name}, which is not of Node-API ${nodeApiVersion}.`)
       }
     } else if (target.libc === 'glibc' && !isOldEnough(version)) {
       throw new Error(`${file} needs ${name} of ${version ?? 'no version'}: more than glibc ${oldestGlibc} has.`)
+    } else if (target.platform === 'darwin' && library !== 'from libSystem') {
+      throw new Error(`${file} needs ${name} (${library}), which is not of macOS.`)
     }
   }
 }
@@ -41,7 +43,9 @@ function neededLibraries(file) {
   const text = read('llvm-readobj', ['--needed-libs', '--coff-imports', file])
   const [, listed = ''] = /NeededLibraries \[([^\]]*)\]/.exec(text) ?? []
   const imported = [...text.matchAll(/^ *Import \{\s*Name: (\S+)/gm)].map(([, name]) => name)
-  return [...listed.trim().split(/\s+/).filter(Boolean), ...imported]
+  // On macOS a library lists itself first.
+  const libraries = listed.trim().split(/\s+/).filter(name => name !== '' && name !== '@rpath/rst-native.node')
+  return [...libraries, ...imported]
 }
 
 /** Strong ones. */
@@ -50,7 +54,12 @@ function undefinedSymbols(file, { platform }) {
     const text = read('llvm-readobj', ['--coff-imports', file])
     return [...text.matchAll(/^ *Symbol: (\w+)/gm)].map(([, name]) => ({ name }))
   }
-  const lines = read('llvm-nm', ['--undefined-only', ...(platform === 'linux' ? ['--dynamic'] : []), file])
+  if (platform === 'darwin') {
+    const lines = read('llvm-nm', ['--undefined-only', '-m', file])
+    const found = [...lines.matchAll(/external (\S+) \((.+?)\)/g)]
+    return found.map(([, name, origin]) => ({ name: name.slice(1), library: origin }))
+  }
+  const lines = read('llvm-nm', ['--undefined-only', '--dynamic', file])
   return [...lines.matchAll(/^ *U ([^\s@]+)(?:@+(\S+))?/gm)].map(([, name, version]) => ({ name, version }))
 }
 
