@@ -28,7 +28,15 @@ import { demand, doctestHeaders, nodeOf, work } from './tools.mjs'
  * @returns {Promise<Result[]>}
  */
 export async function check(chosen, { nativeTests }) {
-  const folder = install(join(work, 'installed'))
+  const folder = install()
+  try {
+    return compared(await checkedIn(folder, chosen, nativeTests))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+async function checkedIn(folder, chosen, nativeTests) {
   const results = []
   for (const target of chosen) {
     const result = { target: target.name, failed: false }
@@ -48,7 +56,7 @@ export async function check(chosen, { nativeTests }) {
     await step('search', () => searched(target, folder, result))
     results.push(result)
   }
-  return compared(results)
+  return results
 }
 
 /** As Markdown. */

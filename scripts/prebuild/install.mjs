@@ -1,6 +1,7 @@
 // Packs the package and installs it as a user does, where no compiler is in reach.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { root, work } from './tools.mjs'
 
@@ -22,11 +23,16 @@ export function barePath() {
   return bin
 }
 
-/** Installs the packed package into an empty folder. @returns the folder */
-export function install(folder, { tarball } = pack()) {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'package.json'), '{"private": true, "type": "module"}\n')
+/** An empty folder of an app, far from this checkout: what stands in folders above changes what is found. */
+export function emptyFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'rst-install-'))
+  writeFileSync(join(folder, 'package.json'), '{"name": "app", "private": true, "type": "module"}\n')
+  return folder
+}
+
+/** Installs the packed package into an empty folder. @returns the folder, which the caller removes */
+export function install({ tarball } = pack()) {
+  const folder = emptyFolder()
   const npm = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
   execFileSync(process.execPath, [npm, 'install', '--no-audit', '--no-fund', tarball], {
     cwd: folder,

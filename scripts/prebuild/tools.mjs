@@ -55,7 +55,7 @@ export function demand(commands, packages) {
 const installed = packages => `Debian and Ubuntu: apt-get install ${packages.join(' ')}.`
 
 /** The folder of an npm package, whatever platform it says it is for. */
-function unpacked(spec) {
+export function unpacked(spec) {
   const folder = join(work, 'tools', spec.replace('/', '+'))
   if (existsSync(folder)) return folder
   const parent = dirname(folder)
