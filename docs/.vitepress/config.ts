@@ -29,6 +29,7 @@ const sidebar = [
     items: [
       page('Attack your own model', 'docs/guides/attack-your-model.md'),
       page('Trust a number', 'docs/guides/trust-a-number.md'),
+      page('Serve', 'docs/guides/serve.md'),
       page('From PyTorch, foolbox, AutoAttack', 'docs/guides/from-pytorch.md'),
       page('Troubleshooting', 'docs/guides/troubleshooting.md'),
     ],
