@@ -3,5 +3,10 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  test: { include: ['test/install/*.test.mjs'], testTimeout: 300_000, hookTimeout: 300_000, fileParallelism: false },
+  test: {
+    include: ['test/install/*.test.mjs'],
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    fileParallelism: false,
+  },
 })

@@ -18,7 +18,8 @@ export const isInstalled = (name: string): boolean => existsSync(pathOf(name))
 export function findBackend(name: string): { path: string; devices: readonly BackendDevice[] } {
   const path = pathOf(name)
   if (!existsSync(path)) {
-    const no = registeredBackends().get(name) === undefined ? `neither a package ${packageOf(name)} nor a` : 'no'
+    const no =
+      registeredBackends().get(name) === undefined ? `neither a package ${packageOf(name)} nor a` : 'no'
     throw new DeviceError(
       `No ${name.toUpperCase()} backend is installed: there is ${no} file ${path}. Use the device 'cpu' or 'auto'.`,
     )

@@ -218,7 +218,7 @@ export class Network implements Classifier {
   }
 
   /**
-   * * Gives each layer the bias, and each batch norm the scale and shift, that its architecture has and that it has
+   * Gives each layer the bias, and each batch norm the scale and shift, that its architecture has and that it has
    * not yet, at 0, 1 and 0. A network that is not trained goes without: it computes the same.
    * @example
    * import { Device, datasets, models } from 'rst-native'

@@ -19,13 +19,13 @@ import { version } from '../version.ts'
 export interface MaskedArchitecture {
   /** One of `models.names`. */
   arch: string
-  /** Multiplier of every layer's channels, > 0. Default 1. */
+  /** Multiplier of every layer's channels, above 0 and up to 64. Default 1. */
   width?: number
   /** Name of the data set whose images it sees. Default 'cifar10'. */
   dataset?: string
   /** Share of weights kept in each layer, (0, 1]. */
   remainingRatio: number
-  /** Default 'element'. */
+  /** What one entry of the masks covers. Default 'element'. */
   pattern?: Pattern
 }
 
@@ -37,9 +37,13 @@ export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
   pattern: oneOf(patterns),
 }
 
+/** What this machine offers the package. */
 export interface DoctorReport {
+  /** Of rst-native. */
   readonly version: string
+  /** Version of Node. */
   readonly node: string
+  /** System and processor, such as 'linux-x64'. */
   readonly platform: string
   /** The default one, such as 'CPU, AVX2, 2 threads'; null where the addon does not work. */
   readonly device: string | null
@@ -54,13 +58,24 @@ export interface DoctorReport {
   /** Path of the native addon; null where there is none. */
   readonly addon: string | null
   /** Why the native addon does not work, and what to do. */
-  readonly error?: { readonly code: string; readonly message: string }
-  /** `dir` is null where the data set was not found in its usual places. */
-  readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
+  readonly error?: {
+    /** As that of the package's errors. */
+    readonly code: string
+    /** Whole sentences. */
+    readonly message: string
+  }
+  /** Those that the package knows; `dir` is null where the data set was not found in its usual places. */
+  readonly datasets: readonly {
+    /** As `datasets.open` takes it. */
+    readonly name: string
+    /** Its folder. */
+    readonly dir: string | null
+  }[]
   /** The convolutions of the network asked for. */
   readonly layers?: readonly LayerKernels[]
 }
 
+/** What is asked beside what is always told. */
 export interface DoctorOptions {
   /** The path of a ticket file, or an architecture, whose layers to report. */
   layersOf?: string | MaskedArchitecture
@@ -74,8 +89,18 @@ export const doctorRows: OptionRows<DoctorOptions> = {
 }
 
 /**
+ * What this machine offers the package: devices, data sets, and whether the native addon works.
+ *
  * Where the native addon is missing or broken the report says why, and has no layers.
+ * @param options a network, whose kernels are told
+ * @returns all that `rst doctor` prints
  * @throws ConfigError, TicketError
+ * @example
+ * import { doctor } from 'rst-native'
+ * const { device, error, layers } = await doctor({ layersOf: { arch: 'conv2', remainingRatio: 0.05, width: 0.25 } })
+ * console.log(device ?? error?.message)
+ * for (const { name, density, forward } of layers ?? []) console.log(name, density, forward)
+ * console.log(layers?.length) // → 4
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   checkOptions('doctor', options, doctorRows)

@@ -4,6 +4,7 @@ import type { Evaluation } from '../evaluation/evaluate.ts'
 import { path, required } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { loadTicket } from '../saved/ticket.ts'
+import type { ParameterCount } from '../saved/ticket-data.ts'
 import { type Placement, placementRows } from '../tensor/placement.ts'
 import { type FinetuneOptions, finetuneRows, finetune as finetuneTicket } from '../training/finetune.ts'
 import type { EpochRecord } from '../training/training-state.ts'
@@ -25,6 +26,7 @@ import {
   trainingRunRows,
 } from './training-run.ts'
 
+/** What is fine-tuned, on what, and where the results go. */
 export interface FinetuneRunOptions
   extends Omit<TrainingRunOptions, keyof Placement>,
     Placement,
@@ -40,16 +42,27 @@ export const finetuneRunRows: OptionRows<FinetuneRunOptions> = {
   ticket: required(path),
 }
 
+/** What a run found. */
 export interface FinetuneRun {
   /** What `rst finetune --json` prints. */
   readonly report: TrainingReport & {
     /** Path of the fine-tuned ticket. */
     readonly ticket: string
+    /** Share of mask entries kept in each layer, in (0, 1]. */
     readonly remainingRatio: number
-    readonly parameters: { readonly kept: number; readonly total: number }
+    /** Of the ticket. */
+    readonly parameters: ParameterCount
+    /** Of the ticket as it was. */
     readonly before: Accuracies
   }
-  readonly evaluations: { readonly before: Evaluation; readonly after: Evaluation }
+  /** All of it, image by image. */
+  readonly evaluations: {
+    /** Of the ticket as it was. */
+    readonly before: Evaluation
+    /** Of the fine-tuned one. */
+    readonly after: Evaluation
+  }
+  /** One an epoch. */
   readonly history: readonly EpochRecord[]
 }
 
@@ -58,7 +71,20 @@ export interface FinetuneRun {
  * `finetune` writes, and command.json, evaluation.json and ticket.safetensors.
  *
  * Stages: 'evaluate before', 'finetune', 'evaluate after'.
+ * @param options ticket, data and recipe
  * @throws as finetune; TicketError for a file that is no ticket; FileError where the result cannot be written
+ * @example
+ * import { attacks, datasets, runs } from 'rst-native'
+ * const { report } = await runs.finetune({
+ *   ticket: 'rst-10.safetensors',
+ *   data: await datasets.cifar10(),
+ *   inner: attacks.fgsmRs({ eps: 8 / 255 }),
+ *   epochs: 1,
+ *   batchSize: 128,
+ *   out: 'runs/finetuned',
+ *   closing: { limit: 1000 },
+ * })
+ * console.log(report.ticket, report.before.naturalAccuracy, report.naturalAccuracy)
  */
 export async function finetune(options: FinetuneRunOptions): Promise<FinetuneRun> {
   checkOptions('finetune', options, finetuneRunRows)

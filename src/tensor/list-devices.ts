@@ -17,7 +17,7 @@ export interface ListedDevice {
 }
 
 /**
- * * The CPU, then the devices of each backend; of a backend without any, one entry that says why. The first call
+ * The CPU, then the devices of each backend; of a backend without any, one entry that says why. The first call
  * tries the libraries that are installed, each in a process of its own, which may take seconds.
  * @throws DeviceError where the native addon does not work
  * @example

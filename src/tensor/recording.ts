@@ -35,7 +35,7 @@ class Output {
 }
 
 /**
- * * The calls of one run of a body: `record` of a device makes it. Each replay gives the bits that the body would
+ * The calls of one run of a body: `record` of a device makes it. Each replay gives the bits that the body would
  * give on the same inputs, without running its JavaScript. A recording takes no memory for what its calls make: that
  * is taken at each replay and given back as early as can be. It keeps the tensors that its calls read, and changes
  * those that they change in place.

@@ -1,4 +1,5 @@
 // Each command line of the documents is understood; commands and flags that they name are there.
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ const guides = markdownFiles.filter(file => file === 'README.md' || file.startsW
 const lines = new Set(
   guides
     .flatMap(file => blocks(file, 'sh'))
-    .flatMap(block => block.split(/\n|&&/))
+    .flatMap(block => block.replaceAll('\\\n', ' ').split(/\n|&&/))
     .map(line =>
       line
         .trim()
@@ -62,6 +63,10 @@ describe('a command line', () => {
       commands.map(async name => (await rst([...name.split(' '), '--help'])).stdout),
     )
     const ofNode = ['--no-addons', '--allow-addons', '--allow-fs-read', '--ignore-scripts', '--external']
+    const { stdout: ofService } = spawnSync('node', ['examples/serve/main.js', '--help'], {
+      encoding: 'utf8',
+    })
+    helps.push(ofService)
     for (const [, flag] of text.matchAll(/`(?:npx )?(?:rst [^`]*)?(--[a-z][a-z-]*)/g)) {
       if (!ofNode.includes(flag)) expect(helps.join(), flag).toContain(flag)
     }

@@ -40,14 +40,16 @@ export function problemsIn(program: ts.Program, paths: Iterable<string>): string
 
 /** A data set of the same shape as a real one with few images. */
 export function tiny(name: string) {
-  const { channels, height, width, classes } = library.datasets.info(name)
+  const { channels, height, width, classes, classNames, flip, usualEps } = library.datasets.info(name)
   const split = (size: number) => ({
     images: Uint8Array.from({ length: size * channels * height * width }, (_, i) => (i * 37) % 251),
     labels: Array.from({ length: size }, (_, i) => i % classes),
   })
   return library.datasets.fromArrays({
     name,
-    classes,
+    classNames,
+    flip,
+    usualEps,
     shape: [channels, height, width],
     train: split(24),
     test: split(8),
@@ -56,6 +58,7 @@ export function tiny(name: string) {
 
 const datasets = {
   ...library.datasets,
+  open: async (name: string) => tiny(name),
   cifar10: async () => tiny('cifar10'),
   cifar100: async () => tiny('cifar100'),
   mnist: async () => tiny('mnist'),

@@ -7,11 +7,20 @@ import { leastClasses, mostTargets } from '../frame/losses.ts'
 import type { Norm } from '../frame/threat-model.ts'
 import { square } from '../square.ts'
 
-export const partNames = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const
-export type AutoAttackPart = (typeof partNames)[number]
+/** The attacks that AutoAttack is made of, by name. */
+export type AutoAttackPart = 'apgd-ce' | 'apgd-dlr' | 'apgd-t' | 'fab' | 'fab-t' | 'square'
+export const partNames: readonly AutoAttackPart[] = [
+  'apgd-ce',
+  'apgd-dlr',
+  'apgd-t',
+  'fab',
+  'fab-t',
+  'square',
+]
 
-export const versionNames = ['standard', 'plus', 'rand', 'custom'] as const
-export type AutoAttackVersion = (typeof versionNames)[number]
+/** Which series of attacks: see the option `version`. */
+export type AutoAttackVersion = 'standard' | 'plus' | 'rand' | 'custom'
+export const versionNames: readonly AutoAttackVersion[] = ['standard', 'plus', 'rand', 'custom']
 
 /** Attacks of each version, in the order they run. */
 export const versionParts: Readonly<Record<Exclude<AutoAttackVersion, 'custom'>, readonly AutoAttackPart[]>> =

@@ -62,11 +62,12 @@ export function attackStep(
 }
 
 /**
- * A random point of the ball about each image, clipped to the box: uniform in L∞; in L2 of uniform direction and
- * length. It is a function of (seed, step, sampleIds[n]) alone. Not differentiable.
+ * A random point of the ball about each image, uniform in it, then clipped to the box. It is a function of (seed,
+ * step, sampleIds[n]) alone. Not differentiable.
  * @param x0 images [N, C, H, W]
  * @param sampleIds numbers of the images, [N]
  * @param threat norm, radius and box
+ * @param options what keys the draws
  * @returns [N, C, H, W]
  * @throws ShapeError, ConfigError
  * @example

@@ -31,6 +31,7 @@ const convBatchNormRows: OptionRows<ConvBatchNormOptions> = {
  * @param weight [K, C / groups, R, S]
  * @param runningMean [K], which stays as it is
  * @param runningVar [K], which stays as it is
+ * @param options window of the convolution, and what follows the norm
  * @returns [N, K, H', W'], as `conv2d`
  * @throws ShapeError, ConfigError
  * @example

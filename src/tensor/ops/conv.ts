@@ -49,6 +49,7 @@ export function inGroups(
  * other entries only.
  * @param x [N, C, H, W]
  * @param weight [K, C / groups, R, S]
+ * @param options stride, padding and groups
  * @returns [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, ⌊(W + 2·padding − S) / stride⌋ + 1]
  * @throws ShapeError, ConfigError
  * @example

@@ -31,6 +31,7 @@ const augmentRows: OptionRows<AugmentOptions> = {
  * epoch, i) alone. Not differentiable.
  * @param images [M, C, H, W], pixels from 0 to 255
  * @param indices [N], from 0 to M − 1
+ * @param options crop, flip and what keys their draws
  * @returns [N, C, H, W]
  * @throws ShapeError, ConfigError
  * @example

@@ -18,6 +18,7 @@ const crossEntropyRows: OptionRows<CrossEntropyOptions> = { smoothing: number(0,
  * told when a value that depends on it is read.
  * @param logits [N, classes]
  * @param labels [N], from 0 to classes − 1
+ * @param options smoothing of the labels
  * @returns [N]; `ops.mean` makes one number of it
  * @throws ShapeError, ConfigError
  * @example

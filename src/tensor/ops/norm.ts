@@ -35,11 +35,12 @@ const batchNormRows: OptionRows<BatchNormOptions> = {
 }
 
 /**
- * relu?((x − mean) / √(var + eps) · gamma + beta + residual), by channel (Ioffe & Szegedy, ICML 2015). Differentiable
- * to x, residual, gamma and beta.
+ * relu?((x − mean) / √(var + eps) · gamma + beta + residual), by channel (Ioffe & Szegedy, ICML 2015).
+ * Differentiable to x, residual, gamma and beta.
  * @param x [N, C, H, W]
  * @param runningMean [C]; in 'train' mode updated in place, on every forward pass
  * @param runningVar [C], as runningMean
+ * @param options whose statistics, and what follows the norm
  * @returns [N, C, H, W]
  * @throws ShapeError, ConfigError
  * @example

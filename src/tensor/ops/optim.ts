@@ -21,11 +21,12 @@ const sgdRows: OptionRows<SgdOptions> = {
 }
 
 /**
- * A step of SGD with momentum, as PyTorch has it, in place: velocity ← momentum · velocity + gradient + weightDecay ·
- * parameter, parameter ← parameter − lr · velocity.
+ * A step of SGD with momentum, as PyTorch has it, in place: velocity ← momentum · velocity + gradient + weightDecay
+ * · parameter, parameter ← parameter − lr · velocity.
  * @param parameter of any shape, which is changed
  * @param gradient of the same shape
  * @param velocity of the same shape, which is changed; zeros before the first step
+ * @param options learning rate, momentum and weight decay
  * @throws ShapeError, ConfigError
  * @example
  * import { ops, tensor } from 'rst-native'

@@ -27,6 +27,7 @@ function windowOf(op: string, kernel: number, options: PoolOptions) {
  * The largest value of each window; ties go to the first pixel. Differentiable.
  * @param x [N, C, H, W]
  * @param kernel height and width of the windows, pixels
+ * @param options stride and padding
  * @returns [N, C, ⌊(H + 2·padding − kernel) / stride⌋ + 1, …]
  * @throws ShapeError, ConfigError
  * @example
@@ -44,6 +45,7 @@ export function maxPool2d(x: Tensor, kernel: number, options: PoolOptions = {}):
  * The mean of each window; padding counts as zeros. Differentiable.
  * @param x [N, C, H, W]
  * @param kernel height and width of the windows, pixels
+ * @param options stride and padding
  * @returns [N, C, ⌊(H + 2·padding − kernel) / stride⌋ + 1, …]
  * @throws ShapeError, ConfigError
  * @example

@@ -36,6 +36,7 @@ const randomWeightRows: OptionRows<RandomWeightOptions> = {
  * machine.
  * @param shape of rank 0 to 4
  * @param device default `Device.default`
+ * @param options distribution, and what keys the draws
  * @throws ConfigError, ShapeError
  * @example
  * import { ops } from 'rst-native'
@@ -101,6 +102,7 @@ const normalRows: OptionRows<NormalOptions> = {
  * Uniform noise in [low, high). Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
  * @param sampleIds [N]
  * @param shape [N, …]
+ * @param options bounds, and what keys the draws
  * @throws ShapeError, ConfigError
  * @example
  * import { ops, tensor } from 'rst-native'
@@ -124,6 +126,7 @@ export function uniformNoise(
  * Normal noise. Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
  * @param sampleIds [N]
  * @param shape [N, …]
+ * @param options moments, and what keys the draws
  * @throws ShapeError, ConfigError
  * @example
  * import { ops, tensor } from 'rst-native'
