@@ -12,8 +12,8 @@ const help = `Builds the addon for each platform into prebuilds/.
                                                 small search, compares the ticket with that of linux-x64
   npm run prebuild -- --check --no-native-tests the same without the native tests, which take minutes to build
 
-It needs Linux x64 with g++, g++-aarch64-linux-gnu, CMake, LLVM's tools and Highway's headers; Zig comes from npm, or is what
-the environment variable ZIG names.`
+It needs Linux x64 with g++, g++-aarch64-linux-gnu, CMake, LLVM's tools and Highway's headers, says what is missing,
+and takes Zig from npm or the environment variable ZIG.`
 
 async function main() {
   const { values } = parseArgs({

@@ -1,4 +1,4 @@
-// What a prebuilt addon asks of the system that loads it, read by LLVM's tools, which know all formats.
+// What a prebuilt addon asks of the system that loads it.
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -14,13 +14,13 @@ const oldestGlibc = '2.28'
  * @throws where it needs more than the target promises
  */
 export function checkSymbols(file, target) {
-  demand(['llvm-nm', 'llvm-readobj'], ['llvm'])
-  for (const library of neededLibraries(file)) {
+  const { libraries, symbols } = readers[target.platform](file)
+  for (const library of libraries) {
     if (!target.libraries.some(pattern => pattern.test(library))) {
       throw new Error(`${file} needs ${library}, which ${target.name} may not have.`)
     }
   }
-  for (const { name, version, library } of undefinedSymbols(file, target)) {
+  for (const { name, version, library } of symbols) {
     if (/^(napi|node_api)_/.test(name)) {
       if (!nodeApi.has(name)) {
         throw new Error(`${file} needs ${name}, which is not of Node-API ${nodeApiVersion}.`)
@@ -39,28 +39,31 @@ const nodeApi = new Set(
     .flatMap(([, { js_native_api_symbols: engine, node_api_symbols: node }]) => [...engine, ...node]),
 )
 
-function neededLibraries(file) {
-  const text = read('llvm-readobj', ['--needed-libs', '--coff-imports', file])
-  const [, listed = ''] = /NeededLibraries \[([^\]]*)\]/.exec(text) ?? []
-  const imported = [...text.matchAll(/^ *Import \{\s*Name: (\S+)/gm)].map(([, name]) => name)
-  // On macOS a library lists itself first.
-  const libraries = listed.trim().split(/\s+/).filter(name => name !== '' && name !== '@rpath/rst-native.node')
-  return [...libraries, ...imported]
-}
-
-/** Strong ones. */
-function undefinedSymbols(file, { platform }) {
-  if (platform === 'win32') {
+/** For each system: the libraries that a file needs, and the strong symbols that it takes from others. */
+const readers = {
+  linux: file => ({
+    libraries: all(/\(NEEDED\).*\[(.+)\]/g, read('readelf', ['--dynamic', file])).map(([, name]) => name),
+    symbols: all(/^ *U ([^\s@]+)(?:@+(\S+))?/gm, read('nm', ['--dynamic', '--undefined-only', file])).map(
+      ([, name, version]) => ({ name, version }),
+    ),
+  }),
+  darwin: file => ({
+    // A library lists itself first.
+    libraries: (/NeededLibraries \[([^\]]*)\]/.exec(read('llvm-readobj', ['--needed-libs', file]))?.[1] ?? '')
+      .trim()
+      .split(/\s+/)
+      .filter(name => name !== '@rpath/rst-native.node'),
+    symbols: all(/external _(\S+) \((.+?)\)/g, read('llvm-nm', ['--undefined-only', '-m', file])).map(
+      ([, name, library]) => ({ name, library }),
+    ),
+  }),
+  win32: file => {
     const text = read('llvm-readobj', ['--coff-imports', file])
-    return [...text.matchAll(/^ *Symbol: (\w+)/gm)].map(([, name]) => ({ name }))
-  }
-  if (platform === 'darwin') {
-    const lines = read('llvm-nm', ['--undefined-only', '-m', file])
-    const found = [...lines.matchAll(/external (\S+) \((.+?)\)/g)]
-    return found.map(([, name, origin]) => ({ name: name.slice(1), library: origin }))
-  }
-  const lines = read('llvm-nm', ['--undefined-only', '--dynamic', file])
-  return [...lines.matchAll(/^ *U ([^\s@]+)(?:@+(\S+))?/gm)].map(([, name, version]) => ({ name, version }))
+    return {
+      libraries: all(/^ *Import \{\s*Name: (\S+)/gm, text).map(([, name]) => name),
+      symbols: all(/^ *Symbol: (\w+)/gm, text).map(([, name]) => ({ name })),
+    }
+  },
 }
 
 function isOldEnough(version) {
@@ -69,4 +72,9 @@ function isOldEnough(version) {
   return family === 'GCC' || number.localeCompare(oldestGlibc, undefined, { numeric: true }) <= 0
 }
 
-const read = (command, args) => execFileSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26 })
+const all = (pattern, text) => [...text.matchAll(pattern)]
+
+function read(command, args) {
+  demand([command], [command.startsWith('llvm') ? 'llvm' : 'binutils'])
+  return execFileSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26 })
+}
