@@ -20,7 +20,9 @@ describe.each(cases)('$images images of $size²', ({ images, size, arch }) => {
   const imageSize = 3 * size * size
   const pixels = Float32Array.from({ length: images * imageSize }, (_, i) => ((i * 37) % 251) / 250)
 
-  it('hold up the event loop for less than 10 ms, and are classified as a few at a time', { retry: 2 }, async () => {
+  it('hold up the event loop for less than 10 ms, and are classified as a few at a time', {
+    retry: 2,
+  }, async () => {
     using device = new Device({ threads: 2 })
     using ticket = await ticketOf({ images, size, arch }, device)
     const [{ labels, probabilities }, turns] = await watched(() => ticket.predictBatch(pixels))
