@@ -1,5 +1,5 @@
 // What this machine offers the package, and how it computes a network.
-import { totalmem } from 'node:os'
+import { sep } from 'node:path'
 import { datasets } from '../data/datasets.ts'
 import { RstError } from '../errors.ts'
 import { kind, number, oneOf, path, required, text } from '../inputs/kinds.ts'
@@ -14,6 +14,7 @@ import { Device } from '../tensor/device.ts'
 import { type ListedDevice, listDevices } from '../tensor/list-devices.ts'
 import { networkOptions } from '../training/resolve.ts'
 import { version } from '../version.ts'
+import { describeMachine, type Machine, relevantEnvironment } from './machine.ts'
 
 /** A network of random masks. */
 export interface MaskedArchitecture {
@@ -37,10 +38,10 @@ export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
   pattern: oneOf(patterns),
 }
 
-export interface DoctorReport {
+export interface DoctorReport extends Machine {
   readonly version: string
+  /** Version of Node.js. */
   readonly node: string
-  readonly platform: string
   /** The default one, such as 'CPU, AVX2, 2 threads'; null where the addon does not work. */
   readonly device: string | null
   /** What it tells about itself; its shares are the same on all machines, so that all give the same bits. */
@@ -49,12 +50,14 @@ export interface DoctorReport {
   readonly missingOps: readonly string[]
   /** The devices of all backends; empty where the addon does not work. */
   readonly devices: readonly ListedDevice[]
-  /** Bytes of the machine. */
-  readonly memory: number
   /** Path of the native addon; null where there is none. */
   readonly addon: string | null
+  /** Whether it came with the package or was compiled here; null where there is none. */
+  readonly addonFrom: 'prebuilt' | 'source' | null
   /** Why the native addon does not work, and what to do. */
   readonly error?: { readonly code: string; readonly message: string }
+  /** Variables of the environment that change what the package does, such as RST_DEVICE, by name. */
+  readonly environment: Readonly<Record<string, string>>
   /** `dir` is null where the data set was not found in its usual places. */
   readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
   /** The convolutions of the network asked for. */
@@ -82,17 +85,19 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   const { layersOf } = options
   if (typeof layersOf === 'object') checkOptions('layersOf', layersOf, maskedArchitectureRows)
   const found = findDevice()
+  const path = findAddon()
   return {
     version,
     node: process.versions.node,
-    platform: `${process.platform}-${process.arch}`,
+    ...describeMachine(),
     device: found.device?.description ?? null,
     facts: found.device?.facts ?? {},
     missingOps: found.device ? missingOps(found.device) : [],
     devices: found.device ? listDevices() : [],
-    memory: totalmem(),
-    addon: findAddon(),
+    addon: path,
+    addonFrom: path === null ? null : path.split(sep).includes('prebuilds') ? 'prebuilt' : 'source',
     ...(found.error && { error: { code: found.error.code, message: found.error.message } }),
+    environment: relevantEnvironment(),
     datasets: await Promise.all(
       datasets.list().map(async ({ name }) => ({ name, dir: (await datasets.locate(name)) ?? null })),
     ),
