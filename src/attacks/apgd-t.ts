@@ -28,19 +28,28 @@ export const apgdTRows = {
   ),
   restarts: option(count(), 1, 'random starts', { flag: 'restarts', more: 'For each target.' }),
 }
+/** Options of `attacks.apgdT`. */
 export type ApgdTOptions = OptionsOf<typeof apgdTRows>
 
 /**
- * Each run works on the images that none before has fooled, whatever class they are taken for. An image that is never
- * fooled costs targets·restarts·(steps + 1) + 2 forward and targets·restarts·steps backward passes: 911 and 900 (the
- * reference code takes 928 and 909).
+ * One APGD run on the targeted DLR loss for each of the likeliest classes (Croce & Hein, ICML 2020, section 5).
  *
- * A model of at most `targets` classes is attacked on all its classes, with the warning 'too-few-classes'; one of fewer
- * than four, where the loss is not defined, is refused.
+ * Each run works on the images that none before has fooled, whatever class they are taken for. An image that is
+ * never fooled costs targets·restarts·(steps + 1) + 2 forward and targets·restarts·steps backward passes: 911 and 900
+ * (the reference code takes 928 and 909).
  *
- * A run that is given `targets` goes towards these alone, on the loss of `apgd` with 'dlr', until the image is taken for
- * its target.
+ * A model of at most `targets` classes is attacked on all its classes, with the warning 'too-few-classes'; one of
+ * fewer than four, where the loss is not defined, is refused.
+ *
+ * A run that is given `targets` goes towards these alone, on the loss of `apgd` with 'dlr', until the image is taken
+ * for its target.
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, evaluate, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const apgdT = attacks.apgdT({ eps: 8 / 255, targets: 3, steps: 20 })
+ * const { attacks: reports } = await evaluate(ticket, test, { attacks: [apgdT], limit: 1000 })
+ * console.log(reports[0].robustAccuracy, reports[0].forwards)
  */
 export const apgdT: AttackFactory<ApgdTOptions, Attack> = attackFactory(
   { name: 'apgdT', title: 'APGD-T', paper: 'Croce & Hein, ICML 2020', options: apgdTRows },

@@ -36,13 +36,22 @@ export const apgdRows = {
     more: 'Loss and gradient are averaged over them: expectation over transformation (Athalye et al., ICML 2018). The reference code averages the gradient alone and takes the loss from the last pass.',
   }),
 }
+/** Options of `attacks.apgd`. */
 export type ApgdOptions = OptionsOf<typeof apgdRows>
 
 /**
- * An image that is never fooled costs steps + 3 forward and steps backward passes (103 and 100; the reference code takes
- * 111 and 101): one on the image itself, steps + 1 of the run, one that checks the result. Each further restart costs
- * steps + 1 and steps.
+ * Gradient ascent with momentum that chooses its own step size (Croce & Hein, ICML 2020, Algorithm 1).
+ *
+ * An image that is never fooled costs steps + 3 forward and steps backward passes (103 and 100; the reference code
+ * takes 111 and 101): one on the image itself, steps + 1 of the run, one that checks the result. Each further restart
+ * costs steps + 1 and steps.
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, evaluate, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const apgd = attacks.apgd({ eps: 8 / 255, loss: 'dlr', steps: 50 })
+ * const { attacks: reports } = await evaluate(ticket, test, { attacks: [apgd], limit: 1000 })
+ * console.log(reports[0].name, reports[0].robustAccuracy)
  */
 export const apgd: AttackFactory<ApgdOptions, Attack> = attackFactory(
   {

@@ -50,18 +50,29 @@ export const banditsRows = {
     },
   ),
 }
+/** Options of `attacks.bandits`. */
 export type BanditsOptions = OptionsOf<typeof banditsRows>
 
 /**
- * Gradient ascent on the cross-entropy by logits alone: a prior of the gradient, learnt from one finite difference an
- * iteration, moves the image by its sign (L∞) or its direction (L2). The prior itself moves by exponentiated gradients
- * (L∞) or by gradients (L2). All draws are made for each image.
+ * Bandits with time and data priors (Ilyas et al., ICLR 2019, Algorithms 1 to 3).
  *
- * An image that is wrong, or becomes so, is kept as it is and gets no further query; of one that resists the iterate of
- * largest loss comes back. In a targeted run the loss is minus the cross-entropy to the target. The `queries` of the result
- * are loss queries, as those of the option. Queries are clamped to the box [0, 1], which the authors' code lets them leave.
- * Passes of an image that resists: one to see whether it is right at all, 3·⌊queries/2⌋, one to check.
+ * Gradient ascent on the cross-entropy by logits alone: a prior of the gradient, learnt from one finite difference
+ * an iteration, moves the image by its sign (L∞) or its direction (L2). The prior itself moves by exponentiated
+ * gradients (L∞) or by gradients (L2). All draws are made for each image.
+ *
+ * An image that is wrong, or becomes so, is kept as it is and gets no further query; of one that resists the iterate
+ * of largest loss comes back. In a targeted run the loss is minus the cross-entropy to the target. The `queries` of
+ * the result are loss queries, as those of the option. Queries are clamped to the box [0, 1], which the authors' code
+ * lets them leave. Passes of an image that resists: one to see whether it is right at all, 3·⌊queries/2⌋, one to
+ * check.
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const images = Float32Array.from(test.images.subarray(0, 2 * 3072), pixel => pixel / 255)
+ * const bandits = attacks.bandits({ eps: 8 / 255, queries: 200 })
+ * const { queries } = await bandits.run(ticket, images, test.labels.subarray(0, 2))
+ * console.log(queries?.every(count => count <= 200)) // → true
  */
 export const bandits: AttackFactory<BanditsOptions, Attack> = attackFactory(
   { name: 'bandits', title: 'Bandits', paper: 'Ilyas et al., ICLR 2019', options: banditsRows },

@@ -25,6 +25,7 @@ export const cwL2Rows = {
     "by how much a logit must exceed the label's (the target's all others) to count as fooled",
   ),
 }
+/** Options of `attacks.cwL2`. */
 export type CwL2Options = OptionsOf<typeof cwL2Rows>
 
 /** Images are shrunk by this towards grey before arctanh, which has no value at black and white. */
@@ -54,15 +55,24 @@ interface SearchState {
 }
 
 /**
- * Minimises ‖x' − x‖₂² + c·max(z_y − max_{j≠y} z_j + confidence, 0), in a targeted run
- * ‖x' − x‖₂² + c·max(max_{j≠t} z_j − z_t + confidence, 0), over w, x' = (tanh(w) + 1)/2, by Adam, for several
- * c: ten times larger until the model is fooled, then halving the interval between failure and success. `distances` of
- * the result are those of the nearest images found, of any size, and bestLoss is their negative.
+ * The L2 attack of Carlini & Wagner (S&P 2017, section VI-A), with the constants of their code.
+ *
+ * Minimises ‖x' − x‖₂² + c·max(z_y − max_{j≠y} z_j + confidence, 0), in a targeted run ‖x' − x‖₂² + c·max(max_{j≠t}
+ * z_j − z_t + confidence, 0), over w, x' = (tanh(w) + 1)/2, by Adam, for several c: ten times larger until the model
+ * is fooled, then halving the interval between failure and success. `distances` of the result are those of the
+ * nearest images found, of any size, and bestLoss is their negative.
  *
  * Everything is decided image by image; in the reference the whole batch stops early together, and distances are
  * measured from the shrunken image. An image has at most searchSteps·iterations forward and backward passes, and one
  * forward before and one after.
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const images = Float32Array.from(test.images.subarray(0, 2 * 3072), pixel => pixel / 255)
+ * const cw = attacks.cwL2({ eps: 0.5, searchSteps: 3, iterations: 100 })
+ * const { distances } = await cw.run(ticket, images, test.labels.subarray(0, 2))
+ * console.log(distances?.length) // → 2
  */
 export const cwL2: AttackFactory<CwL2Options, Attack> = attackFactory(
   { name: 'cwL2', title: 'CW-L2', paper: 'Carlini & Wagner, S&P 2017', options: cwL2Rows, norm: 'l2' },

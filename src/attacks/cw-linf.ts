@@ -27,9 +27,13 @@ export const cwLinfRows = {
     more: 'As an image that is fooled leaves at once, kappa shifts the losses reported but not the search.',
   }),
 }
+/** Options of `attacks.cwLinf`. */
 export type CwLinfOptions = OptionsOf<typeof cwLinfRows>
 
 /**
+ * PGD on the margin of Carlini & Wagner, which robust training papers call CW∞ (Madry et al., ICLR 2018, section
+ * 5).
+ *
  * Each restart starts uniformly in the ball. An image is done at the first point that fools the model, where the
  * reference only looks at the last. bestLoss starts with that of the image itself. In a targeted run the loss is
  * −max(max_{j≠t} z_j − z_t + kappa, 0).
@@ -37,6 +41,12 @@ export type CwLinfOptions = OptionsOf<typeof cwLinfRows>
  * Each restart of a never fooled image makes steps + 1 forward and `steps` backward passes, and each image has one
  * forward pass before and one after.
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, evaluate, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const cw = attacks.cwLinf({ eps: 8 / 255, steps: 30, restarts: 1 })
+ * const { attacks: reports } = await evaluate(ticket, test, { attacks: [cw], limit: 1000 })
+ * console.log(reports[0].robustAccuracy)
  */
 export const cwLinf: AttackFactory<CwLinfOptions, Attack> = attackFactory(
   { name: 'cwLinf', title: 'CW-L∞', paper: 'Madry et al., ICLR 2018', options: cwLinfRows, norm: 'linf' },

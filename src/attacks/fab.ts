@@ -55,6 +55,7 @@ export const fabRows = {
     },
   ),
 }
+/** Options of `attacks.fab`. */
 export type FabOptions = OptionsOf<typeof fabRows>
 
 /** Norms of the two steps are taken as at least this, and the norm of a gradient as more (reference code). */
@@ -81,13 +82,22 @@ interface SearchImages {
 }
 
 /**
- * Looks for the nearest adversarial image: `distances` of the result are the least over all targets and restarts, of any
- * size and whatever eps is, and bestLoss is their negative. A targeted run approaches the boundary between the target and
- * the likeliest other class.
+ * The fast adaptive boundary attack (Croce & Hein, ICML 2020), as AutoAttack runs it.
  *
- * For each run of a never fooled image, FAB-T makes 2·steps forward and `steps` backward passes, FAB K·steps and
- * (K − 1)·steps for K classes; and each image has one forward pass before and one after.
+ * Looks for the nearest adversarial image: `distances` of the result are the least over all targets and restarts,
+ * of any size and whatever eps is, and bestLoss is their negative. A targeted run approaches the boundary between the
+ * target and the likeliest other class.
+ *
+ * For each run of a never fooled image, FAB-T makes 2·steps forward and `steps` backward passes, FAB K·steps and (K −
+ * 1)·steps for K classes; and each image has one forward pass before and one after.
  * @throws ConfigError, at `run` for more targets than the model has other classes
+ * @example
+ * import { attacks, datasets, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const images = Float32Array.from(test.images.subarray(0, 2 * 3072), pixel => pixel / 255)
+ * const fab = attacks.fab({ eps: 8 / 255, steps: 20, targeted: true })
+ * const { distances } = await fab.run(ticket, images, test.labels.subarray(0, 2))
+ * console.log(distances?.every(distance => distance >= 0)) // → true
  */
 export const fab: AttackFactory<FabOptions, Attack> = attackFactory(
   {

@@ -15,11 +15,21 @@ export const fgsmRows = {
     { flag: 'stepSize' },
   ),
 }
+/** Options of `attacks.fgsm` and `attacks.fgsmRs`. */
 export type FgsmOptions = OptionsOf<typeof fgsmRows>
 
 /**
- * One step from the image itself. Default step size 1.25·eps, clipped to eps (10/255 at 8/255, official code).
+ * One step from the image itself (Goodfellow et al., ICLR 2015, section 4). Default step size 1.25·eps, clipped to
+ * eps (10/255 at 8/255, official code).
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, loadTicket, searchRST } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const fgsm = attacks.fgsm({ eps: 8 / 255 })
+ * console.log(fgsm.name) // → fgsm
+ * const images = Float32Array.from(data.test.images.subarray(0, 2 * 3072), pixel => pixel / 255)
+ * const { robust } = await fgsm.run(await loadTicket('rst-5.safetensors'), images, data.test.labels.subarray(0, 2))
+ * console.log(robust.length) // → 2
  */
 export const fgsm: AttackFactory<FgsmOptions, GradientAttack> = attackFactory(
   {
@@ -33,8 +43,22 @@ export const fgsm: AttackFactory<FgsmOptions, GradientAttack> = attackFactory(
 )
 
 /**
- * One step of default size 1.25·eps from a uniform random start.
+ * One step of default size 1.25·eps from a uniform random start (Wong et al., ICLR 2020, Algorithm 3).
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, searchRST } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const inner = attacks.fgsmRs({ eps: 8 / 255 })
+ * const { ticket } = await searchRST({
+ *   arch: 'conv2',
+ *   width: 0.25,
+ *   data,
+ *   inner,
+ *   remainingRatio: 0.1,
+ *   epochs: 1,
+ *   batchSize: 128,
+ * })
+ * console.log(ticket.metadata.arch) // → conv2
  */
 export const fgsmRs: AttackFactory<FgsmOptions, GradientAttack> = attackFactory(
   {

@@ -21,11 +21,19 @@ export const freeRows = {
     { flag: 'stepSize' },
   ),
 }
+/** Options of `attacks.free`. */
 export type FreeOptions = OptionsOf<typeof freeRows>
 
 /**
- * For training only.
+ * Free adversarial training (Shafahi et al., NeurIPS 2019, Algorithm 1), for training only: each batch is trained on
+ * `replays` times, and the noise that the gradients of those steps build up stays from batch to batch.
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, trainDense } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const inner = attacks.free({ eps: 8 / 255, replays: 4 })
+ * const { model } = await trainDense({ arch: 'conv2', width: 0.25, data, inner, epochs: 1, batchSize: 128 })
+ * console.log(model.metadata.arch) // → conv2
  */
 export const free: AttackFactory<FreeOptions, InnerAttack> = attackFactory(
   {

@@ -37,9 +37,22 @@ export const pgdRows = {
     more: 'In a targeted run those that are not yet classified as their target.',
   }),
 }
+/** Options of `attacks.pgd`. */
 export type PgdOptions = OptionsOf<typeof pgdRows>
 
-/** @throws ConfigError */
+/**
+ * Projected gradient descent (Madry et al., ICLR 2018): steps along the gradient of the loss from a random start,
+ * projected back into the ball. The paper trains with 7 steps, which is the default of a training, and evaluates with
+ * 20.
+ * @throws ConfigError
+ * @example
+ * import { attacks, datasets, evaluate, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const pgd = attacks.pgd({ eps: 8 / 255, steps: 20, restarts: 2 })
+ * console.log(pgd.name, pgd.settings?.stepSize) // → pgd-20 0.00784
+ * const { attacks: reports } = await evaluate(ticket, test, { attacks: [pgd], limit: 1000 })
+ * console.log(reports[0].robustAccuracy)
+ */
 export const pgd: AttackFactory<PgdOptions, GradientAttack> = attackFactory(
   {
     name: 'pgd',

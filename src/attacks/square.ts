@@ -30,6 +30,7 @@ export const squareRows = {
     more: "False as in AutoAttack; in the reference code's own class true.",
   }),
 }
+/** Options of `attacks.square`. */
 export type SquareOptions = OptionsOf<typeof squareRows>
 
 interface SearchSettings {
@@ -39,18 +40,27 @@ interface SearchSettings {
 }
 
 /**
- * Random search on the margin z_y − max_{j≠y} z_j, by logits alone: each query changes a square of the image (in L2 two)
- * and keeps the change where it lowers the margin. Squares, their places and signs are drawn for each image (decision
- * D9; the reference code of AutoAttack shares places and, in L∞, signs in a batch). An image that is wrong, or becomes
- * so, gets no further query; one that resists comes back as it was. The bestLoss is minus the smallest margin. In a
- * targeted run the margin is max_{j≠t} z_j − z_t.
+ * Square Attack (Andriushchenko et al., ECCV 2020), with the settings of AutoAttack.
  *
- * The `queries` of the result count those of starting points and proposals: 1 + queries for each restart of an image that
- * resists.
+ * Random search on the margin z_y − max_{j≠y} z_j, by logits alone: each query changes a square of the image (in L2
+ * two) and keeps the change where it lowers the margin. Squares, their places and signs are drawn for each image
+ * (the reference code of AutoAttack shares places and, in L∞, signs in a batch). An image that is wrong,
+ * or becomes so, gets no further query; one that resists comes back as it was. The bestLoss is minus the smallest
+ * margin. In a targeted run the margin is max_{j≠t} z_j − z_t.
+ *
+ * The `queries` of the result count those of starting points and proposals: 1 + queries for each restart of an image
+ * that resists.
  *
  * Passes of an image that resists: one to see whether it is right at all, 1 + queries for each restart, one to check.
  * At a margin of exactly 0 the search ends only if the tie goes to another class; the reference code ends at any tie.
  * @throws ConfigError
+ * @example
+ * import { attacks, datasets, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const images = Float32Array.from(test.images.subarray(0, 2 * 3072), pixel => pixel / 255)
+ * const square = attacks.square({ eps: 8 / 255, queries: 200 })
+ * const { queries } = await square.run(ticket, images, test.labels.subarray(0, 2))
+ * console.log(queries?.every(count => count <= 201)) // → true
  */
 export const square: AttackFactory<SquareOptions, Attack> = attackFactory(
   { name: 'square', title: 'Square', paper: 'Andriushchenko et al., ECCV 2020', options: squareRows },

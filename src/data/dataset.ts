@@ -6,6 +6,7 @@ export interface Split {
   readonly images: Uint8Array
   /** Class of each image, 0…classes − 1. */
   readonly labels: Int32Array
+  /** Number of images. */
   readonly size: number
   /** Of a part of another split: the number of each image there. */
   readonly ids?: Int32Array
@@ -15,6 +16,7 @@ export interface Split {
   readonly part?: SplitPart
 }
 
+/** How the images of a part were chosen. */
 export interface SplitPart {
   /** Images of the split that it was chosen from. */
   readonly of: number
@@ -28,16 +30,23 @@ export interface SplitPart {
   readonly within?: SplitPart
 }
 
+/** What is known of a data set without its images. */
 export interface DatasetInfo {
   /** 'cifar10', 'cifar100', 'mnist', 'fashion-mnist', or what the user called it. */
   readonly name: string
+  /** How many classes it has. */
   readonly classes: number
+  /** By class number, [classes]. */
   readonly classNames: readonly string[]
+  /** Of every image: 3 of colour, 1 of grey. */
   readonly channels: number
+  /** Of every image, pixels. */
   readonly height: number
+  /** Of every image, pixels. */
   readonly width: number
-  /** Per-channel mean and standard deviation of the training pixels in [0, 1]. */
+  /** Per-channel mean of the training pixels in [0, 1], by which models normalise. */
   readonly mean: readonly number[]
+  /** Per-channel standard deviation of the training pixels in [0, 1], by which models normalise. */
   readonly std: readonly number[]
   /** Whether mirroring an image keeps its class (true for photographs and clothes, false for digits). */
   readonly flip: boolean
@@ -50,9 +59,13 @@ export function usualEps({ usualEps = 8 / 255 }: Pick<DatasetInfo, 'usualEps'>):
   return usualEps
 }
 
+/** A data set in memory. */
 export interface Dataset {
+  /** The images to train on. */
   readonly train: Split
+  /** The images to evaluate on. */
   readonly test: Split
+  /** What is known of both. */
   readonly info: DatasetInfo
 }
 

@@ -11,6 +11,7 @@ import { type FoundFiles, findBelow } from './find-files.ts'
 import { fromArrays } from './from-arrays.ts'
 import { type DatasetVerification, verifyFiles } from './verify.ts'
 
+/** Where a data set is read from. */
 export interface DatasetOptions {
   /** The folder of the data files, or one up to two levels above it. Default: the usual places, as `list()` names them. */
   dir?: string
@@ -19,14 +20,55 @@ export interface DatasetOptions {
 export const datasetRows: OptionRows<DatasetOptions> = { dir: path }
 
 /**
- * The readers of all data sets. Each reads train and test images into memory without blocking the event loop.
- * They throw DatasetError, with file and offset, for files that are missing, cut short or damaged, and say what to do.
+ * Data sets, official ones by name and your own from arrays. Each reader brings train and test images into memory
+ * without blocking the event loop. Files that are missing, cut short or damaged are a DatasetError, with file and
+ * offset, that says what to do.
  */
 export const datasets = {
+  /**
+   * CIFAR-10: 50,000 training and 10,000 test images of [3, 32, 32] in 10 classes (Krizhevsky 2009), from its binary
+   * files.
+   * @param options where the files are; default: the usual places
+   * @throws DatasetError, ConfigError
+   * @example
+   * import { datasets } from 'rst-native'
+   * const { train, test, info } = await datasets.cifar10()
+   * console.log(info.name, info.classes, info.classNames[3]) // → cifar10 10 cat
+   * console.log(train.images.length === train.size * 3072, test.labels.length === test.size) // → true true
+   */
   cifar10: (options: DatasetOptions = {}) => openBy('cifar10', options),
-  /** With the 100 fine labels. */
+  /**
+   * CIFAR-100: 50,000 training and 10,000 test images of [3, 32, 32] with the 100 fine labels (Krizhevsky 2009), from
+   * its binary files.
+   * @param options where the files are; default: the usual places
+   * @throws DatasetError, ConfigError
+   * @example
+   * import { datasets } from 'rst-native'
+   * const { info } = await datasets.cifar100()
+   * console.log(info.classes) // → 100
+   */
   cifar100: (options: DatasetOptions = {}) => openBy('cifar100', options),
+  /**
+   * MNIST: 60,000 training and 10,000 test images of [1, 28, 28] in 10 classes (LeCun et al. 1998), from its idx
+   * files, packed by gzip or not.
+   * @param options where the files are; default: the usual places
+   * @throws DatasetError, ConfigError
+   * @example
+   * import { datasets } from 'rst-native'
+   * const { info } = await datasets.mnist()
+   * console.log(info.channels, info.height, info.flip) // → 1 28 false
+   */
   mnist: (options: DatasetOptions = {}) => openBy('mnist', options),
+  /**
+   * Fashion-MNIST: 60,000 training and 10,000 test images of [1, 28, 28] in 10 classes (Xiao et al. 2017), from its
+   * idx files, packed by gzip or not.
+   * @param options where the files are; default: the usual places
+   * @throws DatasetError, ConfigError
+   * @example
+   * import { datasets } from 'rst-native'
+   * const { info } = await datasets.fashionMnist()
+   * console.log(info.usualEps) // → 0.1
+   */
   fashionMnist: (options: DatasetOptions = {}) => openBy('fashion-mnist', options),
   fromArrays,
   open,
@@ -46,6 +88,10 @@ async function openBy(name: string, options: DatasetOptions): Promise<Dataset> {
  * Reads the data set called `name`. It may be a part of the official one, of whole images.
  * @param dir the folder of its files, or one up to two levels above it; default: the usual places
  * @throws ConfigError when there is no data set of that name, DatasetError
+ * @example
+ * import { datasets } from 'rst-native'
+ * const { train } = await datasets.open('cifar10')
+ * console.log(train.images instanceof Uint8Array) // → true
  */
 async function open(name: string, dir?: string): Promise<Dataset> {
   const entry = find(name)
@@ -60,7 +106,14 @@ async function read(entry: CatalogueEntry, dir: string | undefined): Promise<Dat
 /**
  * Reads the data set called `name` and compares it with the official one: images of each file and class, labels, and
  * the mean and deviation of the training pixels.
+ * @param dir the folder of its files, or one up to two levels above it; default: the usual places
  * @throws ConfigError, DatasetError at the first file that is not as it must be
+ * @example
+ * ```ts no-run
+ * import { datasets } from 'rst-native'
+ * const { dir, train } = await datasets.verify('cifar10', '/data')
+ * console.log(dir, train.images) // /data/cifar-10-batches-bin 50000
+ * ```
  */
 async function verify(name: string, dir?: string): Promise<DatasetVerification> {
   const entry = find(name)
@@ -69,12 +122,23 @@ async function verify(name: string, dir?: string): Promise<DatasetVerification> 
   return verifyFiles(entry, found.folder, pathsOf(entry, found))
 }
 
-/** What is known of the data set called `name` without its files. @throws ConfigError when there is none of that name */
+/**
+ * What is known of the data set called `name` without its files.
+ * @throws ConfigError when there is none of that name
+ * @example
+ * import { datasets } from 'rst-native'
+ * console.log(datasets.info('cifar100').classes) // → 100
+ */
 function info(name: string): DatasetInfo {
   return find(name).info
 }
 
-/** All data sets: name, title, the files they need, where they are looked for and how to get them. */
+/**
+ * All data sets: name, title, the files they need, where they are looked for and how to get them.
+ * @example
+ * import { datasets } from 'rst-native'
+ * console.log(datasets.list().map(({ name }) => name).join()) // → cifar10,cifar100,mnist,fashion-mnist
+ */
 function list(): {
   name: string
   title: string
@@ -91,7 +155,16 @@ function list(): {
   }))
 }
 
-/** The folder that has at least one of the data set's files, in or below `dir` or the usual places. */
+/**
+ * The folder that has at least one of the data set's files; undefined where there is none.
+ * @param name of the data set
+ * @param dir looked through, two levels deep; default: the usual places
+ * @throws ConfigError when there is no data set of that name
+ * @example
+ * import { datasets } from 'rst-native'
+ * const folder = await datasets.locate('cifar10', '/data')
+ * console.log(folder ?? 'not there')
+ */
 async function locate(name: string, dir?: string): Promise<string | undefined> {
   const entry = find(name)
   checkOption('dir', dir, path)
@@ -101,7 +174,13 @@ async function locate(name: string, dir?: string): Promise<string | undefined> {
 /**
  * The names of the data sets whose files are in or below `dir`: more than one where files of the same names belong to
  * several.
+ * @param dir a folder, looked through two levels deep
  * @throws DatasetError that says what is there instead
+ * @example
+ * ```ts no-run
+ * import { datasets } from 'rst-native'
+ * console.log(await datasets.recognise('/data/cifar-10-batches-bin')) // [ 'cifar10' ]
+ * ```
  */
 async function recognise(dir: string): Promise<string[]> {
   checkOption('dir', dir, { ...path, required: true })

@@ -7,6 +7,7 @@ import { channelStatistics } from './channel-statistics.ts'
 import { checkDataset } from './check-dataset.ts'
 import { type Dataset, type DatasetInfo, datasetOf, type Split } from './dataset.ts'
 
+/** One split of a data set of your own. */
 export interface ImagesAndLabels {
   /** Pixels, [N, channels, height, width], 0…255. */
   images: Uint8Array
@@ -14,22 +15,27 @@ export interface ImagesAndLabels {
   labels: ArrayLike<number>
 }
 
+/** A data set of your own. */
 export interface ArraysOptions {
+  /** What reports and tickets call it. */
   name: string
-  /** Number of classes. Default: that of `classNames`; one of the two is needed. */
+  /** Number of classes, 2 to 10^6. Default: that of `classNames`; one of the two is needed. */
   classes?: number
-  /** Default: '0', '1', … */
+  /** By class number, [classes]. Default: '0', '1', … */
   classNames?: readonly string[]
   /** Channels, height and width of every image. */
   shape: readonly [channels: number, height: number, width: number]
+  /** The images to train on, at least one. */
   train: ImagesAndLabels
+  /** The images to evaluate on, at least one. */
   test: ImagesAndLabels
   /** Whether mirroring an image keeps its class; then training mirrors half of them. Default false. */
   flip?: boolean
   /** Of each channel's training pixels in [0, 1], by which images are normalised. Default: computed. */
   mean?: readonly number[]
+  /** Standard deviation of each channel's training pixels in [0, 1], above 0. Default: computed. */
   std?: readonly number[]
-  /** L∞ radius that attacks have where none is given. Default 8/255. */
+  /** L∞ radius that attacks have where none is given, above 0 and up to 1. Default 8/255. */
   usualEps?: number
 }
 
@@ -80,9 +86,18 @@ const splitRows: OptionRows<ImagesAndLabels> = {
 
 /**
  * The data set of images and labels in memory. Arrays of pixels are taken as they are, not copied.
+ * @param options images, labels, and what they are
  * @throws ConfigError naming the option at fault, ShapeError for as many labels as there are not images
  * @example
- * datasets.fromArrays({ name: 'signs', classNames: ['stop', 'go'], shape: [3, 32, 32], train: { images, labels }, test })
+ * import { datasets } from 'rst-native'
+ * const signs = (size: number) => ({
+ *   images: new Uint8Array(size * 3 * 32 * 32), // pixels 0 to 255
+ *   labels: Array.from({ length: size }, (_, i) => i % 2),
+ * })
+ * const classNames = ['stop', 'go']
+ * const shape = [3, 32, 32] as const
+ * const data = datasets.fromArrays({ name: 'signs', classNames, shape, train: signs(8), test: signs(4) })
+ * console.log(data.info.classes, data.train.size, data.test.name) // → 2 8 signs test
  */
 export function fromArrays(options: ArraysOptions): Dataset {
   checkOptions('datasets.fromArrays', options, arraysRows)

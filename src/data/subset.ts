@@ -13,9 +13,15 @@ const holdOutStep = 1
 const bytesPerTurn = 8 << 20
 
 /**
- * `size` images of `split`, chosen by `seed` alone, in the order of `split`. A smaller subset of the same seed
- * lies within a larger one.
- * @throws ConfigError for what is no split or seed, (option 'limit') when `size` is not an integer from 1 to the size of `split`
+ * A part of `split`, in its order. A smaller subset of the same seed lies within a larger one.
+ * @param size how many images, from 1 to the size of `split`
+ * @param seed by which alone they are chosen, from 0 to 2^53 − 1
+ * @throws ConfigError for what is no split or seed, (option 'limit') for another size
+ * @example
+ * import { datasets, subset } from 'rst-native'
+ * const { test } = await datasets.cifar10()
+ * const part = await subset(test, 5, 0)
+ * console.log(part.size, part.ids?.length, part.part?.which) // → 5 5 { subsetSeed: 0 }
  */
 export async function subset(split: Split, size: number, seed: number): Promise<Split> {
   checkParts(split)

@@ -5,20 +5,29 @@ import type { CatalogueEntry } from './catalogue.ts'
 import { channelStatistics } from './channel-statistics.ts'
 import type { Split } from './dataset.ts'
 
+/** What a split was found to hold. */
 export interface VerifiedSplit {
+  /** How many. */
   readonly images: number
+  /** By class number, [classes]. */
   readonly imagesPerClass: readonly number[]
 }
 
+/** A data set that was compared with the official one, and is it. */
 export interface DatasetVerification {
+  /** Its name. */
   readonly dataset: string
+  /** The folder of its files. */
   readonly dir: string
   /** Each file with its images (or labels). */
   readonly files: readonly { readonly file: string; readonly bytes: number; readonly images: number }[]
+  /** The training images. */
   readonly train: VerifiedSplit
+  /** The test images. */
   readonly test: VerifiedSplit
   /** Of each channel's training pixels in [0, 1]. */
   readonly mean: readonly number[]
+  /** Standard deviation of each channel's training pixels in [0, 1]. */
   readonly std: readonly number[]
 }
 

@@ -14,8 +14,9 @@ import { type DistanceSummary, type Interval, summariseDistances, wilsonInterval
 import { attacksKind } from './subjects.ts'
 import { type Effort, Tally } from './tally.ts'
 
+/** What is attacked, by what, and how often. */
 export interface EvaluateOptions extends RunOptions {
-  /** Default: none, only natural accuracy. */
+  /** Each attacks the images that the model gets right. Default: none, only natural accuracy. */
   attacks?: readonly Attack[]
   /**
    * Awaited before the finished batches in `runDir` are deleted, to write results down: if it throws, the evaluation can
@@ -30,14 +31,19 @@ export const evaluateRows: OptionRows<EvaluateOptions> = {
   onComplete: callback,
 }
 
+/** How a model stands one attack. */
 export interface AttackReport extends Effort {
+  /** Of the attack. */
   readonly name: string
+  /** Radius of its ball, pixels in [0, 1]. */
   readonly eps: number
+  /** Of its perturbations. */
   readonly norm: Norm
+  /** All settings of the attack. */
   readonly settings: AttackSettings
   /** Share of all images classified right naturally and under attack. */
   readonly robustAccuracy: number
-  /** Of `robustAccuracy`, by Wilson. */
+  /** Of `robustAccuracy`, 95 %, by Wilson. */
   readonly interval: Interval
   /** The same on the adversarial images rounded to 8 bits, as an image file would hold them. */
   readonly roundedAccuracy: number
@@ -46,18 +52,21 @@ export interface AttackReport extends Effort {
    * is wrong naturally, null if it is robust.
    */
   readonly brokenBy: readonly (string | null)[]
+  /** What it made of each image. */
   readonly perImage: AttackedImages
   /** Of attacks that look for the nearest adversarial image, over the images that the model gets right. */
   readonly distances?: DistanceSummary
   /** Of attacks that run others in series, what each of these did. */
   readonly parts?: readonly PartReport[]
+  /** How long it took. */
   readonly seconds: number
 }
 
 /** What an attack made of each image, [images]; of images that it was not run on, what the natural one is. */
 export interface AttackedImages {
-  /** The class that the model predicts, and its probability. */
+  /** The class that the model predicts. */
   readonly predictions: Int32Array
+  /** The probability of that class. */
   readonly confidences: Float32Array
   /** Of the perturbation, in the attack's norm. */
   readonly norms: Float64Array
@@ -65,30 +74,49 @@ export interface AttackedImages {
   readonly distances?: Float64Array
 }
 
+/** What an evaluation found. */
 export interface Evaluation {
+  /** How many it was made on. */
   readonly images: number
+  /** Share of images that the model gets right as they are. */
   readonly naturalAccuracy: number
   /** Share of images that withstand every attack. */
   readonly worstCaseAccuracy: number
-  /** By Wilson. */
+  /** 95 %, by Wilson. */
   readonly naturalInterval: Interval
+  /** 95 %, by Wilson. */
   readonly worstCaseInterval: Interval
-  /** Number of each image in its data set, and its label, [images]. */
+  /** Number of each image in its data set, [images]. */
   readonly ids: Int32Array
+  /** Class of each image, [images]. */
   readonly labels: Int32Array
-  /** The class that the model predicts for each natural image, and its probability, [images]. */
+  /** The class that the model predicts for each natural image, [images]. */
   readonly predictions: Int32Array
+  /** The probability of that class, [images]. */
   readonly confidences: Float32Array
+  /** One an attack, in their order. */
   readonly attacks: readonly AttackReport[]
   /** What all of these are of. */
   readonly provenance: Provenance
+  /** How long it took. */
   readonly seconds: number
 }
 
 /**
- * Images that the model gets wrong naturally count as not robust and are not attacked.
- * @param model in eval mode, as tickets and dense models are
+ * The accuracy of a model, natural and under attack. No attack is believed: norm, box and prediction of each
+ * adversarial image are computed anew, in other batches, before it counts. Images that the model gets wrong naturally
+ * count as not robust and are not attacked.
+ * @param model in eval mode, as tickets and dense models are; or any Classifier
+ * @param split the images, such as `data.test`
+ * @param options attacks, number of images, seeds, and where it is kept for a resume
  * @throws ConfigError, ShapeError, AbortError, OutOfMemoryError
+ * @example
+ * import { attacks, datasets, evaluate, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const report = await evaluate(ticket, test, { attacks: [attacks.pgd({ eps: 8 / 255 })], limit: 1000 })
+ * const [{ name, robustAccuracy, interval, failedChecks }] = report.attacks
+ * console.log(name, failedChecks, robustAccuracy <= report.naturalAccuracy) // → pgd-20 0 true
+ * console.log(interval[0] <= robustAccuracy && robustAccuracy <= interval[1]) // → true
  */
 export async function evaluate(
   model: Classifier,

@@ -11,15 +11,17 @@ import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 
+/** The noise, and the images that it is added to. */
 export interface FeatureDistanceOptions {
-  /** Magnitude of the noise, uniform in [−eps, eps] for each pixel, before the result is clipped to [0, 1]. */
+  /** Magnitude of the noise, 0 to 1, uniform in [−eps, eps] for each pixel, before the result is clipped to [0, 1]. */
   eps: number
   /** Measure on a subset of this many images, chosen by seed. Default: all. */
   limit?: number
   /** Seeds the subset and the noise, which is per image. Default 0. */
   seed?: number
-  /** Default 256. */
+  /** Images at once. Default 256. */
   batchSize?: number
+  /** Interrupts the measurement, which then throws an AbortError. */
   signal?: AbortSignal
 }
 
@@ -31,17 +33,25 @@ export const featureDistanceRows: OptionRows<FeatureDistanceOptions> = {
   signal: abortSignal,
 }
 
+/** How far noise moves a network's features. */
 export interface FeatureDistance {
-  /** Of all images. */
+  /** Of the distances of all images. */
   readonly mean: number
   /** ‖f(x + noise) − f(x)‖ / ‖f(x)‖ of each image, f being the feature maps of the last convolution. */
   readonly distances: Float64Array
 }
 
 /**
- * The normalised distance between the feature maps of clean and of noisy images.
+ * The normalised distance between the feature maps of clean and of noisy images (Fu et al., NeurIPS 2021, Fig. 4).
  * @param model a ticket or a dense model
+ * @param split the images
+ * @param options size of the noise, number of images, seed
  * @throws ConfigError, AbortError
+ * @example
+ * import { datasets, featureDistance, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const { mean, distances } = await featureDistance(ticket, test, { eps: 8 / 255, limit: 1000 })
+ * console.log(mean > 0, distances.length) // → true 4
  */
 export async function featureDistance(
   model: { network: Network },

@@ -1,15 +1,17 @@
 // Progress and time left of a whole evaluation, whose phases take very different times.
 import { performance } from 'node:perf_hooks'
 
+/** How far an evaluation is. */
 export interface EvaluationProgress {
   /** 'natural', the attack's name, or what a ticket is attacked with. */
   phase: string
   /** Images done in this phase. */
   images: number
+  /** Images of this phase. */
   total: number
   /** Share of the whole evaluation that is done, 0 to 1, estimated by the passes that each phase may take. */
   share: number
-  /** Estimate for the whole evaluation. */
+  /** Estimate for the whole evaluation; Infinity at its very beginning. */
   secondsLeft: number
 }
 

@@ -8,11 +8,13 @@ import { version } from '../version.ts'
 
 /** A model that does not say what it is, such as a user's own. */
 export interface UnknownModel {
+  /** That nothing else is known of it. */
   readonly kind: 'classifier'
   /** First 16 hexadecimal digits of the SHA-256 of its logits of the natural images, as this device computes them. */
   readonly answers: string
 }
 
+/** Which images numbers are of. */
 export interface DataProvenance {
   /** Such as 'cifar10 test'; null where the split does not say. */
   readonly name: string | null
@@ -28,18 +30,27 @@ export interface DataProvenance {
   readonly fingerprint: string
 }
 
+/** Which attack numbers are of. */
 export interface AttackProvenance {
+  /** Of the attack. */
   readonly name: string
+  /** Of its perturbations. */
   readonly norm: Norm
+  /** Radius of its ball, pixels in [0, 1]. */
   readonly eps: number
+  /** All settings of the attack. */
   readonly settings: AttackSettings
   /** Of its random draws, which are keyed by the numbers of the images. */
   readonly seed: number
 }
 
+/** What numbers are of, in every report. */
 export interface Provenance {
+  /** Those that were evaluated, in their order. */
   readonly models: readonly (ModelIdentity | UnknownModel)[]
+  /** The images. */
   readonly data: DataProvenance
+  /** In their order. */
   readonly attacks: readonly AttackProvenance[]
   /** Of rst-native. */
   readonly version: string

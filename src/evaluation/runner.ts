@@ -21,7 +21,7 @@ import { type Verdict, verify } from './verification.ts'
 
 /** What every evaluation reads. */
 export interface RunOptions {
-  /** Evaluate a subset of this many images, chosen by seed. Default: all. */
+  /** Evaluate a subset of this many images, chosen by seed, from 1 to all. Default: all. */
   limit?: number
   /** In place of `limit`: the first images of the split, in its order, as RobustBench reports. */
   first?: number
@@ -40,7 +40,9 @@ export interface RunOptions {
   runDir?: string
   /** Continue the interrupted evaluation in `runDir`, to the same result. Default false. */
   resume?: boolean
+  /** Interrupts the evaluation, which then throws an AbortError. */
   signal?: AbortSignal
+  /** Called after each batch. */
   onProgress?: (progress: EvaluationProgress) => void
   /**
    * Told of kept batches that are damaged, so that they are done again: it changes no result. Default: a warning of the

@@ -22,10 +22,13 @@ function wilson(share: number, draws: number): Interval {
   return [Math.max(0, (centre - half) / scale), Math.min(1, (centre + half) / scale)]
 }
 
+/** A mean over images, and how sure it is. */
 export interface MeanEstimate {
+  /** Over the images. */
   readonly mean: number
   /** Of the mean, over images. */
   readonly standardError: number
+  /** 95 %. */
   readonly interval: Interval
 }
 
@@ -45,6 +48,7 @@ export function meanOfShares(shares: ArrayLike<number>): MeanEstimate {
   return { mean, standardError, interval: Number.isFinite(draws) ? wilson(mean, draws) : [mean, mean] }
 }
 
+/** Two models compared on the same images. */
 export interface PairedDifference {
   /** Mean of a − b over the images. */
   readonly difference: number
@@ -115,6 +119,7 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
 
 const quantileLevels = [0.1, 0.25, 0.5, 0.75, 0.9] as const
 
+/** How near the nearest adversarial images are, in the attack's norm. */
 export interface DistanceSummary {
   /** Images that were attacked: those that the model gets right. */
   readonly attacked: number

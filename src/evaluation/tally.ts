@@ -13,6 +13,7 @@ export interface Effort extends Passes {
   readonly failedChecks: number
   /** Largest norm of a perturbation, in the attack's norm. */
   readonly largestNorm: number
+  /** What makes the numbers misleading, if anything. */
   readonly warnings: readonly Warning[]
 }
 

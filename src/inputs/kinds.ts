@@ -2,19 +2,33 @@
 
 /** What JSON can say of a value: a JSON Schema. */
 export interface JsonSchema {
+  /** Which of JSON's types. */
   readonly type?: 'integer' | 'number' | 'string' | 'boolean' | 'null' | 'array' | 'object'
+  /** One sentence. */
   readonly description?: string
+  /** The value where none is given. */
   readonly default?: unknown
+  /** The texts that are allowed. */
   readonly enum?: readonly string[]
+  /** The least number allowed. */
   readonly minimum?: number
+  /** The number that must be exceeded. */
   readonly exclusiveMinimum?: number
+  /** The largest number allowed. */
   readonly maximum?: number
+  /** The number that must not be reached. */
   readonly exclusiveMaximum?: number
+  /** Of a text, characters. */
   readonly minLength?: number
+  /** What each item of an array must be. */
   readonly items?: JsonSchema
+  /** What each field of an object must be. */
   readonly properties?: Readonly<Record<string, JsonSchema>>
+  /** The fields that must be there. */
   readonly required?: readonly string[]
+  /** False: no other fields are allowed. */
   readonly additionalProperties?: false
+  /** The schemas of which one must fit. */
   readonly anyOf?: readonly JsonSchema[]
 }
 
@@ -22,6 +36,7 @@ export interface JsonSchema {
 export interface Kind<T = unknown> {
   /** Completes "Expected … for <option>". */
   readonly expected: string
+  /** Whether a value is of this kind. */
   readonly accepts: (value: unknown) => boolean
   /** Whether the option must be given. */
   readonly required?: boolean

@@ -3,18 +3,33 @@
 import type { Kind } from './kinds.ts'
 import { checkOptions } from './options.ts'
 
-/** A default that depends on the other options, whose own defaults are filled in before. */
+/**
+ * A default that depends on the other options, whose own defaults are filled in before. The rows of attacks hold
+ * such.
+ * @example
+ * import { attacks } from 'rst-native'
+ * const { default: byRule } = attacks.pgd.row.options.stepSize
+ * if (typeof byRule === 'object' && byRule !== null && 'text' in byRule) {
+ *   console.log(byRule.text) // → eps/4 (in l2 2.5·eps/steps)
+ * }
+ */
 export class Computed<T> {
   /** The rule as it is printed: 'eps/4'. */
   readonly text: string
+  /** The value, from the other options. */
   readonly of: (others: never) => T
 
+  /**
+   * @param text the rule as it is printed
+   * @param of the rule, from the other options
+   */
   constructor(text: string, of: (others: never) => T) {
     this.text = text
     this.of = of
   }
 }
 
+/** What documentation and the command line say of an option. */
 export interface RowText {
   /** What the option is: a sentence without its full stop. */
   readonly help: string
@@ -31,6 +46,7 @@ export interface RequiredRow<T> extends Kind<T>, RowText {
 
 /** An option with a default. */
 export interface DefaultRow<T> extends Kind<T>, RowText {
+  /** The value that it has where none is given. */
   readonly default: T | Computed<T>
 }
 
@@ -40,6 +56,7 @@ export interface OptionalRow<T> extends Kind<T>, RowText {
   readonly otherwise?: string
 }
 
+/** An option in a table of options: its kind, its text and its default. */
 export type Row<T = unknown> = Kind<T> &
   RowText & { readonly default?: T | Computed<T>; readonly otherwise?: string }
 

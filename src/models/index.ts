@@ -27,14 +27,28 @@ const architectures: Record<string, Architecture> = {
 /** Other names that the paper uses. */
 const aliases: Record<string, string> = { 'wide-resnet32': 'wide-resnet-34-10' }
 
+/** The names of all architectures, as `arch` takes them. */
 export const names: readonly string[] = Object.keys(architectures)
 
-/** Whether an architecture, or an alias of one, has this name. */
+/**
+ * Whether an architecture, or an alias of one, has this name.
+ * @param arch anything
+ * @example
+ * import { models } from 'rst-native'
+ * console.log(models.isName('preact-resnet18'), models.isName('resnet9')) // → true false
+ */
 export function isName(arch: unknown): boolean {
   return typeof arch === 'string' && (Object.hasOwn(architectures, arch) || Object.hasOwn(aliases, arch))
 }
 
-/** The name an architecture is saved under. @throws ConfigError for an unknown one. */
+/**
+ * The name an architecture is saved under.
+ * @param arch its name, or an alias
+ * @throws ConfigError for an unknown one
+ * @example
+ * import { models } from 'rst-native'
+ * console.log(models.canonicalName('wide-resnet32')) // → wide-resnet-34-10
+ */
 export function canonicalName(arch: string): string {
   if (!isName(arch)) {
     const meant = typeof arch === 'string' ? didYouMean(arch, names) : ''
@@ -46,12 +60,35 @@ export function canonicalName(arch: string): string {
   return Object.hasOwn(aliases, arch) ? aliases[arch]! : arch
 }
 
-/** A network without weights: draw or load them next. @throws ConfigError */
+/**
+ * A network without weights: draw or load them next.
+ * @param arch its name, or an alias
+ * @param options size, normalisation and device
+ * @throws ConfigError
+ * @example
+ * import { Device, datasets, models } from 'rst-native'
+ * const { classes, mean, std } = datasets.info('cifar10')
+ * const size = { classes, inChannels: 3, imageSize: [32, 32] as const, width: 1 }
+ * const network = models.create('preact-resnet18', { ...size, mean, std, device: Device.default })
+ * console.log(network.weightCount, network.convolutions.length) // → 11164352 21
+ * network.dispose()
+ */
 export function create(arch: string, options: NetworkOptions): Network {
   return new Network(architectures[canonicalName(arch)]!, options)
 }
 
-/** The layers that a network will have, found without taking memory for them. @throws ConfigError */
+/**
+ * The layers that a network will have, found without taking memory for them.
+ * @param arch its name, or an alias
+ * @param options its size
+ * @returns convolutions and linear layers with weights [K, C / groups, R, S], and batch norms
+ * @throws ConfigError
+ * @example
+ * import { models } from 'rst-native'
+ * const size = { classes: 10, inChannels: 1, imageSize: [28, 28] as const, width: 1 }
+ * const { layers } = models.layersOf('lenet5', size)
+ * console.log(layers.length, layers[0].name, layers[0].weightShape) // → 5 conv1 [6, 1, 5, 5]
+ */
 export function layersOf(
   arch: string,
   options: NetworkSize,

@@ -22,6 +22,7 @@ export interface RecordingHandle {
   readonly [brand]: 'recording'
 }
 
+/** The type of a tensor's elements: 32-bit floats, 32-bit integers, or bytes. */
 export type DType = 'f32' | 'i32' | 'u8'
 
 export interface NativeTensor {
@@ -30,6 +31,7 @@ export interface NativeTensor {
   readonly dtype: DType
 }
 
+/** Memory of a device, in bytes. */
 export interface MemoryStats {
   /** Bytes in live tensors. */
   readonly inUse: number
@@ -47,11 +49,15 @@ export type ConvKernel = 'sparse' | 'winograd' | 'direct'
 /** What a backend tells about itself, by name. */
 export type Facts = Readonly<Record<string, number | string>>
 
+/** Which kernels compute a convolution. */
 export interface ConvKernels {
+  /** From input and weight to the result. */
   readonly forward: ConvKernel
+  /** From the result's gradient to the input's. */
   readonly inputGradient: ConvKernel
 }
 
+/** Arguments of an op that are no tensors, by their names in the op table. */
 export type Attributes = Record<string, number | boolean | string | readonly number[]>
 
 /** The functions of the addon; every argument is checked there. */

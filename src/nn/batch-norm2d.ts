@@ -6,8 +6,11 @@ import * as ops from '../tensor/ops/index.ts'
 import { outsideScopes, scope } from '../tensor/scope.ts'
 import { type Tensor, tensor, tensorKind } from '../tensor/tensor.ts'
 
+/** A batch norm before its tensors are made. */
 export interface BatchNormSpec {
+  /** Of the layer, unique in its network; its tensors' names begin with it. */
   readonly name: string
+  /** Of its input, ≥ 1. */
   readonly channels: number
   /** Whether it has scale and shift once it is trained. Default false. */
   readonly affine?: boolean
@@ -15,7 +18,9 @@ export interface BatchNormSpec {
 
 /** y = gamma ⊙ x̂ + beta, [channels] each. */
 export interface Affine {
+  /** Scales, [channels]. */
   readonly gamma: Tensor
+  /** Shifts, [channels]. */
   readonly beta: Tensor
 }
 
@@ -27,7 +32,20 @@ const batchNormSpecRows: OptionRows<BatchNormSpec> = {
 const affineRows: OptionRows<Affine> = { gamma: required(tensorKind), beta: required(tensorKind) }
 const deviceRow = required(deviceKind)
 
+/**
+ * Batch normalisation of [N, C, H, W] by channel, with running statistics (Ioffe & Szegedy, ICML 2015); in networks
+ * that were never trained without scale and shift.
+ * @example
+ * import { Device, nn, tensor } from 'rst-native'
+ * const norm = new nn.BatchNorm2d({ name: 'bn1', channels: 1 }, Device.default)
+ * norm.setRunning(Float32Array.of(1), Float32Array.of(4))
+ * norm.mode = 'eval'
+ * const y = norm.forward(tensor([1, -3], [1, 1, 1, 2]), { relu: true })
+ * console.log(await y.data()) // → [0, 0]
+ * norm.dispose()
+ */
 export class BatchNorm2d {
+  /** What it was made from. */
   readonly spec: BatchNormSpec
   /** 'train': the batch's statistics, moving the running ones; 'eval': the running ones. */
   mode: 'train' | 'eval' = 'train'
@@ -37,7 +55,12 @@ export class BatchNorm2d {
   #affine: Affine | null = null
   readonly #device: Device
 
-  /** @throws ConfigError */
+  /**
+   * Starts with means 0 and variances 1.
+   * @param spec name, channels, and whether it has scale and shift once it is trained
+   * @param device where its tensors will be
+   * @throws ConfigError
+   */
   constructor(spec: BatchNormSpec, device: Device) {
     checkOptions('BatchNorm2d', spec, batchNormSpecRows)
     checkOption('device', device, deviceRow, 'BatchNorm2d')
@@ -47,9 +70,11 @@ export class BatchNorm2d {
     this.#runningVar = outsideScopes(() => ops.full([spec.channels], 1, device))
   }
 
+  /** [channels]; training changes it in place. */
   get runningMean(): Tensor {
     return this.#runningMean
   }
+  /** [channels]; training changes it in place. */
   get runningVar(): Tensor {
     return this.#runningVar
   }
@@ -76,7 +101,12 @@ export class BatchNorm2d {
     }
   }
 
-  /** Replaces the running statistics, [channels] each. */
+  /**
+   * Replaces the running statistics.
+   * @param mean [channels]
+   * @param variance [channels]
+   * @throws ShapeError, ConfigError
+   */
   setRunning(mean: Float32Array<ArrayBuffer>, variance: Float32Array<ArrayBuffer>): void {
     const shape = [this.spec.channels]
     const [runningMean, runningVar] = outsideScopes(() =>
@@ -94,12 +124,19 @@ export class BatchNorm2d {
     return `${this.mode}${this.#replaced}`
   }
 
-  /** x [N, C, H, W]; relu and residual are fused. */
+  /**
+   * Normalises, in one pass with what follows.
+   * @param x [N, C, H, W]
+   * @param options a residual that is added, of the shape of x, and whether a ReLU follows
+   * @returns [N, C, H, W]
+   * @throws ShapeError, ConfigError
+   */
   forward(x: Tensor, options: { relu?: boolean; residual?: Tensor } = {}): Tensor {
     const running = [this.#runningMean, this.#runningVar] as const
     return ops.batchNorm(x, ...running, { mode: this.mode, ...this.#affine, ...options })
   }
 
+  /** Gives back the memory of its tensors. */
   dispose(): void {
     this.#runningMean.dispose()
     this.#runningVar.dispose()

@@ -12,7 +12,9 @@ export interface ModelIdentity {
   readonly file?: string
   /** SHA-256, hexadecimal, of all that its answers depend on: architecture, masks, statistics, and weights or their seed. */
   readonly hash: string
+  /** Name of the architecture. */
   readonly arch: string
+  /** Multiplier of its hidden channels. */
   readonly width: number
   /** Of a ticket: share of mask entries kept in each layer. */
   readonly remainingRatio?: number
@@ -20,7 +22,9 @@ export interface ModelIdentity {
 
 /** Anything from images to logits: a dense network, a ticket, a user's own function. */
 export interface Classifier {
+  /** How many classes it tells apart, at least 2. */
   readonly numClasses: number
+  /** Of the images that it takes. */
   readonly inputShape: readonly [channels: number, height: number, width: number]
   /**
    * Whether `logits` may answer the same images differently from call to call, as a random switch does. An attack whose
@@ -38,7 +42,11 @@ export interface Classifier {
   readonly recordingKey?: string
   /** What it is, for reports. Default: they tell it by its answers. */
   identity?(): Promise<ModelIdentity>
-  /** [N, C, H, W] in [0, 1] → [N, numClasses], differentiable on the tape. */
+  /**
+   * A score for each class, the largest of the class that it takes the image for. Differentiable on the tape.
+   * @param x images [N, C, H, W], pixels in [0, 1]
+   * @returns [N, numClasses]
+   */
   logits(x: Tensor): Tensor
 }
 

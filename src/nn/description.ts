@@ -30,4 +30,5 @@ export const describedOps = [
   'reshape',
 ] as const
 
+/** A function of `ops` that networks are made of. */
 export type DescribedOp = (typeof describedOps)[number]

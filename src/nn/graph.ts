@@ -8,19 +8,25 @@ export type MapShape = readonly [channels: number, height: number, width: number
 
 /** What all kinds of layers have. */
 export interface NodeOf<Op extends string> {
+  /** Which kind of layer it is. */
   readonly op: Op
   /** Unique in the network. */
   readonly name: string
+  /** The layers whose results it takes. */
   readonly inputs: readonly GraphNode[]
   /** Of the result for one image. */
   readonly shape: MapShape
 }
 
+/** A convolution of an architecture. */
 export interface ConvNode extends NodeOf<'conv2d'> {
   /** [K, C / groups, R, S] */
   readonly weightShape: readonly number[]
+  /** Pixels between two windows. */
   readonly stride: number
+  /** Zero pixels around the image. */
   readonly padding: number
+  /** Blocks of channels that see each other. */
   readonly groups: number
   /** Whether the layer has one once it is trained. */
   readonly bias: boolean
@@ -28,34 +34,42 @@ export interface ConvNode extends NodeOf<'conv2d'> {
   readonly linear: boolean
 }
 
+/** A batch norm of an architecture. */
 export interface NormNode extends NodeOf<'batchNorm'> {
   /** Whether it has scale and shift once it is trained. */
   readonly affine: boolean
 }
 
+/** A pooling of an architecture. */
 export interface PoolNode extends NodeOf<'maxPool2d' | 'avgPool2d'> {
+  /** Height and width of the windows, pixels. */
   readonly kernel: number
+  /** Pixels between two windows. */
   readonly stride: number
+  /** Pixels around the image. */
   readonly padding: number
 }
 
+/** A layer of an architecture, and what stands for its result where others take it. */
 export type GraphNode =
   | ConvNode
   | NormNode
   | PoolNode
   | NodeOf<'images' | 'normalize' | 'relu' | 'add' | 'globalAvgPool' | 'flatten'>
 
+/** Where the windows of a convolution or pooling lie. */
 export interface Window {
-  /** Pixels between two windows, ≥ 1. */
+  /** Pixels between two windows, ≥ 1. Default 1, of pools their kernel. */
   stride?: number
   /** Zero pixels around the image, ≥ 0. Default 0. */
   padding?: number
 }
 
+/** A convolution that an architecture asks for. */
 export interface ConvLayerOptions extends Window {
   /** Blocks of channels that see each other, a divisor of both; as many as inputs: a depthwise convolution. Default 1. */
   groups?: number
-  /** Default false. */
+  /** Whether it has a bias once it is trained. Default false. */
   bias?: boolean
 }
 
@@ -64,21 +78,70 @@ export interface ConvLayerOptions extends Window {
  * they are asked for numbers their random streams, and must be the natural order of the names (docs/ticket-format.md).
  */
 export interface LayerBuilder {
+  /** How many logits the network must have. */
   readonly classes: number
-  /** A base width times the network's width multiplier, at least 1. */
+  /**
+   * A width times the network's width multiplier, rounded, at least 1.
+   * @param base channels at width 1
+   */
   channels(base: number): number
+  /**
+   * A convolution; its result is [outputs, H', W'].
+   * @param name of the layer, unique in the network
+   * @param x what it convolves
+   * @param outputs channels of the result
+   * @param kernel height and width of the window, pixels
+   * @param options stride, padding, groups and bias
+   * @throws ConfigError
+   */
   conv(name: string, x: GraphNode, outputs: number, kernel: number, options?: ConvLayerOptions): GraphNode
-  /** A fully connected layer on all of x: a 1×1 convolution of its flattened maps; the result is [outputs, 1, 1]. */
+  /**
+   * A fully connected layer on all of x: a 1×1 convolution of its flattened maps; the result is [outputs, 1, 1].
+   * @param name of the layer, unique in the network
+   * @param x what it takes, of any shape
+   * @param outputs channels of the result
+   * @param options whether it has a bias once it is trained; default false
+   * @throws ConfigError
+   */
   linear(name: string, x: GraphNode, outputs: number, options?: { bias?: boolean }): GraphNode
+  /**
+   * A batch norm; its result has the shape of x.
+   * @param name of the layer, unique in the network
+   * @param x what it normalises
+   * @param options whether it has scale and shift once it is trained; default false
+   * @throws ConfigError
+   */
   batchNorm(name: string, x: GraphNode, options?: { affine?: boolean }): GraphNode
+  /**
+   * max(x, 0), of the shape of x.
+   * @throws ConfigError
+   */
   relu(x: GraphNode): GraphNode
-  /** a + b. Where a is the result of a batch norm, it is added in the same pass. */
+  /**
+   * a + b, of one shape. Where a is the result of a batch norm, it is added in the same pass.
+   * @throws ConfigError for other shapes
+   */
   add(a: GraphNode, b: GraphNode): GraphNode
-  /** The default stride of pools is their kernel. */
+  /**
+   * The largest value of each window.
+   * @param x what it pools
+   * @param kernel height and width of the windows, pixels
+   * @param options stride (default: kernel) and padding
+   * @throws ConfigError
+   */
   maxPool(x: GraphNode, kernel: number, options?: Window): GraphNode
-  /** Padding counts as zeros. */
+  /**
+   * The mean of each window; padding counts as zeros.
+   * @param x what it pools
+   * @param kernel height and width of the windows, pixels
+   * @param options stride (default: kernel) and padding
+   * @throws ConfigError
+   */
   avgPool(x: GraphNode, kernel: number, options?: Window): GraphNode
-  /** The mean of each channel, [C, 1, 1]. */
+  /**
+   * The mean of each channel of x, [C, 1, 1].
+   * @throws ConfigError
+   */
   globalAvgPool(x: GraphNode): GraphNode
 }
 
@@ -87,11 +150,13 @@ export type Architecture = (build: LayerBuilder, images: GraphNode) => GraphNode
 
 /** What the shape of a network depends on beside its architecture. */
 export interface NetworkSize {
+  /** How many logits it has, ≥ 2. */
   classes: number
+  /** Channels of the images, ≥ 1. */
   inChannels: number
-  /** [height, width] */
+  /** [height, width] of the images, pixels. */
   imageSize: readonly [number, number]
-  /** Multiplier of every hidden layer's channels. */
+  /** Multiplier of every hidden layer's channels, above 0 and up to 64. */
   width: number
 }
 

@@ -2,12 +2,18 @@
 import type { RandomWeightOptions } from '../tensor/ops/random.ts'
 import type { Pattern } from './pattern.ts'
 
+/**
+ * How random weights are drawn. 'signed-kaiming-constant' is ±√(2 / fan-in), as in Ramanujan et al. (CVPR 2020);
+ * 'kaiming-normal' and 'kaiming-uniform' follow He et al. (ICCV 2015), 'xavier-normal' Glorot & Bengio (AISTATS
+ * 2010).
+ */
 export type Initialisation =
   | 'signed-kaiming-constant'
   | 'kaiming-normal'
   | 'kaiming-uniform'
   | 'xavier-normal'
 
+/** All of them, the default first. */
 export const initialisations: readonly Initialisation[] = [
   'signed-kaiming-constant',
   'kaiming-normal',

@@ -5,20 +5,32 @@ import type { ConvKernels } from '../native/addon.ts'
 import type { MaskedConv2d } from './masked-conv2d.ts'
 import { Network } from './network.ts'
 
+/** Which kernels compute a layer, and why. */
 export interface LayerKernels extends ConvKernels {
+  /** Of the layer. */
   readonly name: string
   /** [K, C / groups, R, S] */
   readonly weightShape: readonly number[]
+  /** Pixels between two windows. */
   readonly stride: number
-  /** [height, width] of the input. */
+  /** [height, width] of the input, pixels. */
   readonly inputSize: readonly [number, number]
-  /** Share of weights that are not zero. */
+  /** Share of weights that are not zero, 0 to 1. */
   readonly density: number
 }
 
 const networkRow = required(kind('a Network', value => value instanceof Network))
 
-/** What the network's device chooses for its masks as they are. */
+/**
+ * What the network's device chooses for its masks as they are.
+ * @returns one a convolution, in their order
+ * @throws ConfigError
+ * @example
+ * import { loadTicket, nn } from 'rst-native'
+ * using ticket = await loadTicket('rst-5.safetensors')
+ * const [{ name, weightShape, forward }] = await nn.layerKernels(ticket.network)
+ * console.log(name, weightShape, forward)
+ */
 export async function layerKernels(network: Network): Promise<LayerKernels[]> {
   checkOption('network', network, networkRow, 'layerKernels')
   const calls = network.describe()

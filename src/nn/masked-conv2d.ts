@@ -12,13 +12,17 @@ import { type Tensor, tensorKind } from '../tensor/tensor.ts'
 import { BatchNorm2d } from './batch-norm2d.ts'
 import { keepCount } from './pattern.ts'
 
+/** A convolution before it has weights. */
 export interface ConvSpec {
+  /** Of the layer, unique in its network; its tensors' names begin with it. */
   readonly name: string
   /** Position among the network's convolutions: names its random streams. */
   readonly index: number
   /** [K, C / groups, R, S] */
   readonly weightShape: readonly number[]
+  /** Pixels between two windows, ≥ 1. */
   readonly stride: number
+  /** Zero pixels around the image, ≥ 0. */
   readonly padding: number
   /** Blocks of channels that see each other. Default 1. */
   readonly groups?: number
@@ -40,10 +44,25 @@ const normRow = required(kind('a BatchNorm2d', value => value instanceof BatchNo
 const tensorOrNullRow = required(orNull(tensorKind))
 
 /**
- * It computes with weight ⊙ mask where a mask is set, else with weight. Gradients reach the weight, or the scores behind
- * the mask, whichever are asked for. The mask does not cover the bias.
+ * A convolution whose weights may be frozen and masked: it computes with weight ⊙ mask where a mask is set, else with
+ * weight. Gradients reach the weight, or the scores behind the mask, whichever are asked for (Ramanujan et al., CVPR
+ * 2020: straight through the selection). The mask does not cover the bias.
+ * @example
+ * import { nn, ops, tensor } from 'rst-native'
+ * const spec = { name: 'conv', index: 0, weightShape: [1, 1, 2, 2], stride: 1, padding: 0 }
+ * const layer = new nn.MaskedConv2d(spec)
+ * layer.weight = tensor([1, 2, 3, 4], [1, 1, 2, 2])
+ * layer.scores = tensor([0.9, 0.1, -0.8, 0.2], [1, 1, 2, 2])
+ * layer.updateMask(0.5) // keeps the two scores of largest size
+ * const x = ops.full([1, 1, 2, 2], 1)
+ * console.log(await layer.forward(x).data()) // → [4]
+ * layer.weight = tensor([1, 1, 1, 1], [1, 1, 2, 2])
+ * layer.weightChanged() // needed only where it was changed in place
+ * console.log(await layer.convolve(x).data()) // → [2]
+ * layer.dispose()
  */
 export class MaskedConv2d {
+  /** What it was made from. */
   readonly spec: ConvSpec
   /** Options of the convolution. */
   readonly geometry: { readonly stride: number; readonly padding: number; readonly groups: number }
@@ -57,7 +76,11 @@ export class MaskedConv2d {
   #expansion: GroupExpansion | null = null
   #expanded: Tensor | null = null
 
-  /** @throws ConfigError */
+  /**
+   * Has no weight yet.
+   * @param spec name, place and shape
+   * @throws ConfigError
+   */
   constructor(spec: ConvSpec) {
     checkOptions('MaskedConv2d', spec, convSpecRows)
     this.spec = spec
@@ -65,6 +88,10 @@ export class MaskedConv2d {
     this.geometry = { stride, padding, groups }
   }
 
+  /**
+   * [K, C / groups, R, S]. The layer takes ownership of a tensor that is set.
+   * @throws ConfigError before there is one
+   */
   get weight(): Tensor {
     if (!this.#weight) throw new ConfigError(`The layer ${this.spec.name} has no weight yet.`, 'weight')
     return this.#weight
@@ -79,7 +106,17 @@ export class MaskedConv2d {
     this.#replaced++
   }
 
-  /** Computes with the weight of `owner` from now on, under its own mask; `owner` keeps it and must live as long. */
+  /**
+   * Computes with the weight of `owner` from now on, under its own mask; `owner` keeps it and must live as long.
+   * @throws ConfigError
+   * @example
+   * import { nn, tensor } from 'rst-native'
+   * const spec = { name: 'conv', index: 0, weightShape: [1, 1, 1, 1], stride: 1, padding: 0 }
+   * const [owner, borrower] = [new nn.MaskedConv2d(spec), new nn.MaskedConv2d(spec)]
+   * owner.weight = tensor([2], [1, 1, 1, 1])
+   * borrower.borrowWeight(owner)
+   * console.log(borrower.weight === owner.weight) // → true
+   */
   borrowWeight(owner: MaskedConv2d): void {
     checkOption('owner', owner, ownerRow, this.spec.name)
     if (this.#weight === owner.weight) return
@@ -87,6 +124,9 @@ export class MaskedConv2d {
     this.#ownsWeight = false
   }
 
+  /**
+   * By whose size the mask is chosen, of the mask's shape; null where nothing is searched. The layer takes ownership.
+   */
   get scores(): Tensor | null {
     return this.#scores
   }
@@ -97,6 +137,10 @@ export class MaskedConv2d {
     this.#replaced++
   }
 
+  /**
+   * 1 = kept, 0 = not; its shape is that of the weight's leading dimensions. Null: all are kept. The layer takes
+   * ownership.
+   */
   get mask(): Tensor<'u8'> | null {
     return this.#mask
   }
@@ -137,7 +181,11 @@ export class MaskedConv2d {
     return `${this.#replaced}`
   }
 
-  /** Draws the mask of the largest |scores| anew, in place where there is one. */
+  /**
+   * Draws the mask of the largest |scores| anew, in place where there is one.
+   * @param remainingRatio share of entries that are kept, in (0, 1]
+   * @throws ConfigError where the layer has no scores
+   */
   updateMask(remainingRatio: number): void {
     const scores = this.#scores
     if (!scores) throw new ConfigError(`The layer ${this.spec.name} has no scores.`, 'scores')
@@ -158,7 +206,12 @@ export class MaskedConv2d {
     if (expanded) scope(() => assign(expanded, this.#expansion!.expand(this.effectiveWeight)))
   }
 
-  /** x [N, C, H, W] → [N, K, …] */
+  /**
+   * Convolves, and adds the bias.
+   * @param x [N, C, H, W]
+   * @returns [N, K, H', W']
+   * @throws ShapeError, ConfigError
+   */
   forward(x: Tensor): Tensor {
     const product = this.convolve(x)
     if (!this.#bias) return product
@@ -167,13 +220,33 @@ export class MaskedConv2d {
     return maps
   }
 
-  /** The same without the bias. */
+  /**
+   * Convolves without the bias.
+   * @param x [N, C, H, W]
+   * @returns [N, K, H', W']
+   * @throws ShapeError, ConfigError
+   */
   convolve(x: Tensor): Tensor {
     const { stride, padding } = this.geometry
     return ops.conv2d(x, this.#recordedWeight(), { stride, padding })
   }
 
-  /** Convolved without bias and normalised by a batch norm in eval mode without affine parameters, in one pass. */
+  /**
+   * Convolves without bias and normalises by a batch norm in eval mode without affine parameters, in one pass.
+   * @param x [N, C, H, W]
+   * @param norm of as many channels as the convolution has outputs
+   * @param options a residual that is added, of the result's shape, and whether a ReLU follows
+   * @returns [N, K, H', W']
+   * @throws ShapeError, ConfigError
+   * @example
+   * import { Device, nn, ops } from 'rst-native'
+   * const spec = { name: 'conv', index: 0, weightShape: [4, 3, 3, 3], stride: 1, padding: 1 }
+   * const layer = new nn.MaskedConv2d(spec)
+   * layer.weight = ops.full(spec.weightShape, 0.1)
+   * const norm = new nn.BatchNorm2d({ name: 'bn', channels: 4 }, Device.default)
+   * const y = layer.forwardNormalized(ops.full([1, 3, 8, 8], 1), norm, { relu: true })
+   * console.log(y.shape) // → [1, 4, 8, 8]
+   */
   forwardNormalized(x: Tensor, norm: BatchNorm2d, options: { relu?: boolean; residual?: Tensor }): Tensor {
     checkOption('norm', norm, normRow, this.spec.name)
     const { runningMean, runningVar } = norm
@@ -185,6 +258,7 @@ export class MaskedConv2d {
     })
   }
 
+  /** Gives back the memory of its tensors, but for a weight that is borrowed. */
   dispose(): void {
     this.#forgetEffective()
     this.#disposeWeight()

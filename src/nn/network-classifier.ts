@@ -8,21 +8,36 @@ import { type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Classifier } from './classifier.ts'
 import type { Network } from './network.ts'
 
+/** What a model answers to one image. */
 export interface Prediction {
   /** The class of largest probability. */
   readonly label: number
-  /** [classes] */
+  /** Of each class, [classes], of sum 1. */
   readonly probabilities: Float32Array
 }
 
+/** What a model answers to a batch of images. */
 export interface BatchPrediction {
   /** Classes of largest probability, [N]. */
   readonly labels: Int32Array
-  /** [N, classes] */
+  /** Of each class, [N, classes], each row of sum 1. */
   readonly probabilities: Float32Array
 }
 
+/**
+ * What tickets and dense models share: a network in eval mode that classifies pixels. It keeps its weights on a
+ * device until it is disposed.
+ * @example
+ * import { loadTicket, tensor } from 'rst-native'
+ * using model = await loadTicket('rst-5.safetensors')
+ * const pixels = new Float32Array(2 * 3 * 32 * 32).fill(0.5) // two images
+ * const { label, probabilities } = await model.predict(pixels.subarray(0, 3072))
+ * const { labels } = await model.predictBatch(pixels)
+ * console.log(label === labels[0], labels.length, probabilities.length) // → true 2 10
+ * console.log(model.logits(tensor(pixels, [2, 3, 32, 32])).shape) // → [2, 10]
+ */
 export abstract class NetworkClassifier implements Classifier {
+  /** Its layers, which the model owns. */
   readonly network: Network
 
   /** Takes ownership of the network. */
@@ -31,21 +46,30 @@ export abstract class NetworkClassifier implements Classifier {
     this.network = network
   }
 
+  /** How many classes it tells apart. */
   get numClasses(): number {
     return this.network.numClasses
   }
+  /** Of the images that it takes. */
   get inputShape(): readonly [number, number, number] {
     return this.network.inputShape
   }
+  /** Where its tensors are. */
   get device(): Device {
     return this.network.device
   }
 
+  /** Names the ops that `logits` runs; see Classifier. */
   get recordingKey(): string {
     return this.network.recordingKey
   }
 
-  /** [N, C, H, W] in [0, 1] → [N, classes] */
+  /**
+   * A score for each class, differentiable on the tape.
+   * @param x images [N, C, H, W], pixels in [0, 1]
+   * @returns [N, classes]
+   * @throws ShapeError, ConfigError, DeviceError
+   */
   logits(x: Tensor): Tensor {
     return this.network.logits(x)
   }
@@ -79,6 +103,7 @@ export abstract class NetworkClassifier implements Classifier {
     return { labels: await labels.data(), probabilities: await probabilities.data() }
   }
 
+  /** Gives back the memory of its network. Disposing twice is allowed. */
   dispose(): void {
     this.network.dispose()
   }

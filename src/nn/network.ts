@@ -18,10 +18,13 @@ import { MaskedConv2d } from './masked-conv2d.ts'
 import { maskShape, type Pattern, patterns } from './pattern.ts'
 import { Program } from './program.ts'
 
+/** Size, normalisation and place of a network. */
 export interface NetworkOptions extends NetworkSize {
-  /** Per-channel statistics that pixels in [0, 1] are normalised with. */
+  /** Per-channel means that pixels in [0, 1] are normalised with. */
   mean: readonly number[]
+  /** Per-channel standard deviations that they are normalised with, above 0. */
   std: readonly number[]
+  /** Where its tensors will be. */
   device: Device
 }
 
@@ -51,6 +54,7 @@ const patternRow = required(oneOf(patterns))
 export interface Parameter {
   /** As files name it: '<layer>.weight', '<layer>.bias', '<norm>.gamma', '<norm>.beta'. */
   readonly name: string
+  /** Of the network; training changes it in place. */
   readonly tensor: Tensor
 }
 
@@ -62,12 +66,37 @@ interface ProgramOfState {
   readonly program: Program
 }
 
+/**
+ * A network: its layers by name, and the function that they compute. `models.create` makes one of a known
+ * architecture; a new one has no weights.
+ * @example
+ * import { Device, datasets, nn, ops } from 'rst-native'
+ * const { mean, std } = datasets.info('cifar10')
+ * const size = { classes: 10, inChannels: 3, imageSize: [32, 32] as const, width: 1 }
+ * const tiny: nn.Architecture = (build, images) => {
+ *   const maps = build.relu(build.batchNorm('bn1', build.conv('conv1', images, build.channels(8), 3)))
+ *   return build.linear('fc', build.globalAvgPool(maps), build.classes)
+ * }
+ * const network = new nn.Network(tiny, { ...size, mean, std, device: Device.default })
+ * network.drawWeights('signed-kaiming-constant', 0)
+ * network.drawScores('element', 0)
+ * network.updateMasks(0.1)
+ * network.mode = 'eval'
+ * const x = ops.full([2, 3, 32, 32], 0.5)
+ * console.log(network.logits(x).shape, network.featureMaps(x).shape) // → [2, 10] [2, 8, 30, 30]
+ * console.log(network.describe().map(({ op }) => op)[0], network.tensors().size) // → normalize 4
+ * network.dispose()
+ */
 export class Network implements Classifier {
+  /** How many logits it has. */
   readonly numClasses: number
+  /** [channels, height, width] of the images that it takes. */
   readonly inputShape: readonly [number, number, number]
+  /** Where its tensors are. */
   readonly device: Device
   /** Convolutions and linear layers, in the order of their random streams; the last is the classifier. */
   readonly convolutions: readonly MaskedConv2d[]
+  /** Its batch norms, in the order in which the architecture asked for them. */
   readonly batchNorms: readonly BatchNorm2d[]
   readonly #options: NetworkOptions
   readonly #steps: readonly Step[]
@@ -77,7 +106,12 @@ export class Network implements Classifier {
   readonly #programs: ProgramOfState[] = []
   #disposed = false
 
-  /** @throws ConfigError */
+  /**
+   * Makes the layers, without weights.
+   * @param architecture one of `models`, or your own
+   * @param options size, normalisation and device
+   * @throws ConfigError
+   */
   constructor(architecture: Architecture, options: NetworkOptions) {
     checkFields('Network', options, networkRows)
     const graph = graphOf(architecture, options)
@@ -102,7 +136,12 @@ export class Network implements Classifier {
     }
   }
 
-  /** x [N, C, H, W] in [0, 1] → [N, classes]. Normalisation is the first layer. */
+  /**
+   * A score for each class. Normalisation is the first layer. Differentiable.
+   * @param x [N, C, H, W], pixels in [0, 1]
+   * @returns [N, classes]
+   * @throws ShapeError, ConfigError
+   */
   logits(x: Tensor): Tensor {
     return this.#program().run(x)
   }
@@ -130,7 +169,12 @@ export class Network implements Classifier {
     return layers.map(layer => layer.recordingKey).join()
   }
 
-  /** x [N, C, H, W] in [0, 1] → the result [N, K, …] of the last convolution before the classifier. */
+  /**
+   * The result of the last convolution before the classifier.
+   * @param x [N, C, H, W], pixels in [0, 1]
+   * @returns [N, K, H', W']
+   * @throws ConfigError where there is none
+   */
   featureMaps(x: Tensor): Tensor {
     const layer = this.convolutions.find(({ spec }) => spec.name === this.#featureLayer)
     if (!layer)
@@ -151,7 +195,12 @@ export class Network implements Classifier {
     return this.convolutions.reduce((sum, { spec }) => sum + spec.weightShape.reduce((n, d) => n * d, 1), 0)
   }
 
-  /** Draws all weights as a pure function of the seed. There are no biases and affine parameters then. */
+  /**
+   * Draws all weights as a pure function of the seed. There are no biases and affine parameters then.
+   * @param init the distribution
+   * @param seed from 0 to 2^53 − 1
+   * @throws ConfigError
+   */
   drawWeights(init: Initialisation, seed: number): void {
     checkOption('init', init, initRow, 'drawWeights')
     for (const layer of this.convolutions) {
@@ -169,8 +218,18 @@ export class Network implements Classifier {
   }
 
   /**
-   * Gives each layer the bias, and each batch norm the scale and shift, that its architecture has and that it has not
-   * yet, at 0, 1 and 0. A network that is not trained goes without: it computes the same.
+   * Gives each layer the bias, and each batch norm the scale and shift, that its architecture has and that it has
+   * not yet, at 0, 1 and 0. A network that is not trained goes without: it computes the same.
+   * @example
+   * import { Device, datasets, models } from 'rst-native'
+   * const { mean, std } = datasets.info('cifar10')
+   * const size = { classes: 10, inChannels: 3, imageSize: [32, 32] as const, width: 1 }
+   * const network = models.create('lenet5', { ...size, mean, std, device: Device.default })
+   * network.drawWeights('kaiming-normal', 0)
+   * network.addBiasesAndAffine()
+   * network.setBiasesAndAffine(new Map([['fc3.bias', new Float32Array(10).fill(0.5)]]))
+   * console.log(network.biasesAndAffine.map(({ name }) => name).join()) // → conv1.bias,conv2.bias,fc1.bias,fc2.bias,fc3.bias
+   * network.dispose()
    */
   addBiasesAndAffine(): void {
     const filled = (size: number, value: number) => outsideScopes(() => ops.full([size], value, this.device))
@@ -186,7 +245,8 @@ export class Network implements Classifier {
 
   /**
    * Replaces biases and affine parameters of those names; the others that the architecture has start at 0, 1 and 0.
-   * @param values of Network.biasesAndAffine
+   * @param values [channels] each, by the names of Network.biasesAndAffine
+   * @throws ShapeError
    */
   setBiasesAndAffine(values: ReadonlyMap<string, Float32Array>): void {
     this.addBiasesAndAffine()
@@ -223,6 +283,16 @@ export class Network implements Classifier {
   /**
    * Computes with the weights of `owner`, a network of the same layers that keeps them and must live as long.
    * @throws ConfigError
+   * @example
+   * import { Device, datasets, models } from 'rst-native'
+   * const { mean, std } = datasets.info('cifar10')
+   * const size = { classes: 10, inChannels: 3, imageSize: [32, 32] as const, width: 0.5 }
+   * const [owner, borrower] = [0, 1].map(() =>
+   *   models.create('conv2', { ...size, mean, std, device: Device.default }),
+   * )
+   * owner.drawWeights('signed-kaiming-constant', 0)
+   * borrower.borrowWeights(owner) // masks of its own over the same weights
+   * console.log(borrower.weightCount === owner.weightCount) // → true
    */
   borrowWeights(owner: Network): void {
     const shapes = ({ convolutions }: Network) =>
@@ -236,7 +306,12 @@ export class Network implements Classifier {
     for (const [i, layer] of this.convolutions.entries()) layer.borrowWeight(owner.convolutions[i]!)
   }
 
-  /** Draws all scores as a pure function of the seed. */
+  /**
+   * Draws all scores as a pure function of the seed.
+   * @param pattern what one entry of a mask covers
+   * @param seed from 0 to 2^53 − 1
+   * @throws ConfigError
+   */
   drawScores(pattern: Pattern, seed: number): void {
     checkOption('pattern', pattern, patternRow, 'drawScores')
     for (const layer of this.convolutions) {
@@ -251,15 +326,21 @@ export class Network implements Classifier {
     }
   }
 
-  /** Keeps the share of largest |scores| in each layer. */
+  /**
+   * Keeps the entries of largest |score| in each layer.
+   * @param remainingRatio share of entries that are kept, in (0, 1]
+   * @throws ConfigError where there are no scores
+   */
   updateMasks(remainingRatio: number): void {
     for (const layer of this.convolutions) outsideScopes(() => layer.updateMask(remainingRatio))
   }
 
+  /** Whether it was disposed. */
   get disposed(): boolean {
     return this.#disposed
   }
 
+  /** Gives back the memory of its layers. Disposing twice is allowed. */
   dispose(): void {
     this.#disposed = true
     for (const layer of this.convolutions) layer.dispose()

@@ -35,18 +35,29 @@ export const arcRows = {
     more: 'Each costs a pass forwards and backwards; 9 is all on CIFAR-10.',
   }),
 }
+/** Options of `adversaries.arc`. */
 export type ArcOptions = OptionsOf<typeof arcRows>
 
 /**
+ * ARC (Dbouk & Shanbhag, ICML 2022), which lowers the expected accuracy itself, one ticket after the other, where
+ * the gradients of EOT cancel: the adversary to trust.
+ *
  * Starts at the image itself and draws nothing. Tickets are visited in order of probability; those of a switch are
  * equally likely, so in the order of the switch. An image leaves once no ticket is right, or once a round moved it
  * nowhere, since the next would be the same.
  *
  * The reference code starts at random but compares with the accuracy at the image; it linearises at the sum of the
- * perturbations, which may lie outside ball and box, and takes the distance to the boundary from there. Here that point
- * is projected first, and the distance is from where the round began, as in the paper's algorithm: so the step, brought
- * to length η, still crosses a linear boundary within η.
+ * perturbations, which may lie outside ball and box, and takes the distance to the boundary from there. Here that
+ * point is projected first, and the distance is from where the round began, as in the paper's algorithm: so the step,
+ * brought to length η, still crosses a linear boundary within η.
  * @throws ConfigError
+ * @example
+ * import { adversaries, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.arc({ eps: 8 / 255, steps: 5 })
+ * const { robustAccuracy, naturalAccuracy } = await evaluateR2S(r2s, test, { adversary, limit: 1000 })
+ * console.log(robustAccuracy <= naturalAccuracy) // → true
  */
 export const arc: AttackFactory<ArcOptions, SwitchAttack> = attackFactory(
   {

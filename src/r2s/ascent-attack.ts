@@ -26,6 +26,7 @@ export const ascentRows = {
     more: 'For each image the one that fewest tickets get right counts, then that of largest loss.',
   },
 }
+/** Options of `adversaries.eot`, `adversaries.ensembleLogits` and `adversaries.ensembleProbs`. */
 export type AscentOptions = OptionsOf<typeof ascentRows>
 
 /** The gradient to x [N, C, H, W] of a loss of the tickets, of any scale above 0; the caller owns it. */
@@ -36,7 +37,7 @@ export type SwitchGradient = (
 ) => Tensor | Promise<Tensor>
 
 /**
- * All images move, from a random start (decision D10). Starts and steps are those of `attacks.pgd`, made by the same
+ * All images move, from a random start. Starts and steps are those of `attacks.pgd`, made by the same
  * operations: on a single ticket the images are those of PGD to the bit.
  */
 export function ascentFactory(

@@ -14,12 +14,15 @@ import {
 export interface BestTicket extends PairedDifference {
   /** Number of the ticket. */
   readonly ticket: number
-  /** How many images it was chosen and is reported on. */
+  /** How many images it was chosen on. */
   readonly chosenOn: number
+  /** How many images it is reported on. */
   readonly reportedOn: number
-  /** Its robust accuracy, and the switch's, on the images reported on; `difference` is the switch's minus its. */
+  /** Its robust accuracy on the images reported on; `difference` is the switch's minus its. */
   readonly accuracy: number
+  /** 95 %, over images. */
   readonly accuracyInterval: Interval
+  /** The robust accuracy of the switch on the same images. */
   readonly switchAccuracy: number
   /** Chosen and reported on all images, which flatters the ticket. */
   readonly onSameImages: PairedDifference & { readonly ticket: number; readonly accuracy: number }

@@ -11,7 +11,18 @@ import { type Tensor, tensor } from '../tensor/tensor.ts'
 import { type AscentOptions, ascentFactory } from './ascent-attack.ts'
 import type { SwitchAttack } from './switch-attack.ts'
 
-/** Ascends the cross-entropy of the mean of the K logits. @throws ConfigError */
+/**
+ * PGD on the cross-entropy of the mean of the K tickets' logits (Fu et al., NeurIPS 2021, section 6.3).
+ * @throws ConfigError
+ * @example
+ * import { adversaries, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.ensembleLogits({ eps: 8 / 255, steps: 20 })
+ * console.log(adversary.name, adversary.against) // → ensemble-logits-20 all
+ * const { robustAccuracy } = await evaluateR2S(r2s, test, { adversary, limit: 1000 })
+ * console.log(robustAccuracy)
+ */
 export const ensembleLogits: AttackFactory<AscentOptions, SwitchAttack> = ascentFactory(
   { name: 'ensembleLogits', title: 'Ensemble on logits', paper: 'Fu et al., NeurIPS 2021' },
   (tickets, x, labels) => {
@@ -30,9 +41,17 @@ function meanLogits(tickets: readonly Classifier[], x: Tensor): Tensor {
 }
 
 /**
- * Ascends the cross-entropy of the mean of the K probabilities, −log Σ p_k(y) / K. With L_k = −log p_k(y), its gradient
- * is the mean of ∇L_k weighted by p_k(y) / Σ p_i(y), so the losses are what is pulled back, under these weights.
+ * PGD on the cross-entropy of the mean of the K tickets' probabilities, −log Σ p_k(y) / K (Fu et al., NeurIPS 2021,
+ * section 6.3). With L_k = −log p_k(y), its gradient is the mean of ∇L_k weighted by p_k(y) / Σ p_i(y), so the losses
+ * are what is pulled back, under these weights.
  * @throws ConfigError
+ * @example
+ * import { adversaries, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.ensembleProbs({ eps: 8 / 255, steps: 20, restarts: 2 })
+ * const { robustAccuracy } = await evaluateR2S(r2s, test, { adversary, limit: 1000 })
+ * console.log(robustAccuracy)
  */
 export const ensembleProbs: AttackFactory<AscentOptions, SwitchAttack> = ascentFactory(
   { name: 'ensembleProbs', title: 'Ensemble on probabilities', paper: 'Fu et al., NeurIPS 2021' },

@@ -21,13 +21,23 @@ export const eotApgdRows = {
     more: 'Each on the images that some ticket still gets right.',
   }),
 }
+/** Options of `adversaries.eotApgd`. */
 export type EotApgdOptions = OptionsOf<typeof eotApgdRows>
 
 /**
- * Maximises the mean of the K cross-entropies. Of all points tried for an image, the image itself among them, the one that
- * fewest tickets get right comes back, and among those the one of largest loss; an image leaves once no ticket is right. On
- * a single ticket it is `attacks.apgd`, to the bit.
+ * Auto-PGD (Croce & Hein, ICML 2020) on the expectation over the tickets: EOT with a step size that adapts.
+ *
+ * Maximises the mean of the K cross-entropies. Of all points tried for an image, the image itself among them, the
+ * one that fewest tickets get right comes back, and among those the one of largest loss; an image leaves once no
+ * ticket is right. On a single ticket it is `attacks.apgd`, to the bit.
  * @throws ConfigError
+ * @example
+ * import { adversaries, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.eotApgd({ eps: 8 / 255, steps: 20 })
+ * const { robustAccuracy } = await evaluateR2S(r2s, test, { adversary, limit: 1000 })
+ * console.log(robustAccuracy)
  */
 export const eotApgd: AttackFactory<EotApgdOptions, SwitchAttack> = attackFactory(
   {

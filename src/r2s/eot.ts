@@ -10,9 +10,17 @@ import { type AscentOptions, ascentFactory } from './ascent-attack.ts'
 import type { SwitchAttack } from './switch-attack.ts'
 
 /**
- * All K tickets are enumerated, so that the expectation is exact: the mean of K loss gradients. Their sum is taken in
- * its place, which has the same direction.
+ * PGD along the expectation of the gradients of all tickets (Athalye et al., ICML 2018; Fu et al., NeurIPS 2021,
+ * section 6.3). All K tickets are enumerated, so that the expectation is exact: the mean of K loss gradients. Their
+ * sum is taken in its place, which has the same direction.
  * @throws ConfigError
+ * @example
+ * import { adversaries, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.eot({ eps: 8 / 255, steps: 20 })
+ * const { robustAccuracy } = await evaluateR2S(r2s, test, { adversary, limit: 1000 })
+ * console.log(robustAccuracy)
  */
 export const eot: AttackFactory<AscentOptions, SwitchAttack> = ascentFactory(
   { name: 'eot', title: 'EOT', paper: 'Athalye et al., ICML 2018' },

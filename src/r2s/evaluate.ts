@@ -27,12 +27,13 @@ import { type SwitchAttack, switchAttackKind } from './switch-attack.ts'
 /** Of the pairs that a simulation draws; the draws of a switch itself are step 0. */
 const simulationStep = 1
 
+/** Who attacks a switch, and on what. */
 export interface SwitchEvaluationOptions extends RunOptions {
   /** One of `adversaries`: `adversaries.random(attacks.pgd({ eps: 8 / 255 }))` is the paper's. */
   adversary: SwitchAttack
   /**
-   * Draw this many pairs of attacked and answering ticket for each image instead of computing the expectation. For
-   * demonstration, and for adversaries that attack one ticket. Default: none.
+   * Draw this many pairs of attacked and answering ticket for each image, 1 to 10^6, instead of computing the
+   * expectation. For demonstration, and for adversaries that attack one ticket. Default: none.
    */
   simulate?: number
   /**
@@ -55,9 +56,13 @@ export const switchEvaluationRows: OptionRows<SwitchEvaluationOptions> = {
   onComplete: callback,
 }
 
+/** What is found of a switch in either way. */
 export interface SwitchReport extends Effort {
+  /** How many it was evaluated on. */
   readonly images: number
+  /** How many the switch has. */
   readonly tickets: number
+  /** Who attacked. */
   readonly adversary: {
     readonly name: string
     readonly eps: number
@@ -67,13 +72,18 @@ export interface SwitchReport extends Effort {
   }
   /** Mean natural accuracy of the tickets; exact in both methods. */
   readonly naturalAccuracy: number
-  /** Probability that the ticket drawn is right about an image naturally and under attack (decision D14). */
+  /** Probability that the ticket drawn is right about an image naturally and under attack. */
   readonly robustAccuracy: number
   /** What all of these are of. */
   readonly provenance: Provenance
 }
 
+/**
+ * The accuracies of a switch as expectations, which are computed from what every ticket answers to every adversarial
+ * image.
+ */
 export interface SwitchExpectation extends SwitchReport {
+  /** That nothing was sampled. */
   readonly method: 'exact expectation'
   /**
    * Mean over images of the expected accuracy after the attack on the ticket that is worst for that image. Where the
@@ -98,36 +108,72 @@ export interface SwitchExpectation extends SwitchReport {
   readonly bestTicket?: BestTicket
 }
 
+/** The accuracy of a switch in draws that were made. */
 export interface SwitchSimulation extends SwitchReport {
+  /** That draws were sampled. */
   readonly method: 'simulation'
   /** Pairs drawn in all; `robustAccuracy` is the share of them whose ticket was right naturally and under attack. */
   readonly draws: number
   /**
-   * Of the draws on these images, not of other images. Covers the exact expectation on the same images in about 95 % of simulations or more: draws of different images
-   * differ in probability, which makes their sum vary less than the interval (Wilson's) assumes.
+   * Of the draws on these images, not of other images, by Wilson. Covers the exact expectation on the same images in
+   * about 95 % of simulations or more: draws of different images differ in probability, which makes their sum vary
+   * less than the interval assumes.
    */
   readonly interval: { readonly confidence: 0.95; readonly low: number; readonly high: number }
 }
 
 /**
+ * The accuracy of a random switch as an expectation over its draws, which is computed from what every ticket answers to
+ * every adversarial image (Fu et al., NeurIPS 2021, section 6).
+ *
  * All images are attacked, and every adversarial image is verified (norm, box, and the answers of the tickets attacked);
  * then every ticket is asked about it. An answer under attack counts as right where that ticket is also right about the
- * natural image (decision D14): images that an attack turns right count for nobody.
+ * natural image: images that an attack turns right count for nobody.
  * @param r2s a switch; any tickets of one image size and class count will do
+ * @param split the images, such as `data.test`
+ * @param options adversary, number of images, seeds, and where it is kept for a resume
  * @throws ConfigError, ShapeError, AbortError, OutOfMemoryError
  * @example
- * const report = await evaluateR2S(r2s, data.test, { adversary: adversaries.eot({ eps: 8 / 255 }), limit: 1000 })
+ * import { adversaries, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.arc({ eps: 8 / 255, steps: 5 })
+ * const report = await evaluateR2S(r2s, test, { adversary, singles: true, limit: 1000 })
+ * console.log(report.method, report.tickets, report.failedChecks) // → exact expectation 2 0
+ * const { standardError } = report.uncertainty.robustAccuracy
+ * console.log(report.robustAccuracy, standardError, report.bestTicket?.accuracy)
+ */
+export async function evaluateR2S(
+  r2s: { readonly tickets: readonly Classifier[] },
+  split: Split,
+  options: SwitchEvaluationOptions & { simulate?: undefined },
+): Promise<SwitchExpectation>
+/**
+ * The same in draws that are made, for demonstration: pairs of attacked and answering ticket, for each image.
+ * @param r2s a switch; any tickets of one image size and class count will do
+ * @param split the images, such as `data.test`
+ * @param options with `simulate`, an adversary that attacks one ticket at a time
+ * @throws ConfigError, ShapeError, AbortError, OutOfMemoryError
+ * @example
+ * import { adversaries, attacks, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.random(attacks.pgd({ eps: 8 / 255 }))
+ * const { draws, interval } = await evaluateR2S(r2s, test, { adversary, simulate: 10, limit: 1000 })
+ * console.log(draws, interval.confidence) // → 40 0.95
  */
 export async function evaluateR2S(
   r2s: { readonly tickets: readonly Classifier[] },
   split: Split,
   options: SwitchEvaluationOptions & { simulate: number },
 ): Promise<SwitchSimulation>
-export async function evaluateR2S(
-  r2s: { readonly tickets: readonly Classifier[] },
-  split: Split,
-  options: SwitchEvaluationOptions & { simulate?: undefined },
-): Promise<SwitchExpectation>
+/**
+ * Either, as the options say.
+ * @param r2s a switch; any tickets of one image size and class count will do
+ * @param split the images, such as `data.test`
+ * @param options with `simulate` or without
+ * @throws ConfigError, ShapeError, AbortError, OutOfMemoryError
+ */
 export async function evaluateR2S(
   r2s: { readonly tickets: readonly Classifier[] },
   split: Split,

@@ -13,6 +13,7 @@ export interface SwitchScores {
   readonly robust: Uint8Array
 }
 
+/** What a random switch comes to, as expectations over its draws. */
 export interface SwitchExpectations {
   /** Mean natural accuracy of the tickets. */
   readonly naturalAccuracy: number

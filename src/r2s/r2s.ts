@@ -14,6 +14,7 @@ import { type Placement, placementRows } from '../tensor/placement.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkOneDevice, checkSameScratch, checkTickets } from './same-scratch.ts'
 
+/** How a switch draws. */
 export interface SwitchOptions {
   /**
    * Of the draws, 0 to 2^53 − 1: draw number n is then a pure function of (seed, n). Who knows the seed knows every draw,
@@ -26,28 +27,38 @@ export interface SwitchOptions {
 export const switchRows: OptionRows<SwitchOptions> = { seed: seedKind }
 export const switchLoadRows: OptionRows<SwitchOptions & Placement> = { ...switchRows, ...placementRows }
 
+/** What a switch answers to one image. */
 export interface SwitchPrediction extends Prediction {
   /** The ticket that answered, 0 … tickets − 1. */
   readonly ticket: number
 }
 
+/** What a switch answers to a batch of images. */
 export interface SwitchBatchPrediction extends BatchPrediction {
   /** The ticket that answered for the whole batch. */
   readonly ticket: number
 }
 
 /**
- * Mask and batch-norm statistics switch together, since each ticket keeps its own; the weights of one layer are one
- * tensor for all tickets (fine-tuned tickets keep theirs). Which ticket answers is drawn anew for each request, by the
- * system's cryptographic generator unless a seed is given.
+ * A random switch between tickets of one random network (Fu et al., NeurIPS 2021, section 6.2). Mask and batch-norm
+ * statistics switch together, since each ticket keeps its own; the weights of one layer are one tensor for all
+ * tickets (fine-tuned tickets keep theirs). Which ticket answers is drawn anew for each request, by the system's
+ * cryptographic generator unless a seed is given.
  *
  * For accuracies use `evaluateR2S`, which computes the expectation over the draws instead of sampling it.
- *
  * @example
- * const r2s = await R2S.load(['rst-5.safetensors', 'rst-7.safetensors', 'rst-10.safetensors'])
- * const { label, probabilities, ticket } = await r2s.predict(pixels)
+ * import { R2S, tensor } from 'rst-native'
+ * using r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const pixels = new Float32Array(2 * 3 * 32 * 32).fill(0.5) // two images, pixels in [0, 1]
+ * const { probabilities, ticket } = await r2s.predict(pixels.subarray(0, 3072))
+ * const { labels } = await r2s.predictBatch(pixels)
+ * console.log(probabilities.length, ticket < 2, labels.length) // → 10 true 2
+ * console.log(r2s.logits(tensor(pixels, [2, 3, 32, 32])).shape) // → [2, 10]
+ * const { kind } = await r2s.identity()
+ * console.log(kind, r2s.pinned(0).metadata.remainingRatio) // → switch of 2 tickets 0.05
  */
 export class R2S implements Classifier {
+  /** In the order in which they were given. */
   readonly tickets: readonly Ticket[]
   /** undefined where the system's cryptographic generator draws. */
   readonly seed: number | undefined
@@ -59,6 +70,8 @@ export class R2S implements Classifier {
   /**
    * Takes over the tickets: those after the first give up their own weights for the first one's, so they live and are
    * disposed together.
+   * @param tickets of one random network, at least one, on one device
+   * @param options a seed of the draws, for experiments
    * @throws TicketError naming the field in which the tickets' random networks differ
    * @throws ConfigError for no ticket, several devices, or a seed out of range
    */
@@ -77,7 +90,9 @@ export class R2S implements Classifier {
 
   /**
    * Loads ticket files into one switch. The weights that they share are drawn once.
-   * @throws TicketError, ConfigError
+   * @param paths of tickets of one random network, at least one
+   * @param options device, threads, and a seed of the draws
+   * @throws TicketError, ConfigError, DeviceError
    */
   static async load(paths: readonly string[], options: SwitchOptions & Placement = {}): Promise<R2S> {
     checkPaths(paths, 'R2S.load')
@@ -99,12 +114,15 @@ export class R2S implements Classifier {
     }
   }
 
+  /** How many classes its tickets tell apart. */
   get numClasses(): number {
     return this.tickets[0].numClasses
   }
+  /** [channels, height, width] of the images that they take. */
   get inputShape(): readonly [number, number, number] {
     return this.tickets[0].inputShape
   }
+  /** Where their tensors are. */
   get device(): Device {
     return this.tickets[0].device
   }
@@ -121,7 +139,11 @@ export class R2S implements Classifier {
     return { kind: `switch of ${tickets.length} tickets`, hash, arch, width }
   }
 
-  /** Ticket k itself, which always answers the same. @throws ConfigError */
+  /**
+   * Ticket k itself, which always answers the same.
+   * @param k from 0 to tickets − 1
+   * @throws ConfigError
+   */
   pinned(k: number): Ticket {
     const ticket = Number.isSafeInteger(k) ? this.tickets[k] : undefined
     if (ticket) return ticket
@@ -131,7 +153,12 @@ export class R2S implements Classifier {
     )
   }
 
-  /** [N, C, H, W] in [0, 1] → [N, classes], by one ticket drawn anew on each call. */
+  /**
+   * A score for each class, by one ticket drawn anew on each call.
+   * @param x [N, C, H, W], pixels in [0, 1]
+   * @returns [N, classes]
+   * @throws ShapeError, ConfigError
+   */
   logits(x: Tensor): Tensor {
     return this.tickets[this.#draw()].logits(x)
   }

@@ -16,16 +16,21 @@ import { type Classifier, checkClassifier } from '../nn/classifier.ts'
 
 /** The passes are those through all tickets. */
 export interface SwitchAttackResult extends Passes {
-  /** [N·C·H·W] */
+  /** Images [N·C·H·W] in [0, 1]. */
   readonly adversarial: Float32Array<ArrayBuffer>
   /** 0 where the adversary says that no ticket it attacked is right, [N]; undefined where it says nothing. */
   readonly robust?: ArrayLike<number>
+  /** What makes the result misleading, if anything. */
   readonly warnings: readonly Warning[]
 }
 
+/** An adversary of a random switch: it knows every ticket, but not which one will answer. */
 export interface SwitchAttack {
+  /** With its main settings, as reports have it: 'arc-20'. */
   readonly name: string
+  /** Radius of its ball, pixels in [0, 1]. */
   readonly eps: number
+  /** In which perturbations are measured. */
   readonly norm: Norm
   /**
    * 'one': it attacks one ticket at a time, drawn as blindly as the switch draws its own; the expectation is over both
@@ -34,14 +39,16 @@ export interface SwitchAttack {
   readonly against: 'one' | 'all'
   /** All settings. */
   readonly settings?: AttackSettings
-  /** Whether only samples that are still classified right move (decision D5); undefined where the attack does not say. */
+  /** Whether only samples that are still classified right move; undefined where the attack does not say. */
   readonly onlyCorrect?: boolean
   /** Passes of an image that is never fooled, through all tickets attacked, by which progress is told. */
   readonly passes?: (classes: number, tickets: number) => Passes
   /**
-   * @param tickets a single one where `against` is 'one'
+   * Attacks images.
+   * @param tickets those of the switch; a single one where `against` is 'one'
    * @param images [N·C·H·W] in [0, 1]
-   * @param labels [N]
+   * @param labels their classes, [N]
+   * @param options seed, batch size, signal and progress
    * @throws ShapeError, ConfigError, AbortError
    */
   run(
@@ -53,9 +60,17 @@ export interface SwitchAttack {
 }
 
 /**
- * The paper's adversary: any attack, on one ticket drawn at random (Sec. 6.3). Its expected accuracy is the mean of the
- * transfer matrix.
+ * The paper's adversary: any attack, on one ticket drawn at random (Fu et al., NeurIPS 2021, section 6.3). Its
+ * expected accuracy is the mean of the transfer matrix.
+ * @param attack one of `attacks`, or your own
  * @throws ConfigError for what is no attack
+ * @example
+ * import { adversaries, attacks, datasets, evaluateR2S, R2S } from 'rst-native'
+ * const r2s = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const adversary = adversaries.random(attacks.pgd({ eps: 8 / 255 }))
+ * const { matrix } = await evaluateR2S(r2s, test, { adversary, limit: 1000 })
+ * console.log(matrix.length, matrix[0].length) // → 2 2
  */
 export function random(attack: Attack): SwitchAttack {
   checkOption('attack', attack, required(attackKind), 'random')

@@ -15,6 +15,7 @@ import { expectations, sharesOf, sharesOfImages } from './expectations.ts'
 import { Scorer } from './scoring.ts'
 import { random } from './switch-attack.ts'
 
+/** Which attack is transferred, and on what. */
 export interface TransferOptions extends RunOptions {
   /** Makes the adversarial images: `attacks.pgd({ eps: 8 / 255 })` for the paper's PGD-20. */
   attack: Attack
@@ -31,15 +32,18 @@ export const transferRows: OptionRows<TransferOptions> = {
   onComplete: callback,
 }
 
+/** How attacks on one ticket transfer to the others. */
 export interface TransferMatrix extends Effort {
+  /** How many were attacked. */
   readonly images: number
+  /** What made the adversarial images. */
   readonly attack: {
     readonly name: string
     readonly eps: number
     readonly norm: Norm
     /**
-     * Whether the attack moved only samples that its ticket still got right, as the official code does, or all
-     * (decision D5); it changes what transfers. Undefined where the attack does not say.
+     * Whether the attack moved only samples that its ticket still got right, as the official code does, or all;
+     * it changes what transfers. Undefined where the attack does not say.
      */
     readonly onlyCorrect?: boolean
   }
@@ -52,22 +56,33 @@ export interface TransferMatrix extends Effort {
   readonly matrix: readonly (readonly number[])[]
   /** The mean of the matrix: the expected accuracy of a switch attacked through one ticket. */
   readonly mean: number
-  /** 95 % intervals of `natural` and `matrix`, by Wilson, and of `mean`, over images. */
+  /** 95 % intervals of `natural`, by Wilson. */
   readonly naturalIntervals: readonly Interval[]
+  /** 95 % intervals of `matrix`, by Wilson. */
   readonly intervals: readonly (readonly Interval[])[]
+  /** 95 % interval of `mean`, over images. */
   readonly meanInterval: Interval
   /** What all of these are of. */
   readonly provenance: Provenance
 }
 
 /**
- * All images are handed to the attack, also those that the attacked ticket gets wrong, as in the official code: they may
- * fool others. A ticket counts as right under attack where it is also right about the natural image (decision D14). Each
- * adversarial image is verified (norm, box, and the answer of the ticket attacked).
+ * What each ticket gets right of the adversarial images made on each other (Fu et al., NeurIPS 2021, section 6.1 and
+ * Fig. 7). All images are handed to the attack, also those that the attacked ticket gets wrong, as in the official
+ * code: they may fool others. A ticket counts as right under attack where it is also right about the natural image.
+ * Each adversarial image is verified (norm, box, and the answer of the ticket attacked).
  * @param tickets of one image size and class count, in eval mode
+ * @param split the images, such as `data.test`
+ * @param options attack, number of images, seeds, and where it is kept for a resume
+ * @returns the matrix, its mean and intervals
  * @throws ConfigError, ShapeError, AbortError, OutOfMemoryError
  * @example
- * const { matrix } = await transferMatrix([t5, t7, t10], data.test, { attack: attacks.pgd({ eps: 8 / 255 }), limit: 1000 })
+ * import { attacks, datasets, R2S, transferMatrix } from 'rst-native'
+ * const { tickets } = await R2S.load(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const { test } = await datasets.cifar10()
+ * const attack = attacks.pgd({ eps: 8 / 255 })
+ * const { matrix, mean } = await transferMatrix(tickets, test, { attack, limit: 1000 })
+ * console.log(Math.abs(matrix.flat().reduce((sum, share) => sum + share, 0) / 4 - mean) < 1e-9) // → true
  */
 export async function transferMatrix(
   tickets: readonly Classifier[],

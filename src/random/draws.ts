@@ -1,6 +1,22 @@
 // Draws from a random stream, one after the other.
 import type { RandomStream } from './philox.ts'
 
+/**
+ * Random numbers one after the other, of a counter-based stream (Philox 4×32-10; Salmon et al., SC 2011).
+ * `attackFrame.drawsOf` makes it: what it gives depends on seed, attack, run and image alone.
+ * @example
+ * import { attackFrame } from 'rst-native'
+ * const batch = {
+ *   count: 1,
+ *   images: new Float32Array(3),
+ *   labels: Int32Array.of(0),
+ *   sampleIds: Int32Array.of(7), // the image's number in its data set
+ *   seed: 0,
+ * }
+ * const draws = attackFrame.drawsOf('my-attack', batch, 0)
+ * const [u, i, s, z] = [draws.uniform(), draws.integer(10), draws.sign(), draws.normal()]
+ * console.log(u >= 0 && u < 1, Number.isInteger(i), Math.abs(s), Number.isFinite(z)) // → true true 1 true
+ */
 export class Draws {
   readonly #stream: RandomStream
   #position = 0

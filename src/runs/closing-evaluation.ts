@@ -14,12 +14,13 @@ import type { Measurement } from '../saved/ticket-data.ts'
 import { limitFor, limitKind } from './run-data.ts'
 import { type RunEvents, stage, warn } from './run-events.ts'
 
+/** How the result of a training is measured: naturally, and under PGD in L∞. */
 export interface ClosingOptions {
-  /** Of PGD in L∞, pixels in [0, 1]. Default: that of the inner attack, or else the usual one of the data set. */
+  /** Of PGD, pixels in [0, 1]. Default: that of the inner attack, or else the usual one of the data set. */
   eps?: number
-  /** Default: eps / 4. */
+  /** Of PGD, pixels in [0, 1]. Default: eps / 4. */
   stepSize?: number
-  /** Default 20. */
+  /** Of PGD, ≥ 1. Default 20. */
   steps?: number
   /** A seeded subset of so many test images, or 'all'. Default 1000. */
   limit?: number | 'all'
@@ -34,9 +35,13 @@ export const closingRows: OptionRows<ClosingOptions> = {
 
 /** What a closing evaluation found, as reports have it: shares with their 95 % intervals. */
 export interface Accuracies {
+  /** Share of images that are right as they are. */
   readonly naturalAccuracy: number
+  /** 95 %, by Wilson. */
   readonly naturalInterval: Interval
+  /** Share of images that are right naturally and under PGD. */
   readonly robustAccuracy: number
+  /** 95 %, by Wilson. */
   readonly robustInterval: Interval
 }
 

@@ -20,13 +20,13 @@ import { describeMachine, type Machine, relevantEnvironment } from './machine.ts
 export interface MaskedArchitecture {
   /** One of `models.names`. */
   arch: string
-  /** Multiplier of every layer's channels, > 0. Default 1. */
+  /** Multiplier of every layer's channels, above 0 and up to 64. Default 1. */
   width?: number
   /** Name of the data set whose images it sees. Default 'cifar10'. */
   dataset?: string
   /** Share of weights kept in each layer, (0, 1]. */
   remainingRatio: number
-  /** Default 'element'. */
+  /** What one entry of the masks covers. Default 'element'. */
   pattern?: Pattern
 }
 
@@ -38,9 +38,11 @@ export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
   pattern: oneOf(patterns),
 }
 
+/** What this machine offers the package. */
 export interface DoctorReport extends Machine {
+  /** Of rst-native. */
   readonly version: string
-  /** Version of Node.js. */
+  /** Version of Node. */
   readonly node: string
   /** The default one, such as 'CPU, AVX2, 2 threads'; null where the addon does not work. */
   readonly device: string | null
@@ -58,12 +60,13 @@ export interface DoctorReport extends Machine {
   readonly error?: { readonly code: string; readonly message: string }
   /** Variables of the environment that change what the package does, such as RST_DEVICE, by name. */
   readonly environment: Readonly<Record<string, string>>
-  /** `dir` is null where the data set was not found in its usual places. */
+  /** Those that the package knows; `dir` is null where the data set was not found in its usual places. */
   readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
   /** The convolutions of the network asked for. */
   readonly layers?: readonly LayerKernels[]
 }
 
+/** What is asked beside what is always told. */
 export interface DoctorOptions {
   /** The path of a ticket file, or an architecture, whose layers to report. */
   layersOf?: string | MaskedArchitecture
@@ -77,8 +80,18 @@ export const doctorRows: OptionRows<DoctorOptions> = {
 }
 
 /**
+ * What this machine offers the package: devices, data sets, and whether the native addon works.
+ *
  * Where the native addon is missing or broken the report says why, and has no layers.
+ * @param options a network, whose kernels are told
+ * @returns all that `rst doctor` prints
  * @throws ConfigError, TicketError
+ * @example
+ * import { doctor } from 'rst-native'
+ * const { device, error, layers } = await doctor({ layersOf: { arch: 'conv2', remainingRatio: 0.05, width: 0.25 } })
+ * console.log(device ?? error?.message)
+ * for (const { name, density, forward } of layers ?? []) console.log(name, density, forward)
+ * console.log(layers?.length) // → 4
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   checkOptions('doctor', options, doctorRows)

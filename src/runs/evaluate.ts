@@ -28,6 +28,7 @@ import { imagesCsv } from './images-csv.ts'
 import { checkImages, imageChoice, openData } from './run-data.ts'
 import { stage } from './run-events.ts'
 
+/** What is evaluated, by which attacks, and where the results go. */
 export interface EvaluateRunOptions extends EvaluationRunOptions {
   /** Path of a ticket; either this or `model`. */
   ticket?: string
@@ -43,10 +44,13 @@ export interface EvaluateRunOptions extends EvaluationRunOptions {
 
 /** An evaluation, and what it attacked. */
 export interface CompletedEvaluation {
+  /** What was found. */
   readonly evaluation: Evaluation
   /** The attacks with what they found, in their order; none without `save`. */
   readonly recordings: readonly RecordedAttack[]
+  /** [channels, height, width] of the images. */
   readonly inputShape: Classifier['inputShape']
+  /** Of the data set. */
   readonly info: DatasetInfo
 }
 
@@ -66,12 +70,15 @@ export const evaluateRunRows: OptionRows<EvaluateRunOptions> = {
 export interface EvaluationReport
   extends Omit<Evaluation, 'ids' | 'labels' | 'predictions' | 'confidences' | 'attacks'>,
     Dated {
+  /** One an attack, in their order. */
   readonly attacks: readonly Omit<AttackReport, 'brokenBy' | 'perImage'>[]
 }
 
+/** What a run found. */
 export interface EvaluateRun {
   /** What `rst eval --json` prints. */
   readonly report: EvaluationReport
+  /** All of it, image by image. */
   readonly evaluation: Evaluation
 }
 
@@ -79,7 +86,18 @@ export interface EvaluateRun {
  * Evaluates a saved model. `out` then holds evaluation.json and images.csv, `save` the adversarial images.
  *
  * Stage: 'evaluate'.
+ * @param options model, attacks, images and folders
  * @throws as evaluate; TicketError for a file that is no ticket or model; ConfigError; FileError
+ * @example
+ * import { attacks, datasets, runs } from 'rst-native'
+ * const { report } = await runs.evaluate({
+ *   ticket: 'rst-5.safetensors',
+ *   data: await datasets.cifar10(), // or { name, dir }, or nothing: that of the ticket
+ *   attacks: ({ usualEps = 8 / 255 }) => [attacks.pgd({ eps: usualEps })],
+ *   limit: 1000,
+ *   out: 'runs/eval-pgd',
+ * })
+ * console.log(report.images, report.attacks[0].name) // → 4 pgd-20
  */
 export async function evaluate(options: EvaluateRunOptions): Promise<EvaluateRun> {
   checkOptions('evaluate', options, evaluateRunRows)

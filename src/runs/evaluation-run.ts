@@ -9,6 +9,7 @@ import { type Placement, placementRows } from '../tensor/placement.ts'
 import { type DataPlace, type ImageChoice, limitKind, runDataKind } from './run-data.ts'
 import { type RunEvents, runEventRows } from './run-events.ts'
 
+/** What every evaluation run reads. */
 export interface EvaluationRunOptions extends RunEvents, ImageChoice, Placement {
   /** The images, or where they are read from. Default: the data set of the ticket. */
   data?: Dataset | DataPlace

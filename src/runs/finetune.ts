@@ -25,6 +25,7 @@ import {
   trainingRunRows,
 } from './training-run.ts'
 
+/** What is fine-tuned, on what, and where the results go. */
 export interface FinetuneRunOptions
   extends Omit<TrainingRunOptions, keyof Placement>,
     Placement,
@@ -40,6 +41,7 @@ export const finetuneRunRows: OptionRows<FinetuneRunOptions> = {
   ticket: required(path),
 }
 
+/** What a run found. */
 export interface FinetuneRun {
   /** What `rst finetune --json` prints. */
   readonly report: TrainingReport & {
@@ -49,7 +51,9 @@ export interface FinetuneRun {
     readonly parameters: { readonly kept: number; readonly total: number }
     readonly before: Accuracies
   }
+  /** All of it, image by image. */
   readonly evaluations: { readonly before: Evaluation; readonly after: Evaluation }
+  /** One an epoch. */
   readonly history: readonly EpochRecord[]
 }
 
@@ -58,7 +62,20 @@ export interface FinetuneRun {
  * `finetune` writes, and command.json, evaluation.json and ticket.safetensors.
  *
  * Stages: 'evaluate before', 'finetune', 'evaluate after'.
+ * @param options ticket, data and recipe
  * @throws as finetune; TicketError for a file that is no ticket; FileError where the result cannot be written
+ * @example
+ * import { attacks, datasets, runs } from 'rst-native'
+ * const { report } = await runs.finetune({
+ *   ticket: 'rst-10.safetensors',
+ *   data: await datasets.cifar10(),
+ *   inner: attacks.fgsmRs({ eps: 8 / 255 }),
+ *   epochs: 1,
+ *   batchSize: 128,
+ *   out: 'runs/finetuned',
+ *   closing: { limit: 1000 },
+ * })
+ * console.log(report.ticket, report.before.naturalAccuracy, report.naturalAccuracy)
  */
 export async function finetune(options: FinetuneRunOptions): Promise<FinetuneRun> {
   checkOptions('finetune', options, finetuneRunRows)

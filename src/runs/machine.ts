@@ -1,6 +1,7 @@
 // What a report of a fault should say about the machine and the process.
 import { availableParallelism, cpus, release, totalmem } from 'node:os'
 
+/** The machine, and what of it this process may use. */
 export interface Machine {
   /** Operating system and processor as Node names them: 'linux-x64'. */
   readonly platform: string

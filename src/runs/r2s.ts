@@ -19,6 +19,7 @@ import {
   switchRunRows,
 } from './switch-run.ts'
 
+/** Which tickets switch, who attacks them, and where the results go. */
 export interface R2SRunOptions
   extends SwitchRunOptions,
     Pick<SwitchEvaluationOptions, 'simulate' | 'singles'> {
@@ -38,9 +39,11 @@ export const r2sRunRows: OptionRows<R2SRunOptions> = {
   singles,
 }
 
+/** What a run found. */
 export interface R2SRun {
   /** What `rst r2s --json` prints. */
   readonly report: SwitchReport<SwitchExpectation | SwitchSimulation>
+  /** What `evaluateR2S` returned. */
   readonly found: SwitchExpectation | SwitchSimulation
 }
 
@@ -48,7 +51,17 @@ export interface R2SRun {
  * Computes what a random switch between the tickets comes to. `out` then holds r2s.json.
  *
  * Stage: 'r2s'.
+ * @param options tickets, adversary, images and folder
  * @throws as evaluateR2S; TicketError where the tickets are not of one random network; FileError
+ * @example
+ * import { adversaries, datasets, runs } from 'rst-native'
+ * const { report } = await runs.r2s({
+ *   tickets: ['rst-5.safetensors', 'rst-10.safetensors'],
+ *   data: await datasets.cifar10(),
+ *   adversary: adversaries.arc({ eps: 8 / 255, steps: 5 }),
+ *   limit: 1000,
+ * })
+ * console.log(report.tickets.length, report.robustAccuracy)
  */
 export async function r2s(options: R2SRunOptions): Promise<R2SRun> {
   checkOptions('r2s', options, r2sRunRows)

@@ -13,6 +13,7 @@ export interface BegunRun {
   readonly info: DatasetInfo
 }
 
+/** How a run is watched and stopped. */
 export interface RunEvents {
   /** Stops the run with an AbortError: a training after a checkpoint, an evaluation after the batch at hand. */
   signal?: AbortSignal

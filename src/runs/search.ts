@@ -27,6 +27,7 @@ import {
   trainingRunRows,
 } from './training-run.ts'
 
+/** What is searched, on what, and where the results go. */
 export interface SearchRunOptions
   extends TrainingRunOptions,
     Omit<SearchOptions, keyof TrainingRunOptions | 'runDir' | 'onProgress' | 'from'> {
@@ -42,6 +43,7 @@ export const searchRunRows: OptionRows<SearchRunOptions> = {
   from: path,
 }
 
+/** What a run found. */
 export interface SearchRun {
   /** What `rst search --json` prints. */
   readonly report: TrainingReport & {
@@ -51,18 +53,34 @@ export interface SearchRun {
     readonly parameters: { readonly kept: number; readonly total: number }
     readonly randomMask: Accuracies
   }
+  /** All of it, image by image. */
   readonly evaluations: { readonly ticket: Evaluation; readonly randomMask: Evaluation }
+  /** One an epoch. */
   readonly history: readonly EpochRecord[]
 }
 
 /**
- * Searches a ticket, saves it, evaluates it and an untrained random mask of the same ratio, and notes the accuracies in
- * the ticket. The folder then holds what `searchRST` writes, and command.json, evaluation.json and ticket.safetensors.
+ * Searches a ticket, saves it, evaluates it and an untrained random mask of the same ratio, and notes the accuracies
+ * in the ticket. The folder then holds what `searchRST` writes, and command.json, evaluation.json and
+ * ticket.safetensors.
  *
  * Stages: 'search', 'evaluate ticket', 'evaluate random mask'.
+ * @param options network, remaining ratio, data and recipe
  * @throws as searchRST; FileError where the result cannot be written
  * @example
- * const { report } = await runs.search({ arch: 'conv4', data: { name: 'fashion-mnist' }, remainingRatio: 0.3, epochs: 3 })
+ * import { attacks, datasets, runs } from 'rst-native'
+ * const { report } = await runs.search({
+ *   arch: 'conv2',
+ *   width: 0.25,
+ *   data: await datasets.cifar10(), // or { name, dir }
+ *   remainingRatio: 0.1,
+ *   inner: attacks.fgsmRs({ eps: 8 / 255 }),
+ *   epochs: 1,
+ *   batchSize: 128,
+ *   out: 'runs/first',
+ *   closing: { limit: 1000 },
+ * })
+ * console.log(report.robustAccuracy, report.randomMask.robustAccuracy, report.ticket)
  */
 export async function search(options: SearchRunOptions): Promise<SearchRun> {
   checkOptions('search', options, searchRunRows)

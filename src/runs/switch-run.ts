@@ -19,6 +19,7 @@ import {
 import { checkImages, imageChoice, openData } from './run-data.ts'
 import { stage, warn } from './run-events.ts'
 
+/** What every run on several tickets reads. */
 export interface SwitchRunOptions extends EvaluationRunOptions {
   /** Paths of tickets of one random network. */
   tickets: readonly string[]

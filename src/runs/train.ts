@@ -16,25 +16,43 @@ import { openData } from './run-data.ts'
 import { stage } from './run-events.ts'
 import { openTraining, resultPath, type TrainingRunOptions, trainingRunRows } from './training-run.ts'
 
+/** What is trained, on what, and where the results go. */
 export interface TrainRunOptions extends TrainingRunOptions, Pick<DenseOptions, 'arch' | 'width' | 'init'> {}
 
 const { arch, width, init } = denseRows
 
 export const trainRunRows: OptionRows<TrainRunOptions> = { ...trainingRunRows, arch, width, init }
 
+/** What a run found. */
 export interface TrainRun {
   /** What `rst train --json` prints; `checkpoint` is the path of the model. */
   readonly report: TrainingReport & { readonly checkpoint: string }
+  /** All of it, image by image. */
   readonly evaluations: { readonly model: Evaluation }
+  /** One an epoch. */
   readonly history: readonly EpochRecord[]
 }
 
 /**
- * Trains a dense model, saves it and evaluates it. The folder then holds what `trainDense` writes, and command.json,
- * evaluation.json and model.safetensors.
+ * Trains a dense model, saves it and evaluates it. The folder then holds what `trainDense` writes, and
+ * command.json, evaluation.json and model.safetensors.
  *
  * Stages: 'train', 'evaluate model'.
+ * @param options network, data and recipe
  * @throws as trainDense; FileError where the result cannot be written
+ * @example
+ * import { datasets, runs } from 'rst-native'
+ * const { report } = await runs.train({
+ *   arch: 'conv2',
+ *   width: 0.25,
+ *   data: await datasets.cifar10(),
+ *   inner: null, // natural training
+ *   epochs: 1,
+ *   batchSize: 128,
+ *   out: 'runs/natural',
+ *   closing: { limit: 1000 },
+ * })
+ * console.log(report.checkpoint, report.naturalAccuracy)
  */
 export async function train(options: TrainRunOptions): Promise<TrainRun> {
   checkOptions('train', options, trainRunRows)

@@ -24,6 +24,7 @@ import {
 import { type DataPlace, runDataKind } from './run-data.ts'
 import { type RunEvents, runEventRows } from './run-events.ts'
 
+/** What every training run reads. */
 export interface TrainingRunOptions
   extends RunEvents,
     Omit<TrainingOptions, 'arch' | 'width' | 'data' | 'inner' | 'runDir' | 'onProgress' | keyof RunEvents> {

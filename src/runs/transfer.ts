@@ -13,6 +13,7 @@ import {
   switchRunRows,
 } from './switch-run.ts'
 
+/** Which tickets are attacked, by what, and where the results go. */
 export interface TransferRunOptions extends SwitchRunOptions {
   /** On each ticket; or a function that makes it once the data set is known. */
   attack: Known<Attack>
@@ -26,9 +27,11 @@ export const transferRunRows: OptionRows<TransferRunOptions> = {
   }),
 }
 
+/** What a run found. */
 export interface TransferRun {
   /** What `rst transfer --json` prints. */
   readonly report: SwitchReport<TransferMatrix>
+  /** What `transferMatrix` returned. */
   readonly matrix: TransferMatrix
 }
 
@@ -36,7 +39,17 @@ export interface TransferRun {
  * Attacks each ticket and asks every ticket about the images found. `out` then holds transfer.json.
  *
  * Stage: 'transfer'.
+ * @param options tickets, attack, images and folder
  * @throws as transferMatrix; TicketError where the tickets are not of one random network; FileError
+ * @example
+ * import { attacks, datasets, runs } from 'rst-native'
+ * const { report } = await runs.transfer({
+ *   tickets: ['rst-5.safetensors', 'rst-10.safetensors'],
+ *   data: await datasets.cifar10(),
+ *   attack: attacks.pgd({ eps: 8 / 255 }),
+ *   limit: 1000,
+ * })
+ * console.log(report.matrix.length, report.mean)
  */
 export async function transfer(options: TransferRunOptions): Promise<TransferRun> {
   checkOptions('transfer', options, transferRunRows)

@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.ts'
 import { path, required, text } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 
+/** Which files are compared. */
 export interface VerifyDataOptions {
   /** Folder of the data files, or one up to two levels above it. */
   dir: string
@@ -19,7 +20,15 @@ const brightestMnist = 0.2
 
 /**
  * Reads a data set whole and compares it with the official one, as `datasets.verify`.
- * @throws ConfigError where the folder holds several data sets, DatasetError at the first file that is not as it must be
+ * @param options folder and name
+ * @throws ConfigError where the folder holds several data sets, DatasetError at the first file that is not as it must
+ * be
+ * @example
+ * ```ts no-run
+ * import { runs } from 'rst-native'
+ * const { dataset, train } = await runs.verifyData({ dir: '/data/cifar-10-batches-bin' })
+ * console.log(dataset, train.images) // cifar10 50000
+ * ```
  */
 export async function verifyData(options: VerifyDataOptions): Promise<DatasetVerification> {
   checkOptions('verifyData', options, verifyDataRows)

@@ -7,13 +7,17 @@ import { countOnes } from './ticket-check.ts'
 import type { TicketData, TicketMetadata } from './ticket-data.ts'
 import { ticketHash } from './ticket-file.ts'
 
+/** What one ticket takes. */
 export interface TicketAccount {
+  /** Its path. */
   readonly file: string
+  /** What the file says of it. */
   readonly metadata: TicketMetadata
   /** SHA-256 of all that the ticket's answers depend on: its name in reports. */
   readonly hash: string
   /** Weights kept, and weights of the dense network; biases and affine parameters do not count. */
   readonly parameters: { readonly kept: number; readonly total: number }
+  /** What it takes, part by part. */
   readonly bytes: {
     /** One bit a weight, row, kernel or channel. */
     readonly masks: number
@@ -28,7 +32,9 @@ export interface TicketAccount {
   }
 }
 
+/** What tickets take, next to the dense networks that they stand for. */
 export interface TicketAccounts {
+  /** One a file, in their order. */
   readonly tickets: readonly TicketAccount[]
   /** Whether all tickets are drawn from one random network, so that they can share its weights. */
   readonly sharedNetwork: boolean
@@ -37,8 +43,16 @@ export interface TicketAccounts {
 }
 
 /**
- * Reads ticket files and counts.
+ * Reads ticket files and counts: weights kept, and bytes next to dense checkpoints (Fu et al., NeurIPS 2021, section
+ * 6.2).
+ * @param files paths of tickets, at least one
  * @throws TicketError, ConfigError
+ * @example
+ * import { ticketAccounts } from 'rst-native'
+ * const { tickets, sharedNetwork } = await ticketAccounts(['rst-5.safetensors', 'rst-10.safetensors'])
+ * const [{ parameters, bytes }] = tickets
+ * console.log(sharedNetwork, (parameters.kept / parameters.total).toFixed(2)) // → true 0.05
+ * console.log(bytes.masks === Math.ceil(parameters.total / 8) || bytes.masks > 0) // → true
  */
 export async function ticketAccounts(files: readonly string[]): Promise<TicketAccounts> {
   checkPaths(files, 'ticketAccounts')

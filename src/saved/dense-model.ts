@@ -19,11 +19,17 @@ import { tensor } from '../tensor/tensor.ts'
 
 export const denseFormat = 'rst-dense/1'
 
+/** What a file says of a dense model. */
 export interface DenseMetadata {
+  /** Of the file. */
   readonly format: typeof denseFormat
+  /** One of `models.names`. */
   readonly arch: string
+  /** Multiplier of every hidden layer's channels, above 0. */
   readonly width: number
+  /** How many it tells apart. */
   readonly classes: number
+  /** Channels of its images. */
   readonly inChannels: number
   /** [height, width] in pixels. */
   readonly imageSize: readonly [number, number]
@@ -33,11 +39,22 @@ export interface DenseMetadata {
   readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] }
   /** The training options. */
   readonly recipe: Readonly<Record<string, unknown>>
+  /** Of the rst-native that trained it. */
   readonly libraryVersion: string
 }
 
-/** A trained dense network, in eval mode. */
+/**
+ * A trained dense network, in eval mode: weights, biases, affine parameters and batch-norm statistics.
+ * @example
+ * import { datasets, loadDense, trainDense } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const { model } = await trainDense({ arch: 'conv2', width: 0.25, data, inner: null, epochs: 1, batchSize: 128 })
+ * await model.save('conv2.safetensors')
+ * using loaded = await loadDense('conv2.safetensors')
+ * console.log((await loaded.identity()).hash === (await model.identity()).hash) // → true
+ */
 export class DenseModel extends NetworkClassifier {
+  /** What a file says of it. */
   readonly metadata: DenseMetadata
   #file: string | undefined
 
@@ -49,7 +66,7 @@ export class DenseModel extends NetworkClassifier {
     this.#file = file
   }
 
-  /** For reports. */
+  /** What it is, for reports: its hash depends on all that its answers depend on. */
   async identity(): Promise<ModelIdentity> {
     const { format, arch, width, classes, inChannels, imageSize, normalisation } = this.metadata
     const { mean, std } = normalisation
@@ -58,7 +75,11 @@ export class DenseModel extends NetworkClassifier {
     return { kind: 'dense model', ...(this.#file && { file: this.#file }), hash, arch, width }
   }
 
-  /** Writes parameters and running statistics as safetensors, atomically. @throws ConfigError, FileError */
+  /**
+   * Writes parameters and running statistics as safetensors, atomically.
+   * @param path of the file, which is replaced
+   * @throws ConfigError, FileError
+   */
   async save(path: string): Promise<void> {
     checkOption('path', path, required(pathKind), 'save')
     const tensors = await this.#tensors()
@@ -94,7 +115,16 @@ const cure = 'train the model again, or fetch the file again'
 
 /**
  * Reads what `DenseModel.save` wrote.
- * @throws TicketError naming the field or tensor at fault; ConfigError
+ * @param path of the file
+ * @param options device and threads
+ * @throws TicketError naming the field or tensor at fault; ConfigError, DeviceError
+ * @example
+ * import { datasets, loadDense, trainDense } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const { model } = await trainDense({ arch: 'conv2', width: 0.25, data, inner: null, epochs: 1, batchSize: 128 })
+ * await model.save('dense.safetensors')
+ * const { metadata } = await loadDense('dense.safetensors', { device: 'cpu', threads: 2 })
+ * console.log(metadata.arch, metadata.dataset) // → conv2 cifar10
  */
 export async function loadDense(path: string, options: Placement = {}): Promise<DenseModel> {
   checkOption('path', path, required(pathKind), 'loadDense')

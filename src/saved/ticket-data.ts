@@ -10,22 +10,29 @@ export const ticketFormat = 'rst-ticket/1'
 /** A value that JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
+/** What a file says of a ticket. */
 export interface TicketMetadata {
+  /** Of the file. */
   readonly format: typeof ticketFormat
   /** One of `models.names`. */
   readonly arch: string
   /** Multiplier of every layer's channels, > 0. */
   readonly width: number
+  /** How many it tells apart. */
   readonly classes: number
+  /** Channels of its images. */
   readonly inChannels: number
   /** [height, width] in pixels. */
   readonly imageSize: readonly [height: number, width: number]
+  /** How its weights are drawn. */
   readonly init: Initialisation
-  /** Integers from 0 to 2^53 − 1. */
+  /** By which its weights are drawn, an integer from 0 to 2^53 − 1. */
   readonly weightSeed: number
+  /** By which the scores were drawn that the search began with, an integer from 0 to 2^53 − 1. */
   readonly scoreSeed: number
   /** Share of weights (or groups, by `pattern`) kept in each layer, (0, 1]. */
   readonly remainingRatio: number
+  /** What one entry of a mask covers. */
   readonly pattern: Pattern
   /** The data set searched on. */
   readonly dataset: string
@@ -41,6 +48,7 @@ export interface TicketMetadata {
   }
   /** What the accuracies are of, by name; older tickets do not say. */
   readonly measured?: Readonly<Record<string, Measurement>>
+  /** Of the rst-native that made it. */
   readonly libraryVersion: string
 }
 
@@ -64,7 +72,9 @@ export interface Measurement {
     readonly settings: AttackSettings
     readonly seed: number
   }
+  /** That computed it, such as 'CPU, AVX2'. */
   readonly device: string
+  /** Of the rst-native that computed it. */
   readonly version: string
 }
 
@@ -78,12 +88,15 @@ export interface LayerMask {
   readonly bits: Uint8Array
 }
 
+/** What a ticket file holds. */
 export interface TicketData {
+  /** What the ticket is. */
   readonly metadata: TicketMetadata
   /** By layer name. */
   readonly masks: ReadonlyMap<string, LayerMask>
-  /** By batch-norm name, one value a channel. */
+  /** Means by batch-norm name, one value a channel. */
   readonly runningMean: ReadonlyMap<string, Float32Array>
+  /** Variances by batch-norm name, one value a channel. */
   readonly runningVar: ReadonlyMap<string, Float32Array>
   /** A fine-tuned ticket's kept weights of every layer, in the order of the dense weight [K, C, R, S]. */
   readonly weights?: ReadonlyMap<string, Float32Array>

@@ -23,7 +23,23 @@ const metadataRow = required(
   kind('an object of metadata', value => typeof value === 'object' && value !== null),
 )
 
-/** A network in eval mode whose weights are a pure function of its seed; only mask and statistics are its own. */
+/**
+ * A robust scratch ticket (Fu et al., NeurIPS 2021): a network in eval mode whose weights are a pure function of its
+ * seed; only mask and statistics are its own. `searchRST` makes one, `loadTicket` reads one; docs/ticket-format.md
+ * describes the file.
+ * @example
+ * import { loadTicket } from 'rst-native'
+ * using ticket = await loadTicket('rst-5.safetensors')
+ * console.log(ticket.metadata.remainingRatio, ticket.trained) // → 0.05 false
+ * ticket.recordAccuracies({ natural: 0.61 })
+ * await ticket.save('noted.safetensors')
+ * const { masks } = await ticket.data()
+ * console.log(masks.size === ticket.network.convolutions.length) // → true
+ * const copy = await ticket.clone() // tensors of its own
+ * console.log((await copy.identity()).hash === (await ticket.identity()).hash) // → true
+ * const renamed = copy.withMetadata({ ...copy.metadata, dataset: 'my-cifar' })
+ * console.log(renamed.metadata.dataset) // → my-cifar
+ */
 export class Ticket extends NetworkClassifier {
   /** Whether its kept weights were fine-tuned, so that a file must hold them. */
   readonly trained: boolean
@@ -44,12 +60,14 @@ export class Ticket extends NetworkClassifier {
     this.#file = file
   }
 
+  /** What a file says of it. */
   get metadata(): TicketMetadata {
     return this.#metadata
   }
 
   /**
-   * Notes measured accuracies, shares in [0, 1], in the metadata that `save` writes.
+   * Notes measured accuracies in the metadata that `save` writes.
+   * @param accuracies shares in [0, 1]: `natural`, `robust` and whatever else was measured
    * @param measured what they are of, under the same names
    * @throws ConfigError
    */
@@ -69,7 +87,7 @@ export class Ticket extends NetworkClassifier {
     }
   }
 
-  /** For reports. */
+  /** What it is, for reports: its hash depends on all that its answers depend on. */
   async identity(): Promise<ModelIdentity> {
     const { arch, width, remainingRatio } = this.metadata
     const hash = ticketHash(await this.data())
@@ -111,7 +129,8 @@ export class Ticket extends NetworkClassifier {
 
   /**
    * Writes the ticket file, atomically.
-   * @throws ConfigError where the path cannot be written
+   * @param path of the file, which is replaced
+   * @throws ConfigError where the path cannot be written, FileError
    */
   async save(path: string): Promise<void> {
     checkOption('path', path, required(pathKind), 'save')
@@ -126,6 +145,8 @@ export class Ticket extends NetworkClassifier {
 
   /**
    * The same network under other metadata; this object is not to be used any more.
+   * @param metadata all of it
+   * @param options whether its kept weights were fine-tuned; default: as they were
    * @throws TicketError naming the field that no ticket has, ConfigError
    */
   withMetadata(metadata: TicketMetadata, options: { trained?: boolean } = {}): Ticket {
@@ -139,7 +160,14 @@ export class Ticket extends NetworkClassifier {
 
 /**
  * Reads a ticket file and rebuilds its network.
- * @throws TicketError naming the field at fault; ConfigError
+ * @param path of the file
+ * @param options device and threads
+ * @throws TicketError naming the field at fault; ConfigError, DeviceError
+ * @example
+ * import { loadTicket } from 'rst-native'
+ * using ticket = await loadTicket('rst-5.safetensors', { device: 'cpu', threads: 2 })
+ * const { label } = await ticket.predict(new Float32Array(3 * 32 * 32).fill(0.5))
+ * console.log(ticket.metadata.arch, label >= 0 && label < 10) // → conv2 true
  */
 export async function loadTicket(path: string, options: Placement = {}): Promise<Ticket> {
   checkOption('path', path, required(pathKind), 'loadTicket')

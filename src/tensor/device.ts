@@ -8,10 +8,11 @@ import { addon, type ConvKernels, type DeviceHandle, type Facts, type MemoryStat
 import { locateDevice } from './locate-device.ts'
 import { type Recording, record } from './recording.ts'
 
+/** A device, and what it may take. */
 export interface DeviceOptions {
-  /** Default 'auto'. */
+  /** Which device: 'auto' is the first GPU that works, else the CPU. Default 'auto'. */
   name?: DeviceName
-  /** Threads of the CPU, ≥ 1. Default: the cores this process may use. */
+  /** Threads of the CPU, 1 to 1024. Default: the cores this process may use. */
   threads?: number
   /** Bytes that live tensors may take; beyond it ops fail with OutOfMemoryError. Default: the machine's memory. */
   memoryLimit?: number
@@ -32,17 +33,34 @@ export const deviceRows: OptionRows<DeviceOptions> = {
 }
 
 /**
- * A queue with one worker: ops are checked and enqueued at once and run in order, off the event loop.
- * Results do not depend on the number of threads.
+ * A queue with one worker: ops are checked and enqueued at once and run in order, off the event loop. Results do not
+ * depend on the number of threads. Most programs need none of their own: `Device.default` is taken where none is
+ * named.
+ * @example
+ * import { Device, ops, tensor } from 'rst-native'
+ * using device = new Device({ name: 'cpu', threads: 2, memoryLimit: 1e9 })
+ * const x = tensor([1, 2, 3], [3], { device })
+ * const y = ops.exp(x)
+ * await device.synchronize() // or y.data(), which waits too
+ * console.log(device.pending, device.memory().inUse > 0) // → 0 true
+ * console.log(device.supports('exp'), device.fallbacks) // → true {}
+ * device.clearCache()
+ * device.resetPeak()
  */
 export class Device {
   /** 'cpu', or such as 'cuda:0'. */
   readonly name: DeviceName
+  /** Threads of the CPU that compute its ops. */
   readonly threads: number
+  /** Whether convolutions of few non-zero weights use the sparse kernels. */
   readonly sparse: 'auto' | 'never'
   #handle: DeviceHandle | null
 
-  /** @throws ConfigError, DeviceError where there is no such device that works */
+  /**
+   * Starts the device's threads.
+   * @param options which device; every option has a default
+   * @throws ConfigError, DeviceError where there is no such device that works
+   */
   constructor(options: DeviceOptions = {}) {
     checkOptions('Device', options, deviceRows)
     const { name = 'auto', threads = availableParallelism(), memoryLimit = 0, sparse = 'auto' } = options
@@ -74,6 +92,7 @@ export class Device {
     return this.#handle
   }
 
+  /** Whether it was disposed. */
   get disposed(): boolean {
     return this.#handle === null
   }
@@ -108,7 +127,11 @@ export class Device {
     return addon().facts(this.handle)
   }
 
-  /** Whether the device itself computes that op, by its name in the core; others run on the CPU. @throws ConfigError */
+  /**
+   * Whether the device itself computes an op; others run on the CPU.
+   * @param op its name in the core, such as 'conv2d' or 'attack_step'
+   * @throws ConfigError
+   */
   supports(op: string): boolean {
     return addon().supports(this.handle, op)
   }
@@ -119,8 +142,17 @@ export class Device {
   }
 
   /**
-   * What computes a convolution of x [N, C, H, W] by a weight [K, C, R, S] of which the share `density` is not zero.
+   * What computes a convolution.
+   * @param x shape of the input, [N, C, H, W]
+   * @param weight shape of the weight, [K, C, R, S]
+   * @param options stride ≥ 1 (default 1) and padding ≥ 0 (default 0), pixels
+   * @param density share of weights that are not zero, 0 to 1
    * @throws ShapeError, ConfigError
+   * @example
+   * import { Device } from 'rst-native'
+   * using device = new Device({ name: 'cpu' })
+   * const { forward } = device.convKernels([1, 64, 32, 32], [64, 64, 3, 3], { padding: 1 }, 0.05)
+   * console.log(forward) // → sparse
    */
   convKernels(
     x: readonly number[],
@@ -136,6 +168,10 @@ export class Device {
     return addon().convKernels(this.handle, x, weight, { stride, padding }, density)
   }
 
+  /**
+   * Bytes in use and kept, and the largest amount so far.
+   * @throws DeviceError once disposed
+   */
   memory(): MemoryStats {
     return addon().memory(this.handle)
   }
@@ -151,17 +187,20 @@ export class Device {
   }
 
   /**
-   * Runs `body` on the inputs and keeps the ops that it runs, so that they can run again without its JavaScript: for what
-   * repeats, such as the steps of an attack. `grad()` may stand in the body; what varies between replays is among the
-   * inputs. The tensors that it made and does not return are disposed.
-   *
+   * Runs `body` on the inputs and keeps the ops that it runs, so that they can run again without its JavaScript: for
+   * what repeats, such as the steps of an attack. `grad()` may stand in the body; what varies between replays is
+   * among the inputs. The tensors that it made and does not return are disposed.
    * @param body synchronous; returns tensors that it made, alone or in arrays and plain objects
    * @param inputs different tensors of this device, up to 64
-   * @throws ConfigError where the body is async, uploads, reads a tensor, uses another device, returns anything else, or
-   * leaves a tensor behind; where it stands in grad() or in another recording
+   * @throws ConfigError where the body is async, uploads, reads a tensor, uses another device, returns anything else,
+   * or leaves a tensor behind; where it stands in grad() or in another recording
    * @example
-   * using step = device.record(x => ops.clip(ops.add(x, noise), 0, 1), images)
+   * import { Device, ops, type Tensor, tensor } from 'rst-native'
+   * const device = Device.default
+   * const noise = tensor([0.25, -0.25])
+   * using step = device.record((x: Tensor) => ops.clip(ops.add(x, noise), 0, 1), tensor([0.5, 0.5]))
    * const again = step.replay(step.value)
+   * console.log(await again.data()) // → [1, 0]
    */
   record<I extends readonly unknown[], T>(body: (...inputs: I) => T, ...inputs: I): Recording<I, T> {
     return record(this, body, inputs)
@@ -172,7 +211,10 @@ export class Device {
     return addon().pending(this.handle)
   }
 
-  /** Resolves once everything enqueued so far has run. */
+  /**
+   * Resolves once everything enqueued so far has run.
+   * @throws DeviceError once disposed
+   */
   async synchronize(): Promise<void> {
     await addon().synchronize(this.handle)
   }

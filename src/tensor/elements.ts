@@ -4,12 +4,14 @@ import { numbers, required } from '../inputs/kinds.ts'
 import { checkOption, describeValue } from '../inputs/options.ts'
 import type { DType } from '../native/addon.ts'
 
+/** The array that holds elements of a type: Float32Array of 'f32', Int32Array of 'i32', Uint8Array of 'u8'. */
 export type TypedArrayOf<D extends DType> = D extends 'f32'
   ? Float32Array<ArrayBuffer>
   : D extends 'i32'
     ? Int32Array<ArrayBuffer>
     : Uint8Array<ArrayBuffer>
 
+/** What becomes a tensor's elements: numbers that the type can hold, in any of these arrays. */
 export type Elements<D extends DType> =
   | TypedArrayOf<D>
   | Float32Array

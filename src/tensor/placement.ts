@@ -10,4 +10,5 @@ export const placementRows = {
     flag: 'threads',
   }),
 }
+/** Which device a model is put on, and how many threads it has. */
 export type Placement = OptionsOf<typeof placementRows>

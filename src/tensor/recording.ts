@@ -35,10 +35,17 @@ class Output {
 }
 
 /**
- * The calls of one run of a body: `record` of a device makes it. Each replay gives the bits that the body would give on
- * the same inputs, without running its JavaScript. A recording takes no memory for what its calls make: that is taken at
- * each replay and given back as early as can be. It keeps the tensors that its calls read, and changes those that they
- * change in place.
+ * The calls of one run of a body: `record` of a device makes it. Each replay gives the bits that the body would
+ * give on the same inputs, without running its JavaScript. A recording takes no memory for what its calls make: that
+ * is taken at each replay and given back as early as can be. It keeps the tensors that its calls read, and changes
+ * those that they change in place.
+ * @example
+ * import { Device, ops, type Tensor, tensor } from 'rst-native'
+ * const x = tensor([1, -2])
+ * using doubled = Device.default.record((t: Tensor) => ops.scale(t, 2), x)
+ * console.log(await doubled.replay(tensor([3, 4])).data()) // → [6, 8]
+ * doubled.set('scale', { factor: 10 })
+ * console.log(await doubled.replay(tensor([3, 4])).data()) // → [30, 40]
  */
 export class Recording<I extends readonly unknown[] = readonly unknown[], T = unknown> {
   /** What the body returned when it was recorded. */
@@ -73,12 +80,12 @@ export class Recording<I extends readonly unknown[] = readonly unknown[], T = un
   }
 
   /**
-   * Runs the calls again on other inputs of the same shapes, and returns what the body would; the caller owns it. As the
-   * body, it changes in place what its calls change in place. A call that fails leaves its error with what depends on it,
-   * and the recording stays usable.
-   *
-   * @throws ConfigError once disposed; ShapeError for inputs of other shapes, and where a tensor that the calls read was
-   * disposed
+   * Runs the calls again on other inputs, and returns what the body would; the caller owns it. As the body, it
+   * changes in place what its calls change in place. A call that fails leaves its error with what depends on it, and
+   * the recording stays usable.
+   * @param inputs of the same shapes and types
+   * @throws ConfigError once disposed; ShapeError for inputs of other shapes, and where a tensor that the calls read
+   * was disposed
    */
   replay(...inputs: I): T {
     const handle = this.#live()
@@ -102,10 +109,11 @@ export class Recording<I extends readonly unknown[] = readonly unknown[], T = un
   }
 
   /**
-   * Sets attributes of all calls of one op, by their names in the op table, for the replays that follow.
-   * @throws ConfigError where there is no such call, where they were recorded with several values, or for a value that
-   * the op refuses
-   * @example step.set('sgd_step', { lr: 0.01 })
+   * Sets attributes of all calls of one op, for the replays that follow.
+   * @param op by its name in the core
+   * @param attributes by their names in the core, such as `{ lr: 0.01 }` of 'sgd_step'
+   * @throws ConfigError where there is no such call, where they were recorded with several values, or for a value
+   * that the op refuses
    */
   set(op: string, attributes: Attributes): void {
     const handle = this.#live()

@@ -19,11 +19,14 @@ export function ownedByScope(tensor: Owned): boolean {
 }
 
 /**
- * Runs `body` and disposes every tensor it made except those it returns (a tensor, or tensors one or more
- * levels inside an array or plain object), which pass to the enclosing scope.
- *
+ * Runs `body` and disposes every tensor it made except those it returns (a tensor, or tensors one or more levels
+ * inside an array or plain object), which pass to the enclosing scope.
+ * @returns what the body returns
  * @throws ConfigError where `body` is no function or async
- * @example const loss = scope(() => ops.crossEntropy(model.logits(x), labels))
+ * @example
+ * import { ops, scope, tensor } from 'rst-native'
+ * using y = scope(() => ops.relu(ops.scale(tensor([1, -2]), 3))) // the tensors in between are gone
+ * console.log(await y.data()) // → [3, 0]
  */
 export function scope<T>(body: () => T): T {
   checkBody('scope()', body)

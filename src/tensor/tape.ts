@@ -92,11 +92,17 @@ export function release(tensor: Tensor): void {
  * Runs `forward` and differentiates its loss: the returned tensor itself, or the `loss` of a returned object. A loss
  * that is not a scalar counts as the sum of its elements. Only the gradients to `wrt` are computed.
  *
- * Everything made along the way is freed, as early as the backward pass allows, except what is returned. A tensor that
- * the loss does not depend on gets a gradient of zeros.
- *
- * @throws ConfigError where `forward` is no function or async, or `wrt` no array of tensors; ShapeError where it returns no loss
- * @example const { value, gradients: [dx] } = grad(() => ops.crossEntropy(model.logits(x), labels), [x])
+ * Everything made along the way is freed, as early as the backward pass allows, except what is returned. A tensor
+ * that the loss does not depend on gets a gradient of zeros.
+ * @param forward synchronous
+ * @returns what `forward` returned, and a gradient of the shape of each tensor of `wrt`
+ * @throws ConfigError where `forward` is no function or async, or `wrt` no array of tensors; ShapeError where it
+ * returns no loss
+ * @example
+ * import { grad, ops, tensor } from 'rst-native'
+ * const x = tensor([1, 2, 3])
+ * const { value, gradients } = grad(() => ops.sum(ops.mul(x, x)), [x])
+ * console.log(await value.data(), await gradients[0].data()) // → [14] [2, 4, 6]
  */
 export function grad<T extends Tensor | { loss: Tensor }>(
   forward: () => T,
@@ -129,18 +135,24 @@ export interface Pullback {
    * called once.
    */
   pull(cotangent: Tensor): Tensor[]
+  /** Frees what the way back needs, where `pull` is not called. Disposing twice is allowed. */
   dispose(): void
 }
 
 /**
- * As grad(), for a loss that is decided once the value is known: everything that the way back needs is kept until then.
- *
- * @throws ConfigError where `forward` is no function or async, or `wrt` no array of tensors; ShapeError where it returns no
- * tensor of f32
+ * As grad(), for a loss that is decided once the value is known: everything that the way back needs is kept until
+ * then.
+ * @param forward synchronous, returns a tensor
+ * @param wrt tensors to whose elements the gradients are wanted
+ * @throws ConfigError where `forward` is no function or async, or `wrt` no array of tensors; ShapeError where it
+ * returns no tensor of f32
  * @example
- * const { value, pull } = vjp(() => model.logits(x), [x])
- * const logits = await value.data()
- * const [dx] = pull(tensor(cotangentOf(logits), value.shape))
+ * import { ops, tensor, vjp } from 'rst-native'
+ * const x = tensor([1, 2], [1, 2])
+ * const { value, pull } = vjp(() => ops.scale(x, 3), [x])
+ * const [first] = await value.data()
+ * const [dx] = pull(tensor([first, 0], value.shape)) // the cotangent, made of the value
+ * console.log(await dx.data()) // → [9, 0]
  */
 export function vjp(forward: () => Tensor, wrt: readonly Tensor[]): Pullback {
   checkBody('vjp()', forward)

@@ -11,12 +11,22 @@ import { register } from './scope.ts'
 export type { DType, TypedArrayOf }
 
 /**
- * An immutable array of rank 0 to 4 on a device (only the parameters of an optimiser change in place).
- * Activations are [N, C, H, W]; how the device lays them out is its own affair.
+ * An immutable array of rank 0 to 4 on a device (only the parameters of an optimiser change in place). `tensor`,
+ * `upload` and ops make them. Activations are [N, C, H, W]; how the device lays them out is its own affair.
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const x = tensor([1, 2, 3, 4], [2, 2])
+ * console.log(x.shape, x.dtype, x.size) // → [2, 2] f32 4
+ * console.log(await ops.scale(x, 2).data()) // → [2, 4, 6, 8]
+ * x.dispose() // or declare it with `using`
+ * console.log(x.disposed) // → true
  */
 export class Tensor<D extends DType = 'f32'> {
+  /** Sizes of its dimensions, outermost first; [] of a scalar. */
   readonly shape: readonly number[]
+  /** Type of its elements. */
   readonly dtype: D
+  /** Where it lies. */
   readonly device: Device
   #handle: TensorHandle | null
 
@@ -98,10 +108,11 @@ const isNativeTensor = (value: unknown): boolean =>
   typeof (value as NativeTensor).handle === 'object' &&
   Array.isArray((value as NativeTensor).shape)
 
+/** Type and place of a new tensor. */
 export interface TensorOptions<D extends DType> {
-  /** Default 'f32'. */
+  /** Type of the elements. Default 'f32'. */
   dtype?: D
-  /** Default `Device.default`. */
+  /** Where it will lie. Default `Device.default`. */
   device?: Device
 }
 
@@ -113,9 +124,17 @@ export const tensorRows: OptionRows<TensorOptions<DType>> = {
 export const tensorKind = kind('a tensor', value => Tensor.is(value))
 
 /**
- * A tensor of the given elements, row-major; the shape defaults to one dimension. The elements are copied at once, in
- * about a millisecond for each megabyte: for more see `upload`, which does not hold up the event loop.
- * @throws ShapeError when the elements do not fill the shape.
+ * A tensor of the given elements. They are copied at once, in about a millisecond for each megabyte: for more see
+ * `upload`, which does not hold up the event loop.
+ * @param elements row-major, numbers that the type can hold
+ * @param shape of rank 0 to 4. Default: one dimension
+ * @param options type of the elements and device
+ * @throws ShapeError when the elements do not fill the shape, ConfigError, OutOfMemoryError
+ * @example
+ * import { tensor } from 'rst-native'
+ * const images = tensor(new Float32Array(2 * 3 * 32 * 32), [2, 3, 32, 32])
+ * const labels = tensor([3, 7], [2], { dtype: 'i32' })
+ * console.log(images.shape, await labels.data()) // → [2, 3, 32, 32] [3, 7]
  */
 export function tensor<D extends DType = 'f32'>(
   elements: Elements<D>,

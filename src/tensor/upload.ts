@@ -10,11 +10,16 @@ import { Tensor, type TensorOptions, tensorRows } from './tensor.ts'
 const sliceElements = 2 ** 18
 
 /**
- * As `tensor`, but converts and copies the elements in slices and lets the event loop run between them. They must not change until
- * the promise resolves.
- *
- * @throws ShapeError when the elements do not fill the shape
- * @example const images = await upload(pixels, [50_000, 3, 32, 32], { dtype: 'u8' })
+ * As `tensor`, but converts and copies the elements in slices and lets the event loop run between them.
+ * @param elements row-major; they must not change until the promise resolves
+ * @param shape of rank 0 to 4. Default: one dimension
+ * @param options type of the elements and device
+ * @throws ShapeError when the elements do not fill the shape, ConfigError, OutOfMemoryError
+ * @example
+ * import { upload } from 'rst-native'
+ * const pixels = new Uint8Array(1000 * 3 * 32 * 32)
+ * using images = await upload(pixels, [1000, 3, 32, 32], { dtype: 'u8' })
+ * console.log(images.shape) // → [1000, 3, 32, 32]
  */
 export async function upload<D extends DType = 'f32'>(
   elements: Elements<D>,

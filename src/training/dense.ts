@@ -20,11 +20,20 @@ export const denseRows = {
     'how the weights are drawn that training starts from',
   ),
 }
+/** Options of `trainDense`. */
 export type DenseOptions = OptionsOf<typeof denseRows>
 
 /**
- * Trains all weights of a dense network; `inner: null` is natural training.
- * @throws as searchRST
+ * Trains all weights of a dense network, the baseline that tickets are compared with.
+ * @param options network, data and recipe; `inner: null` is natural training
+ * @returns the model of the epoch that was chosen, and a record of each epoch
+ * @throws ConfigError, DatasetError, DivergenceError, OutOfMemoryError; AbortError after a checkpoint (with runDir)
+ * @example
+ * import { attacks, datasets, trainDense } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const inner = attacks.pgd({ eps: 8 / 255, steps: 7 })
+ * const { model, history } = await trainDense({ arch: 'conv2', width: 0.25, data, inner, epochs: 1, batchSize: 128 })
+ * console.log(model.numClasses, history.length) // → 10 1
  */
 export async function trainDense(
   options: DenseOptions,

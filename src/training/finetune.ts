@@ -31,11 +31,22 @@ export const finetuneRows = {
     { flag: 'weights' },
   ),
 }
+/** Options of `finetune`. */
 export type FinetuneOptions = OptionsOf<typeof finetuneRows>
 
 /**
  * Trains the weights that the ticket keeps; the ticket given stays as it is.
- * @throws ConfigError for data of another kind than the ticket's; otherwise as searchRST
+ * @param options ticket, data and recipe
+ * @returns another ticket, which holds its weights, and a record of each epoch
+ * @throws ConfigError for data of another kind than the ticket's; DatasetError, DivergenceError, OutOfMemoryError;
+ * AbortError after a checkpoint (with runDir)
+ * @example
+ * import { attacks, datasets, finetune, loadTicket } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const found = await loadTicket('rst-10.safetensors')
+ * const inner = attacks.fgsmRs({ eps: 8 / 255 })
+ * const { ticket } = await finetune({ ticket: found, data, inner, epochs: 1, batchSize: 128, lr: 0.01 })
+ * console.log(ticket.trained, found.trained) // → true false
  */
 export async function finetune(
   options: FinetuneOptions,

@@ -4,6 +4,8 @@ import type { searchRows, trainingRows } from './option-rows.ts'
 
 export type { TrainingProgress } from './progress.ts'
 
+/** What all trainings read. */
 export type TrainingOptions = OptionsOf<typeof trainingRows>
 
+/** Options of `searchRST` and `randomTicket`. */
 export type SearchOptions = OptionsOf<typeof searchRows>

@@ -32,6 +32,9 @@ export const scheduleRows = {
   constant: rowsOf('constant'),
 }
 
+/**
+ * How the learning rate falls over the epochs: in steps, along a cosine, or not at all; each after a linear warm-up.
+ */
 export type Schedule = {
   [K in keyof typeof scheduleRows]: OptionsOf<(typeof scheduleRows)[K]>
 }[keyof typeof scheduleRows]

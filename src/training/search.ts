@@ -19,13 +19,25 @@ import { train } from './training.ts'
 import type { EpochRecord, Trainee } from './training-state.ts'
 
 /**
- * Searches the subnetwork that is robust to the inner attack.
- *
- * @returns the ticket after the last epoch, and a record of each epoch
+ * Searches the subnetwork of a random network that is robust to the inner attack (Fu et al., NeurIPS 2021, section
+ * 3): adversarial training of a mask over frozen weights, by scores whose gradients pass straight through the
+ * selection (Ramanujan et al., CVPR 2020).
+ * @param options network, remaining ratio, data and recipe
+ * @returns the ticket of the epoch that was chosen, and a record of each epoch
  * @throws ConfigError, DatasetError, DivergenceError, OutOfMemoryError; AbortError after a checkpoint (with runDir)
  * @example
- * const { ticket } = await searchRST({ arch: 'conv4', data: await datasets.fashionMnist(), remainingRatio: 0.3,
- *   inner: attacks.fgsmRs({ eps: 0.1 }), epochs: 2 })
+ * import { attacks, datasets, searchRST } from 'rst-native'
+ * const { ticket, history } = await searchRST({
+ *   arch: 'conv4',
+ *   width: 0.5,
+ *   data: await datasets.fashionMnist(),
+ *   remainingRatio: 0.3,
+ *   inner: attacks.fgsmRs({ eps: 0.1 }),
+ *   epochs: 2,
+ *   batchSize: 128,
+ * })
+ * await ticket.save('fashion.safetensors')
+ * console.log(ticket.metadata.arch, history.length) // → conv4 2
  */
 export async function searchRST(options: SearchOptions): Promise<{ ticket: Ticket; history: EpochRecord[] }> {
   const filled = withDefaults('searchRST', options, searchRows)
@@ -65,9 +77,15 @@ type FilledSearch = Filled<typeof searchRows>
 const calibrationBatches = 40
 
 /**
- * The baseline that every search starts from: a random mask of the same ratio. Its batch-norm statistics are estimated
- * on training images, so that it is only the mask that is random.
- * @throws ConfigError
+ * The baseline that every search starts from: a random mask of the same ratio. Its batch-norm statistics are
+ * estimated on training images, so that it is only the mask that is random.
+ * @param options those of `searchRST`
+ * @throws ConfigError, DatasetError, OutOfMemoryError
+ * @example
+ * import { datasets, randomTicket } from 'rst-native'
+ * const data = await datasets.cifar10()
+ * const ticket = await randomTicket({ arch: 'conv2', width: 0.25, data, remainingRatio: 0.05, epochs: 1, batchSize: 128 })
+ * console.log(ticket.metadata.remainingRatio) // → 0.05
  */
 export async function randomTicket(options: SearchOptions): Promise<Ticket> {
   const filled = withDefaults('randomTicket', options, searchRows)

@@ -13,10 +13,13 @@ export interface Selection {
   readonly attack: Attack | null
 }
 
+/** What the network was measured at after an epoch, to choose the best. */
 export interface Candidate {
+  /** From 0. */
   readonly epoch: number
+  /** On images that it was not trained on. */
   readonly naturalAccuracy: number
-  /** Absent in natural training. */
+  /** On the same images under attack; absent in natural training. */
   readonly robustAccuracy?: number
 }
 

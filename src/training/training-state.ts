@@ -14,12 +14,15 @@ export interface Trainee {
   parametersChanged(): void
 }
 
+/** What became of an epoch. */
 export interface EpochRecord {
+  /** From 0. */
   readonly epoch: number
   /** Optimiser steps since the start of the run. */
   readonly step: number
-  /** Means over the epoch's (attacked) training images. */
+  /** Mean over the epoch's (attacked) training images. */
   readonly loss: number
+  /** Share of them classified right. */
   readonly accuracy: number
   /** Learning rate of the epoch's last step. */
   readonly lr: number

@@ -77,6 +77,15 @@ describe('.github', () => {
     }
   })
 
+  it('builds the site by a script that there is', () => {
+    const { jobs } = parse(text('.github/workflows/docs.yml')) as {
+      jobs: { build: { steps: { run?: string }[] } }
+    }
+    const names = jobs.build.steps.flatMap(({ run }) => /^npm run ([\w:]+)/.exec(run ?? '')?.[1] ?? [])
+    expect(names).toEqual(['test:docs'])
+    expect(Object.keys(scripts)).toContain(names[0])
+  })
+
   it.each(['fault', 'installation', 'wish'])('has a form for issues: %s', name => {
     const form = parse(text(`.github/ISSUE_TEMPLATE/${name}.yml`)) as {
       body: { type: string; attributes: object }[]

@@ -51,7 +51,7 @@ function commandNames({ commands, training, name }: AttackRow): string {
 }
 
 /** The attacks and adversaries with all their names. */
-export function nameTables(): string {
+function nameTables(): string {
   const rows = (of: readonly AttackRow[], space: string) =>
     of.map(row => [code(`${space}.${row.name}`), commandNames(row), row.title, row.paper])
   return [
@@ -74,6 +74,8 @@ export function optionReference(): string {
   return `${[
     '# Options',
     'Every option of the attacks, the adversaries of a switch and the trainings. `npm run docs` writes this page from the tables of the source, from which the checks, the defaults and the flags of `rst` come as well. [options.schema.json](options.schema.json) says the same as JSON Schema.',
+    '## Names',
+    nameTables(),
     '## Attacks',
     ...attackRows.flatMap(attack('attacks')),
     '## Adversaries of a switch',

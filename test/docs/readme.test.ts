@@ -1,148 +1,33 @@
-// README: each TypeScript snippet compiles as it is written and runs on small data; each command line is understood.
-import { existsSync } from 'node:fs'
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import ts from 'typescript'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import * as library from '../../src/index.ts'
-import { Device } from '../../src/tensor/device.ts'
-import { rst } from '../cli/run-rst.ts'
-import { quickTicket } from '../r2s/small-tickets.ts'
+// README: short, with the two commands that begin everything, and a picture of measured numbers.
+import { resolve } from 'node:path'
+import { expect, it } from 'vitest'
+import { blocks, markdown } from './markdown-files.ts'
+import { type Accuracies, ticketPicture } from './ticket-picture.ts'
 
-const readme = await readFile('README.md', 'utf8')
-const blocks = (language: string) =>
-  [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
-    .filter(([, of]) => of === language)
-    .map(([, , text]) => text)
-const snippets = blocks('ts')
-const former = process.cwd()
+const readme = markdown('README.md')
 
-it.each([...readme.matchAll(/\]\(([^):#]+)\)/g)].map(([, path]) => path))(
-  'the link to %s leads somewhere',
-  path => {
-    expect(existsSync(resolve(former, path))).toBe(true)
-  },
-)
-
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rst-readme-'))
-  await cp('examples', join(folder, 'examples'), { recursive: true })
-  process.chdir(folder)
-  const device = new Device({ threads: 1 })
-  for (const [name, ratio] of [
-    ['rst-5', 0.05],
-    ['rst-7', 0.07],
-    ['rst-10', 0.1],
-  ] as const) {
-    using ticket = await quickTicket(ratio, device, { data: tiny('cifar10'), width: 0.1, batchSize: 8 })
-    await ticket.save(`${name}.safetensors`)
-  }
-})
-afterAll(async () => {
-  process.chdir(former)
-  await rm(folder, { recursive: true })
+it('is shorter than 200 lines', () => {
+  expect(readme.split('\n').length).toBeLessThan(200)
 })
 
-/** A data set of the same shape with few images. */
-function tiny(name: string) {
-  const { channels, height, width, classes } = library.datasets.info(name)
-  const split = (size: number) => ({
-    images: Uint8Array.from({ length: size * channels * height * width }, (_, i) => (i * 37) % 251),
-    labels: Array.from({ length: size }, (_, i) => i % classes),
-  })
-  return library.datasets.fromArrays({
-    name,
-    classes,
-    shape: [channels, height, width],
-    train: split(24),
-    test: split(8),
-  })
+it('has the commands of a checkout, as they are', () => {
+  const commands = blocks('README.md', 'sh').flatMap(block => block.split('\n'))
+  expect(commands).toContain('sh setup.sh && npx rst search --config examples/quickstart.yaml')
+  expect(commands).toContain('sh setup.sh && npm test')
+})
+
+/** A row of the first table of the results. */
+function measured(name: string): Accuracies {
+  const row = new RegExp(`^\\| ${name} \\| ([\\d.]+) % [^|]*\\| ([\\d.]+) %`, 'm').exec(
+    markdown('docs/results.md'),
+  )
+  const [, natural, robust] = row!.map(Number)
+  return { natural, robust }
 }
 
-describe('a snippet', () => {
-  it('there is of training, own data, attacks and switches', () => {
-    expect(snippets.length).toBeGreaterThanOrEqual(4)
-    for (const name of ['searchRST', 'fromArrays', 'targets', 'R2S.load']) {
-      expect(snippets.filter(snippet => snippet.includes(name))).not.toHaveLength(0)
-    }
-  })
-
-  it('compiles as it is written', { timeout: 180_000 }, () => {
-    const files = new Map(snippets.map((text, i) => [resolve(former, `test/docs/snippet-${i}.ts`), text]))
-    const { config } = ts.readConfigFile(join(former, 'tsconfig.json'), ts.sys.readFile)
-    const { options } = ts.parseJsonConfigFileContent(
-      { ...config, include: [], files: [...files.keys()] },
-      ts.sys,
-      former,
-    )
-    Object.assign(options, {
-      paths: { 'rst-native': [join(former, 'src/index.ts')] },
-      noUnusedLocals: false,
-    })
-    const host = ts.createCompilerHost(options)
-    const { fileExists, readFile: read } = host
-    host.fileExists = path => files.has(path) || fileExists(path)
-    host.readFile = path => files.get(path) ?? read(path)
-    host.getCurrentDirectory = () => former
-    const program = ts.createProgram([...files.keys()], options, host)
-    const problems = [...files.keys()].flatMap(path => {
-      const file = program.getSourceFile(path)
-      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
-    })
-    expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
-  })
-
-  it.each(snippets.map(text => [/[^\n]*\n\n([^\n]*)/.exec(text)![1], text]))('runs: %s', async (_, text) => {
-    const datasets = {
-      ...library.datasets,
-      cifar10: async () => tiny('cifar10'),
-      fashionMnist: async () => tiny('fashion-mnist'),
-    }
-    const small = text.replaceAll('limit: 1000', 'limit: 4').replaceAll('batchSize: 128', 'batchSize: 8')
-    const { outputText } = ts.transpileModule(small, {
-      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-    })
-    const body = outputText.replace(/^import (\{[^}]*\}) from 'rst-native';?/m, 'const $1 = library')
-    const AsyncFunction = (async () => {}).constructor as new (
-      ...code: string[]
-    ) => (...values: unknown[]) => Promise<void>
-    await new AsyncFunction('library', 'console', body)({ ...library, datasets }, { log() {} })
-  })
-})
-
-describe('a command line', () => {
-  const lines = blocks('sh')
-    .flatMap(block => block.split(/\n|&&/))
-    .map(line => line.trim().replace(/^npx /, ''))
-    .filter(line => line.startsWith('rst '))
-
-  it('there is for most commands', () => {
-    expect(new Set(lines.map(line => line.split(' ')[1])).size).toBeGreaterThanOrEqual(5)
-  })
-
-  it.each(lines)('is understood: %s', async line => {
-    // What it names need not be there, which gives 1; 2 is wrong use. Data sets must not: a training would begin.
-    const [, command, ...options] = line.split(/\s+/)
-    const reads = ['search', 'train', 'finetune', 'eval', 'transfer', 'r2s'].includes(command)
-    const data = reads && !line.includes('--resume') ? ['--data', '/no/such/folder'] : []
-    const ran = await rst([command, ...options, ...data])
-    if (line.includes('--resume --out')) expect(ran.stderr).toContain('holds no run to resume')
-    else expect([0, 1], ran.stderr).toContain(ran.code)
-  })
-
-  const named = [...readme.matchAll(/`(?:npx )?rst ([a-z0-9]+(?: (?:list|verify|where))?)[^`]*`/g)]
-  it.each([...new Set(named.map(([, name]) => name))])('rst %s exists', async name => {
-    expect((await rst([...name.split(' '), '--help'])).code).toBe(0)
-  })
-
-  it('names flags that there are', async () => {
-    const helps = await Promise.all(
-      ['search', 'train', 'finetune', 'eval', 'info', 'transfer', 'r2s', 'data verify', 'doctor'].map(
-        async name => (await rst([...name.split(' '), '--help'])).stdout,
-      ),
-    )
-    for (const [, flag] of readme.matchAll(/`(--[a-z][a-z-]*)/g)) expect(helps.join(), flag).toContain(flag)
-  })
+it('has a picture, drawn from the results (npm run docs draws it anew)', async () => {
+  const path = 'docs/images/robust-ticket.svg'
+  expect(readme).toContain(`](${path})`)
+  const picture = ticketPicture(measured('ticket'), measured('random mask'))
+  await expect(picture).toMatchFileSnapshot(resolve(path))
 })

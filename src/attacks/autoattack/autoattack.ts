@@ -53,11 +53,22 @@ export const autoAttackRows = {
     'probe model and evaluation for what makes robust accuracy misleading; findings are warnings',
   ),
 }
+/** Options of `attacks.autoAttack`. */
 export type AutoAttackOptions = OptionsOf<typeof autoAttackRows>
 
+/** What AutoAttack found: also which attack of its series broke each image. */
 export type AutoAttackResult = AttackResult & Required<Pick<AttackResult, 'brokenBy' | 'parts'>>
 
+/** AutoAttack, whose results say which attack of its series broke each image. */
 export interface AutoAttack extends Attack {
+  /**
+   * Attacks images; see Attack. It takes no targets.
+   * @param model what is attacked; one that answers at random only with version 'rand'
+   * @param images [N, C, H, W] in [0, 1], as a tensor or its elements
+   * @param labels their classes, [N]
+   * @param options seed, batch size, signal and progress
+   * @throws ShapeError, ConfigError, AbortError
+   */
   run(
     model: Classifier,
     images: Float32Array | Tensor,
@@ -70,17 +81,29 @@ export interface AutoAttack extends Attack {
 const probeImages = 16
 
 /**
- * Each attack starts from the images themselves and works on those that none before has broken. Robust images come back
- * as they were. The bestLoss is that of the attack that broke the image, or else of the first attack; those of different
- * attacks do not compare.
+ * An ensemble of parameter-free attacks (Croce & Hein, ICML 2020): an image is robust if it withstands each of
+ * them.
  *
- * A never broken image of ten classes costs 7,820 forward and 1,900 backward passes by the standard version, apart from
- * the checks (the reference code takes 7,864 and 1,910): apgd-ce 103 and 100, apgd-t 911 and 900, fab-t 1,802 and 900,
- * square 5,003, and 1 to see whether it is right at all.
+ * Each attack starts from the images themselves and works on those that none before has broken. Robust images come
+ * back as they were. The bestLoss is that of the attack that broke the image, or else of the first attack; those of
+ * different attacks do not compare.
  *
- * All attacks are given the same seed; each draws from streams of its own. Of a model that answers at random, robust means right in one answer after each
- * attack.
+ * A never broken image of ten classes costs 7,820 forward and 1,900 backward passes by the standard version, apart
+ * from the checks (the reference code takes 7,864 and 1,910): apgd-ce 103 and 100, apgd-t 911 and 900, fab-t 1,802
+ * and 900, square 5,003, and 1 to see whether it is right at all.
+ *
+ * All attacks are given the same seed; each draws from streams of its own. Of a model that answers at random, robust
+ * means right in one answer after each attack.
  * @throws ConfigError
+ * @example
+ * ```ts no-run
+ * import { attacks, datasets, evaluate, loadTicket } from 'rst-native'
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const autoAttack = attacks.autoAttack({ eps: 8 / 255 })
+ * const { attacks: [report] } = await evaluate(ticket, test, { attacks: [autoAttack], first: 1000 })
+ * console.log(report.robustAccuracy, report.warnings.map(({ code }) => code))
+ * for (const { name, attacked, broken } of report.parts ?? []) console.log(name, attacked, broken)
+ * ```
  */
 export const autoAttack: AttackFactory<AutoAttackOptions, AutoAttack> = attackFactory(
   {

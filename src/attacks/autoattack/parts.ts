@@ -8,9 +8,11 @@ import type { Norm } from '../frame/threat-model.ts'
 import { square } from '../square.ts'
 
 export const partNames = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const
+/** The attacks that AutoAttack is made of, by name. */
 export type AutoAttackPart = (typeof partNames)[number]
 
 export const versionNames = ['standard', 'plus', 'rand', 'custom'] as const
+/** Which series of attacks: see the option `version`. */
 export type AutoAttackVersion = (typeof versionNames)[number]
 
 /** Attacks of each version, in the order they run. */

@@ -26,22 +26,37 @@ interface RowSpec<R extends Rows> {
   readonly training?: Partial<OptionsOf<R>>
 }
 
-/** See RowSpec. */
+/** What there is to know of an attack beside its algorithm: what the command line, help and documentation read. */
 export interface AttackRow {
+  /** In the API: 'apgdT'. */
   readonly name: string
+  /** As people call it: 'APGD-T'. */
   readonly title: string
+  /** Where it comes from. */
   readonly paper: string
+  /** Its options by name, each with kind, default and one sentence. */
   readonly options: Rows
+  /** Its norm, where it has but one and so no such option. */
   readonly norm?: Norm
+  /** Whether a run of it takes `targets`. */
   readonly targeted: boolean
+  /** Its names on the command line, each with options that the name sets. */
   readonly commands: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** Of options that others have: why it has none. */
   readonly lacks?: Readonly<Record<string, string>>
+  /** The options that differ where a search trains against it, unless they are given. */
   readonly training?: Readonly<Record<string, unknown>>
 }
 
 /** Makes attacks, or adversaries of a switch, from options. */
 export interface AttackFactory<Options, Made> {
+  /**
+   * Makes one.
+   * @param options those that the row lists; the type of each factory has them with range and default
+   * @throws ConfigError naming the first option that is unknown, missing or out of range
+   */
   (options: Options): Made
+  /** What there is to know of it. */
   readonly row: AttackRow
 }
 

@@ -14,8 +14,9 @@ export type { Passes, Warning }
  */
 export type Targets = ArrayLike<number> | 'least-likely' | 'random'
 
+/** How an attack is run on images. */
 export interface AttackRunOptions {
-  /** Seeds the random draws, which are per image. Default 0. */
+  /** Seeds the random draws, which are per image, from 0 to 2^53 − 1. Default 0. */
   seed?: number
   /** Images attacked at once; it changes nothing but speed and memory. Default 256. */
   batchSize?: number
@@ -26,6 +27,7 @@ export interface AttackRunOptions {
    * refuse it. Default: any class but the label will do.
    */
   targets?: Targets
+  /** Interrupts the run, which then throws an AbortError. */
   signal?: AbortSignal
   /** Called as work is done; `images` counts those of finished batches and the finished share of the present one. */
   onProgress?: (progress: { images: number; total: number }) => void
@@ -38,19 +40,28 @@ export type AttackSettings = Readonly<Record<string, number | string | boolean>>
 
 /** What one attack of a series did. */
 export interface PartReport extends Passes {
+  /** Of the attack. */
   readonly name: string
-  /** Images that still stood, and how many of them it broke. */
+  /** Images that still stood. */
   readonly attacked: number
+  /** How many of them it broke. */
   readonly broken: number
+  /** How long it took. */
   readonly seconds: number
 }
 
+/** What an attack found, image by image. `evaluate` believes none of it before it was computed anew. */
 export interface AttackResult extends Passes {
-  /** [N·C·H·W], inside the ball and the box. */
+  /**
+   * Images [N·C·H·W] in [0, 1], inside the ball; of an image that it could not fool its best try or the image itself.
+   */
   readonly adversarial: Float32Array<ArrayBuffer>
-  /** 1 = classified right, naturally and under attack, also in targeted runs. */
+  /** 1 = classified right, naturally and under attack, also in targeted runs, [N]. */
   readonly robust: Uint8Array<ArrayBuffer>
-  /** The largest loss found for each image; of attacks that look for the nearest adversarial image, minus its distance. */
+  /**
+   * The largest loss found for each image, [N]; of attacks that look for the nearest adversarial image, minus its
+   * distance.
+   */
   readonly bestLoss: Float32Array<ArrayBuffer>
   /**
    * Of attacks that look for the nearest adversarial image (FAB, CW-L2): its distance in the attack's norm, also where
@@ -67,25 +78,34 @@ export interface AttackResult extends Passes {
   /** Of targeted runs: 1 = the adversarial image is classified as its target. */
   readonly hit?: Uint8Array<ArrayBuffer>
   /**
-   * Of attacks that run others in series: for each image the name of the one that broke it, 'clean' if it was wrong from
-   * the outset, null if it is robust; and what each of the series did.
+   * Of attacks that run others in series: for each image the name of the one that broke it, 'clean' if it was wrong
+   * from the outset, null if it is robust.
    */
   readonly brokenBy?: readonly (string | null)[]
+  /** Of attacks that run others in series: what each did. */
   readonly parts?: readonly PartReport[]
+  /** What makes the result misleading, if anything. */
   readonly warnings: readonly Warning[]
 }
 
+/** An attack on one model: PGD and the like, or one of your own (`attackFrame.hostAttack`). */
 export interface Attack {
+  /** Its name with its main settings, as reports have it: 'pgd-20'. */
   readonly name: string
+  /** Radius of its ball, pixels in [0, 1]. */
   readonly eps: number
+  /** In which perturbations are measured. */
   readonly norm: Norm
-  /** All settings. */
+  /** All settings, defaults filled in. */
   readonly settings?: AttackSettings
   /** Passes of an image that is never fooled in a run without targets, by which progress is told. */
   readonly passes?: (classes: number) => Passes
   /**
+   * Attacks images. The same seed gives the same bits, for any number of threads and batch size.
+   * @param model what is attacked
    * @param images [N, C, H, W] in [0, 1], as a tensor or its elements
-   * @param labels [N]
+   * @param labels their classes, [N]
+   * @param options seed, batch size, targets, signal and progress
    * @throws ShapeError, ConfigError, AbortError
    */
   run(

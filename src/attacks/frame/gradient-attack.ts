@@ -15,6 +15,7 @@ import { checkClasses, lossFor, topClass } from './losses.ts'
 import { row } from './oracle.ts'
 import { type ProjectedGradient, projectedGradient } from './projected-gradient.ts'
 
+/** An attack that evaluates, and that a search or training can also train against. */
 export type GradientAttack = Attack & InnerAttack
 
 /**

@@ -19,16 +19,21 @@ export interface HostBatchResult {
   readonly adversarial: Float32Array<ArrayBuffer>
   /** The largest loss found for each image, [count]. */
   readonly bestLoss: ArrayLike<number>
-  /** See AttackResult, [count] each. */
+  /** See AttackResult, [count]. */
   readonly distances?: ArrayLike<number>
+  /** See AttackResult, [count]. */
   readonly queries?: ArrayLike<number>
   /** 1 = right on the image itself, [count]: for models that answer at random, where more than one answer decides. */
   readonly right?: ArrayLike<number>
+  /** What makes the result misleading, if anything. */
   readonly warnings?: readonly Warning[]
 }
 
+/** An attack of one's own: what it is called, what it may do, and what it does with one batch. */
 export interface HostAttackSpec {
+  /** As reports have it. */
   readonly name: string
+  /** What it may do, as `attackFrame.threatModel` gives it. */
   readonly threat: ThreatModel
   /** Beside norm and eps, as reports hold them. Default: none. */
   readonly settings?: AttackSettings
@@ -72,14 +77,30 @@ function isSettings(value: unknown): boolean {
 }
 
 /**
- * An attack from the part that is its own: what it does with one batch of images in host memory. The frame checks what
- * it is run on, goes batch by batch, keeps finished batches in a journal, chooses targets, tells progress and stops at
- * a signal.
+ * An attack from the part that is its own: what it does with one batch of images in host memory. The frame checks
+ * what it is run on, goes batch by batch, keeps finished batches in a journal, chooses targets, tells progress and
+ * stops at a signal.
  *
- * The first forward pass is that of the images themselves. Before it counts, each image that comes back is checked apart
- * from the attack: inside ball and box, or else it is put back to the original image and a warning says how many of the
- * batch were; and classified anew, in one more forward pass.
+ * The first forward pass is that of the images themselves. Before it counts, each image that comes back is checked
+ * apart from the attack: inside ball and box, or else it is put back to the original image and a warning says how
+ * many of the batch were; and classified anew, in one more forward pass.
+ * @param spec the part that is its own
  * @throws ConfigError
+ * @example
+ * import { attackFrame, datasets, evaluate, loadTicket } from 'rst-native'
+ * const threat = attackFrame.threatModel({ eps: 8 / 255 })
+ * const brighter = attackFrame.hostAttack({
+ *   name: 'brighter',
+ *   threat,
+ *   passes: () => ({ forwards: 2, backwards: 0 }), // the images themselves, and the check of the result
+ *   async attackBatch(_, { images, count }) {
+ *     const adversarial = images.map(pixel => Math.min(1, pixel + threat.eps))
+ *     return { adversarial, bestLoss: new Float32Array(count) }
+ *   },
+ * })
+ * const [ticket, { test }] = [await loadTicket('rst-5.safetensors'), await datasets.cifar10()]
+ * const { attacks } = await evaluate(ticket, test, { attacks: [brighter], limit: 1000 })
+ * console.log(attacks[0].failedChecks) // → 0
  */
 export function hostAttack(spec: HostAttackSpec): Attack {
   checkOptions('hostAttack', spec, specRows)

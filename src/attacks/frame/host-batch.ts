@@ -2,12 +2,15 @@
 
 /** A batch of images, all in host memory. */
 export interface HostBatch {
+  /** Images in the batch. */
   readonly count: number
   /** [count·C·H·W] in [0, 1]; not to be changed. */
   readonly images: Float32Array<ArrayBuffer>
+  /** Their classes, [count]. */
   readonly labels: Int32Array<ArrayBuffer>
-  /** Key the random draws of each image. */
+  /** Numbers of the images, [count], which key their random draws. */
   readonly sampleIds: Int32Array<ArrayBuffer>
+  /** Of the run, which keys the draws too. */
   readonly seed: number
   /** Of a targeted run: the class that each image is to be taken for, [count]. */
   readonly targets?: Int32Array<ArrayBuffer>

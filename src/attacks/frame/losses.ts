@@ -11,6 +11,7 @@ export type Loss = (
 ) => number
 
 export const untargetedLosses = ['ce', 'dlr', 'cw'] as const
+/** The losses of attacks by name: cross-entropy, the difference of logits ratio, and the margin of Carlini & Wagner. */
 export type UntargetedLoss = (typeof untargetedLosses)[number]
 export type LossName = UntargetedLoss | 'dlr-targeted'
 

@@ -11,14 +11,44 @@ import type { Passes } from './attack.ts'
 /** The derivative of an attack's loss to the logits of image n, written to `cotangent` [classes]. */
 export type CotangentOf = (n: number, logits: Float32Array, cotangent: Float64Array) => void
 
-/** Every pass through the model is counted, and ends at the signal. */
+/**
+ * What an attack may ask of a model, with images and answers in host memory. Every pass is counted, and ends at the
+ * signal. `hostAttack` hands one to `attackBatch`.
+ * @example
+ * import { attackFrame } from 'rst-native'
+ * const threat = attackFrame.threatModel({ eps: 8 / 255 })
+ * const oneStep = attackFrame.hostAttack({
+ *   name: 'one-step',
+ *   threat,
+ *   passes: () => ({ forwards: 3, backwards: 1 }),
+ *   async attackBatch(oracle, { images, labels, count }) {
+ *     const loss = attackFrame.lossFor('ce', false)
+ *     const { gradient } = await oracle.differentiate(images, (n, logits, cotangent) => {
+ *       loss(logits, labels[n], cotangent, -1)
+ *     })
+ *     const adversarial = images.map((pixel, j) => {
+ *       return Math.min(1, Math.max(0, pixel + threat.eps * Math.sign(gradient[j])))
+ *     })
+ *     const answers = await oracle.logits(adversarial)
+ *     const bestLoss = Float32Array.from({ length: count }, (_, n) => {
+ *       const own = attackFrame.row(answers, n, oracle.classes)
+ *       return loss(own, labels[n], new Float64Array(oracle.classes), -1)
+ *     })
+ *     return { adversarial, bestLoss }
+ *   },
+ * })
+ * console.log(oneStep.name, oneStep.norm) // → one-step linf
+ */
 export class Oracle {
+  /** That is attacked. */
   readonly model: Classifier
+  /** How many logits it answers. */
   readonly classes: number
   /** Values of one image, C·H·W. */
   readonly imageSize: number
-  /** Images that passed through the model so far. */
+  /** Images that went forwards through the model so far. */
   forwards = 0
+  /** Images whose gradients were computed so far. */
   backwards = 0
   /** Ends every further pass. */
   readonly signal: AbortSignal | undefined
@@ -37,7 +67,8 @@ export class Oracle {
   }
 
   /**
-   * @param x [n·imageSize], at least one image
+   * The model's answers.
+   * @param x images [n·imageSize], at least one
    * @returns [n·classes]
    * @throws AbortError, ShapeError where the model answers anything but a logit for each class
    */
@@ -52,7 +83,8 @@ export class Oracle {
 
   /**
    * The gradient to each image of the loss whose derivative to the logits is `cotangentOf`.
-   * @param x [n·imageSize], at least one image
+   * @param x images [n·imageSize], at least one
+   * @param cotangentOf called once an image, writes to its third argument
    * @returns logits [n·classes] and gradient [n·imageSize]
    * @throws AbortError
    */
@@ -90,12 +122,31 @@ export class Oracle {
   /**
    * Images as a tensor [n, C, H, W] on the model's device, for attacks that work there. The caller owns it.
    * @param x [n·imageSize]
+   * @example
+   * import { attackFrame, ops, scope } from 'rst-native'
+   * const threat = attackFrame.threatModel({ eps: 8 / 255 })
+   * const noise = attackFrame.hostAttack({
+   *   name: 'noise',
+   *   threat,
+   *   passes: () => ({ forwards: 3, backwards: 0 }),
+   *   async attackBatch(oracle, { images, count }) {
+   *     using tried = scope(() => ops.clip(ops.scale(oracle.upload(images), 1.02), 0, 1))
+   *     using logits = oracle.model.logits(tried)
+   *     oracle.passed({ forwards: count, backwards: 0 }) // a pass that was made without the oracle
+   *     const adversarial = (await logits.data()).some(Number.isNaN) ? images : await tried.data()
+   *     return { adversarial, bestLoss: new Float32Array(count) }
+   *   },
+   * })
+   * console.log(noise.name) // → noise
    */
   upload(x: Float32Array<ArrayBuffer>): Tensor {
     return tensor(x, [x.length / this.imageSize, ...this.model.inputShape], { device: this.device })
   }
 
-  /** Counts passes of images that an attack made without the oracle. */
+  /**
+   * Counts passes of images that an attack made without the oracle.
+   * @param passes images that went forwards and backwards
+   */
   passed({ forwards, backwards }: Passes): void {
     this.forwards += forwards
     this.backwards += backwards

@@ -29,11 +29,15 @@ export interface ProjectedGradient {
 
 /** What one run of the loop works on, and the stream of its random start. */
 export interface GradientBatch {
+  /** [N, C, H, W] in [0, 1]. */
   readonly images: Tensor
+  /** Numbers of the images, [N], which key their random starts. */
   readonly sampleIds: Tensor<'i32'>
+  /** Keys the random starts too. */
   readonly seed: number
-  /** Epoch or restart. */
+  /** Epoch or restart, which keys the random starts too. */
   readonly step: number
+  /** Interrupts the loop, which then throws an AbortError. */
   readonly signal?: AbortSignal
 }
 
@@ -45,9 +49,11 @@ export interface LabelledBatch extends GradientBatch {
   readonly onStart?: (logits: Float32Array<ArrayBuffer>) => void
 }
 
-/** Where a step goes: the gradient [N, C, H, W], and, where given, 1 for the samples that move [N]. */
+/** Where a step goes. */
 export interface Ascent {
+  /** To the images, [N, C, H, W]. */
   readonly gradient: Tensor
+  /** 1 for the samples that move, [N]. Default: all. */
   readonly active?: Tensor
 }
 

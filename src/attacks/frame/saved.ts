@@ -36,6 +36,7 @@ export interface RecordedAttack extends Attack {
    * Writes the images of all runs so far. Those that an evaluation does not attack, as the model is wrong on them
    * anyway, are not among them.
    * @param provenance of the evaluation that ran it, as JSON can hold it
+   * @param path of the file, which is replaced
    * @throws ConfigError where the file cannot be written
    */
   save(path: string, provenance?: object): Promise<void>

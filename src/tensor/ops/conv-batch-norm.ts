@@ -7,12 +7,13 @@ import { isTracked, recordFusing } from '../tape.ts'
 import { type Tensor, tensorKind } from '../tensor.ts'
 import { type ConvOptions, convGeometry, convRows, inGroups } from './conv.ts'
 
+/** A convolution with batch norm: its window, and what is done to its result. */
 export interface ConvBatchNormOptions extends ConvOptions {
-  /** Added to the variance. Default 1e-5. */
+  /** Added to the variance, ≥ 0. Default 1e-5. */
   eps?: number
   /** Apply a ReLU to the result. Default false. */
   relu?: boolean
-  /** Added before the ReLU; the shape of the result. */
+  /** Added before the ReLU; the shape of the result. Default: nothing. */
   residual?: Tensor
 }
 
@@ -24,9 +25,22 @@ const convBatchNormRows: OptionRows<ConvBatchNormOptions> = {
 }
 
 /**
- * relu?((conv2d(x, weight) − mean) / √(var + eps) + residual) with running statistics [K], which stay as they are. The
- * convolution's own result is never stored.
+ * relu?((conv2d(x, weight) − mean) / √(var + eps) + residual) in one pass; the convolution's own result is never
+ * stored. Differentiable to x, weight and residual.
+ * @param x [N, C, H, W]
+ * @param weight [K, C / groups, R, S]
+ * @param runningMean [K], which stays as it is
+ * @param runningVar [K], which stays as it is
+ * @param options window of the convolution, and what follows the norm
+ * @returns [N, K, H', W'], as `conv2d`
  * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const x = ops.full([1, 1, 4, 4], 1)
+ * const weight = ops.full([2, 1, 3, 3], 1)
+ * const [mean, variance] = [tensor([0, 9]), tensor([1, 4])]
+ * const y = ops.convBatchNorm(x, weight, mean, variance, { stride: 2, padding: 1, relu: true })
+ * console.log(y.shape) // → [1, 2, 2, 2]
  */
 export function convBatchNorm(
   x: Tensor,

@@ -8,6 +8,7 @@ import { isTracked, record, release } from '../tape.ts'
 import type { Tensor } from '../tensor.ts'
 import { biasAdd, reshape } from './elementwise.ts'
 
+/** The windows of a convolution. */
 export interface ConvOptions {
   /** Pixels between two windows, ≥ 1. Default 1. */
   stride?: number
@@ -43,9 +44,19 @@ export function inGroups(
 }
 
 /**
- * x [N, C, H, W] with weight [K, C / groups, R, S] → [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, …]. With as many groups as
- * input channels it is a depthwise convolution.
+ * A convolution without bias, as deep learning has it: the weight is not flipped. With as many groups as input
+ * channels it is a depthwise one. Differentiable to x and weight; a weight that is mostly zeros is computed over its
+ * other entries only.
+ * @param x [N, C, H, W]
+ * @param weight [K, C / groups, R, S]
+ * @param options stride, padding and groups
+ * @returns [N, K, ⌊(H + 2·padding − R) / stride⌋ + 1, ⌊(W + 2·padding − S) / stride⌋ + 1]
  * @throws ShapeError, ConfigError
+ * @example
+ * import { ops } from 'rst-native'
+ * const images = ops.full([1, 3, 32, 32], 0.5)
+ * const weight = ops.full([16, 3, 3, 3], 0.1)
+ * console.log(ops.conv2d(images, weight, { stride: 2, padding: 1 }).shape) // → [1, 16, 16, 16]
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   checkOptions('conv2d', options, convRows)
@@ -66,8 +77,17 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
 }
 
 /**
- * x [N, in] with weight [out, in] and bias [out] → [N, out]. Images [N, C, H, W] are flattened.
+ * A fully connected layer: x · weightᵀ + bias. Differentiable.
+ * @param x [N, in]; images [N, C, H, W] are flattened
+ * @param weight [out, in]
+ * @param bias [out]. Default: none
+ * @returns [N, out]
  * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const x = tensor([1, 2, 3, 4], [2, 2])
+ * const weight = tensor([1, 0, 1, 1], [2, 2])
+ * console.log(await ops.linear(x, weight, tensor([10, 20])).data()) // → [11, 23, 13, 27]
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkTensor('linear', 'x', x)

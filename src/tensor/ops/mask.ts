@@ -8,13 +8,32 @@ import type { Tensor } from '../tensor.ts'
 const keepRow = required(anyNumber)
 const shapeRow = required(numbers)
 
-/** 1 for the `keep` entries of largest |score|, ties to the lower index; the shape of scores. */
+/**
+ * 1 for the `keep` entries of largest |score|, ties to the lower index, else 0. Not differentiable.
+ * @param scores of any shape, which is the mask's too
+ * @param keep from 0 to the number of scores
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * console.log(await ops.topkMask(tensor([0.1, -0.9, 0.5, 0.2]), 2).data()) // → [0, 1, 1, 0]
+ */
 export function topkMask(scores: Tensor, keep: number): Tensor<'u8'> {
   checkOption('keep', keep, keepRow, 'topkMask')
   return runOp1('topk_mask', [scores], { keep })
 }
 
-/** weight where the mask is 1, else 0. The mask's shape is a prefix of the weight's. */
+/**
+ * The weight where the mask is 1, else 0. Not differentiable; networks pass gradients to their scores themselves.
+ * @param weight [K, C, R, S]
+ * @param mask 0 and 1; its shape is a prefix of the weight's, so that one entry may stand for a whole kernel or
+ * channel
+ * @returns [K, C, R, S]
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const mask = tensor([0, 1], [2], { dtype: 'u8' })
+ * console.log(await ops.maskedWeight(tensor([1, 2, 3, 4], [2, 2]), mask).data()) // → [0, 0, 3, 4]
+ */
 export function maskedWeight(weight: Tensor, mask: Tensor<'u8'>): Tensor {
   return runOp1('masked_weight', [weight, mask])
 }
@@ -39,11 +58,30 @@ export function recordMaskedWeight(
   ])
 }
 
-/** A mask's bits, least significant first: u8 [⌈n / 8⌉]. */
+/**
+ * A mask as bits, least significant first, as tickets store it.
+ * @param mask 0 and 1, n entries of any shape
+ * @returns [⌈n / 8⌉]
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const mask = tensor([1, 0, 1, 0, 0, 0, 0, 0, 1], [9], { dtype: 'u8' })
+ * console.log(await ops.packBits(mask).data()) // → [5, 1]
+ */
 export function packBits(mask: Tensor<'u8'>): Tensor<'u8'> {
   return runOp1('pack_bits', [mask])
 }
 
+/**
+ * The mask that `packBits` made bits of.
+ * @param bits [⌈n / 8⌉], least significant first
+ * @param shape of the mask, n entries
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const bits = tensor([5], [1], { dtype: 'u8' })
+ * console.log(await ops.unpackBits(bits, [2, 2]).data()) // → [1, 0, 1, 0]
+ */
 export function unpackBits(bits: Tensor<'u8'>, shape: readonly number[]): Tensor<'u8'> {
   checkOption('shape', shape, shapeRow, 'unpackBits')
   return runOp1('unpack_bits', [bits], { shape })

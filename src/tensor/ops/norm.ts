@@ -6,19 +6,21 @@ import { scope } from '../scope.ts'
 import { isTracked, record } from '../tape.ts'
 import { type Tensor, tensorKind } from '../tensor.ts'
 
+/** Which statistics a batch norm uses, and what follows it. */
 export interface BatchNormOptions {
   /** 'train' uses the batch's statistics and moves the running ones; 'eval' uses the running ones. */
   mode: 'train' | 'eval'
-  /** Added to the variance. Default 1e-5. */
+  /** Added to the variance, ≥ 0. Default 1e-5. */
   eps?: number
-  /** Share of the batch in the new running statistics. Default 0.1. */
+  /** Share of the batch in the new running statistics, in [0, 1]. Default 0.1. */
   momentum?: number
   /** Apply a ReLU to the result. Default false. */
   relu?: boolean
-  /** Added before the ReLU; the shape of x. */
+  /** Added before the ReLU; the shape of x. Default: nothing. */
   residual?: Tensor
-  /** Scale and shift of each channel [C]; both or none. */
+  /** Scale of each channel [C]; with beta or not at all. Default 1. */
   gamma?: Tensor
+  /** Shift of each channel [C]; with gamma or not at all. Default 0. */
   beta?: Tensor
 }
 
@@ -33,8 +35,19 @@ const batchNormRows: OptionRows<BatchNormOptions> = {
 }
 
 /**
- * relu?((x − mean) / √(var + eps) · gamma + beta + residual) over x [N, C, H, W]. In 'train' mode runningMean and
- * runningVar [C] are updated in place, on every forward pass.
+ * relu?((x − mean) / √(var + eps) · gamma + beta + residual), by channel (Ioffe & Szegedy, ICML 2015).
+ * Differentiable to x, residual, gamma and beta.
+ * @param x [N, C, H, W]
+ * @param runningMean [C]; in 'train' mode updated in place, on every forward pass
+ * @param runningVar [C], as runningMean
+ * @param options whose statistics, and what follows the norm
+ * @returns [N, C, H, W]
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const [mean, variance] = [tensor([1]), tensor([4])]
+ * const x = tensor([1, 3, 5, 7], [1, 1, 2, 2])
+ * console.log(await ops.batchNorm(x, mean, variance, { mode: 'eval', eps: 0 }).data()) // → [0, 1, 2, 3]
  */
 export function batchNorm(
   x: Tensor,

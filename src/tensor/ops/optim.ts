@@ -4,9 +4,13 @@ import { checkOptions, type OptionRows } from '../../inputs/options.ts'
 import { checkTensor, runOp } from '../run.ts'
 import type { Tensor } from '../tensor.ts'
 
+/** Of one step of SGD. */
 export interface SgdOptions {
+  /** Learning rate, ≥ 0. */
   lr: number
+  /** Share of the velocity that stays, ≥ 0: 0.9. */
   momentum: number
+  /** Times the parameter, added to its gradient, ≥ 0: 5e-4. */
   weightDecay: number
 }
 
@@ -16,7 +20,20 @@ const sgdRows: OptionRows<SgdOptions> = {
   weightDecay: required(number(0)),
 }
 
-/** PyTorch's SGD with momentum, in place on parameter and velocity. */
+/**
+ * A step of SGD with momentum, as PyTorch has it, in place: velocity ← momentum · velocity + gradient + weightDecay
+ * · parameter, parameter ← parameter − lr · velocity.
+ * @param parameter of any shape, which is changed
+ * @param gradient of the same shape
+ * @param velocity of the same shape, which is changed; zeros before the first step
+ * @param options learning rate, momentum and weight decay
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const [parameter, velocity] = [tensor([1, 2]), tensor([0, 0])]
+ * ops.sgdStep(parameter, tensor([1, -1]), velocity, { lr: 0.1, momentum: 0.9, weightDecay: 0 })
+ * console.log(await parameter.data()) // → [0.9, 2.1]
+ */
 export function sgdStep(parameter: Tensor, gradient: Tensor, velocity: Tensor, options: SgdOptions): void {
   checkOptions('sgdStep', options, sgdRows)
   const { lr, momentum, weightDecay } = options

@@ -9,13 +9,17 @@ const inits = ['signed-constant', 'normal', 'uniform'] as const
 const purposes = ['weight', 'score'] as const
 const shapeRow = required(numbers)
 
+/** The distribution of random weights, and what keys their draws. */
 export interface RandomWeightOptions {
+  /** Signs of one size at random, a normal or a uniform distribution, each about 0. */
   init: (typeof inits)[number]
-  /** The constant's size, the standard deviation, or the uniform bound. */
+  /** The constant's size, the standard deviation, or the uniform bound, ≥ 0. */
   scale: number
+  /** From 0 to 2^53 − 1. */
   seed: number
+  /** Tells the draws of weights and scores of one seed apart. */
   purpose: (typeof purposes)[number]
-  /** Index of the layer. */
+  /** Index of the layer, a whole number ≥ 0. */
   layer: number
 }
 
@@ -27,6 +31,24 @@ const randomWeightRows: OptionRows<RandomWeightOptions> = {
   layer: required(count(0)),
 }
 
+/**
+ * Random weights: entry i is a function of (seed, purpose, layer, i) and the distribution alone, the same on every
+ * machine.
+ * @param shape of rank 0 to 4
+ * @param device default `Device.default`
+ * @param options distribution, and what keys the draws
+ * @throws ConfigError, ShapeError
+ * @example
+ * import { ops } from 'rst-native'
+ * const weight = ops.randomWeight([16, 3, 3, 3], {
+ *   init: 'signed-constant',
+ *   scale: Math.sqrt(2 / 27),
+ *   seed: 0,
+ *   purpose: 'weight',
+ *   layer: 0,
+ * })
+ * console.log((await weight.data()).every(w => Math.abs(Math.abs(w) - 0.2722) < 1e-4)) // → true
+ */
 export function randomWeight(
   shape: readonly number[],
   options: RandomWeightOptions,
@@ -40,17 +62,27 @@ export function randomWeight(
   return runOp('random_weight', [], draw, device)[0] as Tensor
 }
 
+/** Bounds of uniform noise, and what keys its draws. */
 export interface UniformOptions {
+  /** The least value. */
   low: number
+  /** The bound above, not reached. */
   high: number
+  /** From 0 to 2^53 − 1. */
   seed: number
+  /** Tells draws of one seed apart, a whole number ≥ 0. */
   step: number
 }
 
+/** Moments of normal noise, and what keys its draws. */
 export interface NormalOptions {
+  /** The expectation. */
   mean: number
+  /** The standard deviation, ≥ 0. */
   std: number
+  /** From 0 to 2^53 − 1. */
   seed: number
+  /** Tells draws of one seed apart, a whole number ≥ 0. */
   step: number
 }
 
@@ -66,7 +98,19 @@ const normalRows: OptionRows<NormalOptions> = {
   ...streamRows,
 }
 
-/** Uniform in [low, high), of the given shape [N, …]; row n is drawn from (seed, step, sampleIds[n]). */
+/**
+ * Uniform noise in [low, high). Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
+ * @param sampleIds [N]
+ * @param shape [N, …]
+ * @param options bounds, and what keys the draws
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const ids = tensor([7, 7], [2], { dtype: 'i32' })
+ * const noise = ops.uniformNoise(ids, [2, 3], { low: 0, high: 1, seed: 0, step: 0 })
+ * const [a, , , b] = await noise.data()
+ * console.log(a === b, a >= 0 && a < 1) // → true true
+ */
 export function uniformNoise(
   sampleIds: Tensor<'i32'>,
   shape: readonly number[],
@@ -78,7 +122,19 @@ export function uniformNoise(
   return runOp1('uniform_noise', [sampleIds], { shape, low, high, seed, step })
 }
 
-/** Normal, of the given shape [N, …]; row n is drawn from (seed, step, sampleIds[n]). */
+/**
+ * Normal noise. Row n is a function of (seed, step, sampleIds[n]) alone, whatever stands beside it.
+ * @param sampleIds [N]
+ * @param shape [N, …]
+ * @param options moments, and what keys the draws
+ * @throws ShapeError, ConfigError
+ * @example
+ * import { ops, tensor } from 'rst-native'
+ * const ids = tensor([0, 1], [2], { dtype: 'i32' })
+ * const noise = ops.normalNoise(ids, [2, 5000], { mean: 1, std: 0.1, seed: 0, step: 0 })
+ * const [mean] = await ops.mean(noise).data()
+ * console.log(Math.abs(mean - 1) < 0.01) // → true
+ */
 export function normalNoise(
   sampleIds: Tensor<'i32'>,
   shape: readonly number[],
