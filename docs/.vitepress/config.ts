@@ -76,6 +76,14 @@ export default defineConfig({
   markdown: {
     anchor: { slugify: headingId },
     config(md) {
+      // Cells of sentences, which style.css gives room.
+      md.core.ruler.push('sentences', ({ tokens }) => {
+        for (const [i, { type, content }] of tokens.entries()) {
+          const cell = tokens[i - 1]
+          if (type === 'inline' && cell?.type === 'td_open' && content.length > 60)
+            cell.attrJoin('class', 'sentences')
+        }
+      })
       // Before vitepress looks at them.
       md.core.ruler.push('site-links', state => {
         // Titles alone come without a file.
@@ -99,7 +107,20 @@ export default defineConfig({
     ],
     sidebar: { '/': sidebar, '/api/': apiSidebar(new URL('../api/navigation.json', import.meta.url)) },
     outline: { level: [2, 3] },
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      options: {
+        // Guides before the API.
+        miniSearch: {
+          searchOptions: { boostDocument: (page: string) => (page.includes('/api/') ? 1 : 4) },
+        },
+        // Of the API its names and what is said of them, without the headings that every page has.
+        _render(text, env, md) {
+          const isApi = env.relativePath.startsWith('api/')
+          return md.render(isApi ? text.replace(/^#{4,} .*$/gm, '') : text, env)
+        },
+      },
+    },
     socialLinks: [{ icon: 'github', link: codeHost }],
   },
   transformHead: ({ siteConfig }) => [['link', { rel: 'icon', href: `${siteConfig.site.base}icon.svg` }]],

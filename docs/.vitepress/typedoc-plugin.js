@@ -1,8 +1,8 @@
 // A plugin of TypeDoc. Types of options come from tables (`OptionsOf`), of which their declaration shows nothing: their
 // pages, and those of the factories that take them, get the tables of docs/options.md. `[Symbol.dispose]`, which `using`
-// calls, is left out beside `dispose`, with which it would share a heading.
+// calls, is left out beside `dispose`, with which it would share a heading. What is in a namespace is called by it.
 import { readFileSync } from 'node:fs'
-import { Comment, Converter, ReflectionKind } from 'typedoc'
+import { Comment, Converter, PageEvent, ReflectionKind } from 'typedoc'
 
 const reference = readFileSync(new URL('../options.md', import.meta.url), 'utf8')
 
@@ -48,5 +48,10 @@ export function load(app) {
     for (const method of project.getReflectionsByKind(ReflectionKind.Method)) {
       if (method.name === '[dispose]') project.removeReflection(method)
     }
+  })
+  app.renderer.on(PageEvent.END, page => {
+    const { parent } = page.model
+    if (!parent?.kindOf(ReflectionKind.Namespace)) return
+    page.contents = page.contents.replace(/^# ([\w ]+): /m, `# $1: ${parent.name}.`)
   })
 }

@@ -57,11 +57,21 @@ export interface DoctorReport extends Machine {
   /** Whether it came with the package or was compiled here; null where there is none. */
   readonly addonFrom: 'prebuilt' | 'source' | null
   /** Why the native addon does not work, and what to do. */
-  readonly error?: { readonly code: string; readonly message: string }
+  readonly error?: {
+    /** As that of the package's errors. */
+    readonly code: string
+    /** Whole sentences. */
+    readonly message: string
+  }
   /** Variables of the environment that change what the package does, such as RST_DEVICE, by name. */
   readonly environment: Readonly<Record<string, string>>
   /** Those that the package knows; `dir` is null where the data set was not found in its usual places. */
-  readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
+  readonly datasets: readonly {
+    /** As `datasets.open` takes it. */
+    readonly name: string
+    /** Its folder. */
+    readonly dir: string | null
+  }[]
   /** The convolutions of the network asked for. */
   readonly layers?: readonly LayerKernels[]
 }

@@ -11,7 +11,7 @@ const guides = markdownFiles.filter(file => file === 'README.md' || file.startsW
 const lines = new Set(
   guides
     .flatMap(file => blocks(file, 'sh'))
-    .flatMap(block => block.split(/\n|&&/))
+    .flatMap(block => block.replaceAll('\\\n', ' ').split(/\n|&&/))
     .map(line =>
       line
         .trim()
