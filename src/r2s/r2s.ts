@@ -130,7 +130,10 @@ export class R2S implements Classifier {
     return this.tickets[0].device
   }
 
-  /** For reports; its hash is that of its tickets' hashes. */
+  /**
+   * For reports; its hash is that of its tickets' hashes.
+   * @throws ShapeError once disposed, DeviceError once its device is
+   */
   async identity(): Promise<ModelIdentity> {
     const tickets: ModelIdentity[] = []
     for (const ticket of this.tickets) tickets.push(await ticket.identity())
