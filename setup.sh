@@ -28,4 +28,4 @@ if [ -n "$missing" ]; then
 fi
 
 npm ci
-npm run build
+npm run build:all

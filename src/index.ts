@@ -26,7 +26,7 @@ export type { CotangentOf, Oracle } from './attacks/frame/oracle.ts'
 export type { Ascent, GradientBatch } from './attacks/frame/projected-gradient.ts'
 export type { Norm, ThreatModel } from './attacks/frame/threat-model.ts'
 export * as attacks from './attacks/index.ts'
-export type { Dataset, DatasetInfo, Split, SplitPart } from './data/dataset.ts'
+export type { Dataset, DatasetInfo, ListedDataset, Split, SplitPart } from './data/dataset.ts'
 export { type DatasetOptions, datasets } from './data/datasets.ts'
 export type { ArraysOptions, ImagesAndLabels } from './data/from-arrays.ts'
 export { subset } from './data/subset.ts'
@@ -90,7 +90,15 @@ export * as runs from './runs/index.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './saved/accounting.ts'
 export { type DenseMetadata, type DenseModel, loadDense } from './saved/dense-model.ts'
 export { loadTicket, type Ticket } from './saved/ticket.ts'
-export type { Json, LayerMask, Measurement, TicketData, TicketMetadata } from './saved/ticket-data.ts'
+export type {
+  Json,
+  LayerMask,
+  Measurement,
+  Normalisation,
+  ParameterCount,
+  TicketData,
+  TicketMetadata,
+} from './saved/ticket-data.ts'
 export { Device, type DeviceOptions } from './tensor/device.ts'
 export type { Elements, TypedArrayOf } from './tensor/elements.ts'
 export { type ListedDevice, listDevices } from './tensor/list-devices.ts'

@@ -22,10 +22,22 @@ export interface SplitPart {
   readonly of: number
   /** A seeded subset, the first images, or what a seeded hold-out took or left. */
   readonly which:
-    | { readonly subsetSeed: number }
-    | { readonly first: number }
-    | { readonly heldOutSeed: number }
-    | { readonly restSeed: number }
+    | {
+        /** Seed of the subset. */
+        readonly subsetSeed: number
+      }
+    | {
+        /** How many: the first images. */
+        readonly first: number
+      }
+    | {
+        /** Seed of the hold-out: what it took. */
+        readonly heldOutSeed: number
+      }
+    | {
+        /** Seed of the hold-out: what it left. */
+        readonly restSeed: number
+      }
   /** Of a part of a part: how that one was chosen. */
   readonly within?: SplitPart
 }
@@ -52,6 +64,20 @@ export interface DatasetInfo {
   readonly flip: boolean
   /** L∞ radius that attacks on these images usually have, in pixels of [0, 1]. Default 8/255. */
   readonly usualEps?: number
+}
+
+/** A data set that can be opened by name. */
+export interface ListedDataset {
+  /** As `datasets.open` takes it. */
+  readonly name: string
+  /** As people call it. */
+  readonly title: string
+  /** Names of the files that it needs. */
+  readonly files: readonly string[]
+  /** Where they are looked for. */
+  readonly folders: readonly string[]
+  /** What to do to have them: words that follow 'To get it, '. */
+  readonly howToGet: string
 }
 
 /** The usual L∞ radius of attacks on a data set: what every default eps is. */

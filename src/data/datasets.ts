@@ -6,7 +6,7 @@ import { didYouMean } from '../inputs/nearest-name.ts'
 import { checkOption, checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
 import { explainAbsence, explainContent } from './absence.ts'
 import { type CatalogueEntry, catalogue } from './catalogue.ts'
-import { type Dataset, type DatasetInfo, datasetOf } from './dataset.ts'
+import { type Dataset, type DatasetInfo, datasetOf, type ListedDataset } from './dataset.ts'
 import { type FoundFiles, findBelow } from './find-files.ts'
 import { fromArrays } from './from-arrays.ts'
 import { type DatasetVerification, verifyFiles } from './verify.ts'
@@ -70,12 +70,82 @@ export const datasets = {
    * console.log(info.usualEps) // → 0.1
    */
   fashionMnist: (options: DatasetOptions = {}) => openBy('fashion-mnist', options),
+  /**
+   * The data set of images and labels in memory. Arrays of pixels are taken as they are, not copied.
+   * @param options images, labels, and what they are
+   * @throws ConfigError naming the option at fault, ShapeError for as many labels as there are not images
+   * @example
+   * import { datasets } from 'rst-native'
+   * const signs = (size: number) => ({
+   *   images: new Uint8Array(size * 3 * 32 * 32), // pixels 0 to 255
+   *   labels: Array.from({ length: size }, (_, i) => i % 2),
+   * })
+   * const classNames = ['stop', 'go']
+   * const shape = [3, 32, 32] as const
+   * const data = datasets.fromArrays({ name: 'signs', classNames, shape, train: signs(8), test: signs(4) })
+   * console.log(data.info.classes, data.train.size, data.test.name) // → 2 8 signs test
+   */
   fromArrays,
+  /**
+   * Reads the data set called `name`. It may be a part of the official one, of whole images.
+   * @param dir the folder of its files, or one up to two levels above it; default: the usual places
+   * @throws ConfigError when there is no data set of that name, DatasetError
+   * @example
+   * import { datasets } from 'rst-native'
+   * const { train } = await datasets.open('cifar10')
+   * console.log(train.images instanceof Uint8Array) // → true
+   */
   open,
+  /**
+   * All data sets: name, title, the files they need, where they are looked for and how to get them.
+   * @example
+   * import { datasets } from 'rst-native'
+   * console.log(datasets.list().map(({ name }) => name).join()) // → cifar10,cifar100,mnist,fashion-mnist
+   */
   list,
+  /**
+   * The folder that has at least one of the data set's files; undefined where there is none.
+   * @param name of the data set
+   * @param dir looked through, two levels deep; default: the usual places
+   * @throws ConfigError when there is no data set of that name
+   * @example
+   * import { datasets } from 'rst-native'
+   * const folder = await datasets.locate('cifar10', '/data')
+   * console.log(folder ?? 'not there')
+   */
   locate,
+  /**
+   * The names of the data sets whose files are in or below `dir`: more than one where files of the same names belong to
+   * several.
+   * @param dir a folder, looked through two levels deep
+   * @throws DatasetError that says what is there instead
+   * @example
+   * ```ts no-run
+   * import { datasets } from 'rst-native'
+   * console.log(await datasets.recognise('/data/cifar-10-batches-bin')) // [ 'cifar10' ]
+   * ```
+   */
   recognise,
+  /**
+   * Reads the data set called `name` and compares it with the official one: images of each file and class, labels, and
+   * the mean and deviation of the training pixels.
+   * @param dir the folder of its files, or one up to two levels above it; default: the usual places
+   * @throws ConfigError, DatasetError at the first file that is not as it must be
+   * @example
+   * ```ts no-run
+   * import { datasets } from 'rst-native'
+   * const { dir, train } = await datasets.verify('cifar10', '/data')
+   * console.log(dir, train.images) // /data/cifar-10-batches-bin 50000
+   * ```
+   */
   verify,
+  /**
+   * What is known of the data set called `name` without its files.
+   * @throws ConfigError when there is none of that name
+   * @example
+   * import { datasets } from 'rst-native'
+   * console.log(datasets.info('cifar100').classes) // → 100
+   */
   info,
 }
 
@@ -84,15 +154,6 @@ async function openBy(name: string, options: DatasetOptions): Promise<Dataset> {
   return read(find(name), options.dir)
 }
 
-/**
- * Reads the data set called `name`. It may be a part of the official one, of whole images.
- * @param dir the folder of its files, or one up to two levels above it; default: the usual places
- * @throws ConfigError when there is no data set of that name, DatasetError
- * @example
- * import { datasets } from 'rst-native'
- * const { train } = await datasets.open('cifar10')
- * console.log(train.images instanceof Uint8Array) // → true
- */
 async function open(name: string, dir?: string): Promise<Dataset> {
   const entry = find(name)
   checkOption('dir', dir, path)
@@ -103,18 +164,6 @@ async function read(entry: CatalogueEntry, dir: string | undefined): Promise<Dat
   return datasetOf(entry.info, await entry.read(pathsOf(entry, await filesOf(entry, dir))))
 }
 
-/**
- * Reads the data set called `name` and compares it with the official one: images of each file and class, labels, and
- * the mean and deviation of the training pixels.
- * @param dir the folder of its files, or one up to two levels above it; default: the usual places
- * @throws ConfigError, DatasetError at the first file that is not as it must be
- * @example
- * ```ts no-run
- * import { datasets } from 'rst-native'
- * const { dir, train } = await datasets.verify('cifar10', '/data')
- * console.log(dir, train.images) // /data/cifar-10-batches-bin 50000
- * ```
- */
 async function verify(name: string, dir?: string): Promise<DatasetVerification> {
   const entry = find(name)
   checkOption('dir', dir, path)
@@ -122,30 +171,11 @@ async function verify(name: string, dir?: string): Promise<DatasetVerification> 
   return verifyFiles(entry, found.folder, pathsOf(entry, found))
 }
 
-/**
- * What is known of the data set called `name` without its files.
- * @throws ConfigError when there is none of that name
- * @example
- * import { datasets } from 'rst-native'
- * console.log(datasets.info('cifar100').classes) // → 100
- */
 function info(name: string): DatasetInfo {
   return find(name).info
 }
 
-/**
- * All data sets: name, title, the files they need, where they are looked for and how to get them.
- * @example
- * import { datasets } from 'rst-native'
- * console.log(datasets.list().map(({ name }) => name).join()) // → cifar10,cifar100,mnist,fashion-mnist
- */
-function list(): {
-  name: string
-  title: string
-  files: readonly string[]
-  folders: readonly string[]
-  howToGet: string
-}[] {
+function list(): ListedDataset[] {
   return Object.entries(catalogue).map(([name, { title, files, folders, howToGet }]) => ({
     name,
     title,
@@ -155,33 +185,12 @@ function list(): {
   }))
 }
 
-/**
- * The folder that has at least one of the data set's files; undefined where there is none.
- * @param name of the data set
- * @param dir looked through, two levels deep; default: the usual places
- * @throws ConfigError when there is no data set of that name
- * @example
- * import { datasets } from 'rst-native'
- * const folder = await datasets.locate('cifar10', '/data')
- * console.log(folder ?? 'not there')
- */
 async function locate(name: string, dir?: string): Promise<string | undefined> {
   const entry = find(name)
   checkOption('dir', dir, path)
   return (await look(entry, dir))?.folder
 }
 
-/**
- * The names of the data sets whose files are in or below `dir`: more than one where files of the same names belong to
- * several.
- * @param dir a folder, looked through two levels deep
- * @throws DatasetError that says what is there instead
- * @example
- * ```ts no-run
- * import { datasets } from 'rst-native'
- * console.log(await datasets.recognise('/data/cifar-10-batches-bin')) // [ 'cifar10' ]
- * ```
- */
 async function recognise(dir: string): Promise<string[]> {
   checkOption('dir', dir, { ...path, required: true })
   const found: string[] = []

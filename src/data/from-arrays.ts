@@ -84,21 +84,7 @@ const splitRows: OptionRows<ImagesAndLabels> = {
   labels: required(kind('an array of classes', value => typeof value === 'object' && value !== null)),
 }
 
-/**
- * The data set of images and labels in memory. Arrays of pixels are taken as they are, not copied.
- * @param options images, labels, and what they are
- * @throws ConfigError naming the option at fault, ShapeError for as many labels as there are not images
- * @example
- * import { datasets } from 'rst-native'
- * const signs = (size: number) => ({
- *   images: new Uint8Array(size * 3 * 32 * 32), // pixels 0 to 255
- *   labels: Array.from({ length: size }, (_, i) => i % 2),
- * })
- * const classNames = ['stop', 'go']
- * const shape = [3, 32, 32] as const
- * const data = datasets.fromArrays({ name: 'signs', classNames, shape, train: signs(8), test: signs(4) })
- * console.log(data.info.classes, data.train.size, data.test.name) // → 2 8 signs test
- */
+/** See datasets.fromArrays. @throws ConfigError, ShapeError */
 export function fromArrays(options: ArraysOptions): Dataset {
   checkOptions('datasets.fromArrays', options, arraysRows)
   const { name, shape, classNames, flip = false, usualEps = 8 / 255 } = options

@@ -20,7 +20,14 @@ export interface DatasetVerification {
   /** The folder of its files. */
   readonly dir: string
   /** Each file with its images (or labels). */
-  readonly files: readonly { readonly file: string; readonly bytes: number; readonly images: number }[]
+  readonly files: readonly {
+    /** Its path. */
+    readonly file: string
+    /** Its size; of one that is packed, packed. */
+    readonly bytes: number
+    /** Images, or labels, in it. */
+    readonly images: number
+  }[]
   /** The training images. */
   readonly train: VerifiedSplit
   /** The test images. */

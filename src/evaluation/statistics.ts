@@ -128,7 +128,7 @@ export interface DistanceSummary {
   /** Infinity (in JSON null) where none was found for half of the images or more. */
   readonly median: number
   /** By level, such as 0.1: the distance within which that share of the attacked images has an adversarial one. */
-  readonly quantiles: Readonly<Record<`${(typeof quantileLevels)[number]}`, number>>
+  readonly quantiles: Readonly<Record<'0.1' | '0.25' | '0.5' | '0.75' | '0.9', number>>
 }
 
 /** @param distances of the attacked images; Infinity where no adversarial image was found */

@@ -1,6 +1,6 @@
 // Writing a file so that a reader sees either all of it or none of it.
 import { randomBytes } from 'node:crypto'
-import { constants, type Stats } from 'node:fs'
+import { constants, fsync, type Stats } from 'node:fs'
 import {
   access,
   type FileHandle,
@@ -13,6 +13,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { ConfigError } from '../errors.ts'
 import { isAlive } from './process-id.ts'
 import { writeError } from './write-error.ts'
@@ -85,11 +86,14 @@ async function writeAndSync(path: string, chunks: Iterable<Uint8Array>, former?:
       await file.chown(former.uid, former.gid).catch(() => {})
       await file.chmod(former.mode & 0o7777)
     }
-    await file.sync()
+    await sync(file)
   } finally {
     await file.close()
   }
 }
+
+/** Flushes it to the disk. Yarn's Plug'n'Play replaces `FileHandle`, and its `sync` is not implemented. */
+export const sync = (file: FileHandle): Promise<void> => promisify(fsync)(file.fd)
 
 /** All bytes, however many each call of the system takes. */
 export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
@@ -101,7 +105,7 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
 /** Makes the rename itself durable. Some file systems cannot; the file is whole there all the same. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined)
-  await folder?.sync().catch(() => {})
+  if (folder) await sync(folder).catch(() => {})
   await folder?.close()
 }
 

@@ -4,7 +4,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { FileError } from '../errors.ts'
-import { writeAll, writeFileAtomic } from './atomic.ts'
+import { sync, writeAll, writeFileAtomic } from './atomic.ts'
 import { parseJson } from './json.ts'
 import { readIfThere } from './run-config.ts'
 import { laterWriteError } from './write-error.ts'
@@ -26,7 +26,7 @@ export async function appendMetrics(path: string, metrics: Metrics): Promise<voi
         throw new FileError(`Cannot write ${path}: it is no regular file but a pipe, socket or device.`, path)
       }
       await writeAll(file, Buffer.from(`${JSON.stringify(metrics)}\n`))
-      await file.sync()
+      await sync(file)
     } finally {
       await file.close()
     }

@@ -47,7 +47,7 @@ export function isDeviceName(value: unknown): value is DeviceName {
   }
 }
 
-/** Backends that may lie beside the addon; 'auto' takes the first that works. */
+/** Backends that come as packages of their own or beside the addon; 'auto' takes the first that works. */
 export const packagedBackends: readonly string[] = ['cuda']
 
 /** All but the CPU's. @throws ConfigError for an RST_BACKENDS that cannot be read */
@@ -55,19 +55,22 @@ export function backendNames(): string[] {
   return [...new Set([...packagedBackends, ...registeredBackends().keys()])]
 }
 
-/** Paths of the libraries that RST_BACKENDS names, for who develops one: "name=path", several separated as in PATH. */
-export function registeredBackends(): Map<string, string> {
-  const found = new Map<string, string>()
+/**
+ * The libraries that RST_BACKENDS names, several separated as in PATH: "name=path" for who develops one, "name" where it
+ * lies where packaged ones do.
+ */
+export function registeredBackends(): Map<string, string | undefined> {
+  const found = new Map<string, string | undefined>()
   for (const entry of (process.env.RST_BACKENDS ?? '').split(delimiter)) {
     if (entry === '') continue
-    const [, name, path] = /^([a-z][a-z0-9-]*)=(.+)$/.exec(entry) ?? []
-    if (name === undefined || path === undefined || name === 'auto' || name === 'cpu') {
+    const [, name, path] = /^([a-z][a-z0-9-]*)(?:=(.+))?$/.exec(entry) ?? []
+    if (name === undefined || name === 'auto' || name === 'cpu') {
       throw new ConfigError(
-        `Expected name=path, several separated by '${delimiter}', in the environment variable RST_BACKENDS but received '${entry}'.`,
+        `Expected name=path or name, several separated by '${delimiter}', in the environment variable RST_BACKENDS but received '${entry}'.`,
         'RST_BACKENDS',
       )
     }
-    found.set(name, resolve(path))
+    found.set(name, path && resolve(path))
   }
   return found
 }

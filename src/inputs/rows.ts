@@ -58,7 +58,12 @@ export interface OptionalRow<T> extends Kind<T>, RowText {
 
 /** An option in a table of options: its kind, its text and its default. */
 export type Row<T = unknown> = Kind<T> &
-  RowText & { readonly default?: T | Computed<T>; readonly otherwise?: string }
+  RowText & {
+    /** The value that it has where none is given. */
+    readonly default?: T | Computed<T>
+    /** What is done, or taken, where there is no value. */
+    readonly otherwise?: string
+  }
 
 /** Rows by the names of their options. */
 export type Rows = Readonly<Record<string, Row>>

@@ -42,7 +42,7 @@ export function explained(cause: unknown): string {
     return `${start} because a package that it needs is missing (${reason}): run npm install again.`
   }
   const where = `on ${process.platform}-${process.arch} with Node ${process.versions.node}`
-  const build = `cd ${quoted(packageRoot)} && npx cmake-js compile`
+  const build = `cd ${quoted(packageRoot)} && npm run build:native`
   return (
     `${start} ${where} (${reason}). Build it with: ${build} ` +
     '(needs a C++20 compiler, CMake and the library Highway; Debian and Ubuntu: apt-get install g++ make cmake libhwy-dev; macOS: brew install cmake highway).'

@@ -16,7 +16,21 @@ export interface OpDescription {
   readonly shape: readonly number[]
 }
 
-export const describedOps = [
+/** A function of `ops` that networks are made of. */
+export type DescribedOp =
+  | 'normalize'
+  | 'conv2d'
+  | 'biasAdd'
+  | 'batchNorm'
+  | 'convBatchNorm'
+  | 'relu'
+  | 'add'
+  | 'maxPool2d'
+  | 'avgPool2d'
+  | 'globalAvgPool'
+  | 'reshape'
+
+export const describedOps: readonly DescribedOp[] = [
   'normalize',
   'conv2d',
   'biasAdd',
@@ -28,7 +42,4 @@ export const describedOps = [
   'avgPool2d',
   'globalAvgPool',
   'reshape',
-] as const
-
-/** A function of `ops` that networks are made of. */
-export type DescribedOp = (typeof describedOps)[number]
+]

@@ -65,7 +65,14 @@ export class MaskedConv2d {
   /** What it was made from. */
   readonly spec: ConvSpec
   /** Options of the convolution. */
-  readonly geometry: { readonly stride: number; readonly padding: number; readonly groups: number }
+  readonly geometry: {
+    /** Pixels between two windows. */
+    readonly stride: number
+    /** Zero pixels around the image. */
+    readonly padding: number
+    /** Blocks of channels that see each other. */
+    readonly groups: number
+  }
   #weight: Tensor | null = null
   #ownsWeight = true
   #scores: Tensor | null = null
@@ -164,7 +171,12 @@ export class MaskedConv2d {
   }
 
   /** Names of its tensors, by what they are to ops. */
-  get tensorNames(): { weight: string; bias?: string } {
+  get tensorNames(): {
+    /** '<layer>.weight'. */
+    weight: string
+    /** '<layer>.bias', where it has one. */
+    bias?: string
+  } {
     const { name } = this.spec
     return { weight: `${name}.weight`, ...(this.#bias && { bias: `${name}.bias` }) }
   }

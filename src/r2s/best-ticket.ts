@@ -25,7 +25,12 @@ export interface BestTicket extends PairedDifference {
   /** The robust accuracy of the switch on the same images. */
   readonly switchAccuracy: number
   /** Chosen and reported on all images, which flatters the ticket. */
-  readonly onSameImages: PairedDifference & { readonly ticket: number; readonly accuracy: number }
+  readonly onSameImages: PairedDifference & {
+    /** Number of the ticket. */
+    readonly ticket: number
+    /** Its robust accuracy on all images. */
+    readonly accuracy: number
+  }
 }
 
 /**

@@ -64,10 +64,15 @@ export interface SwitchReport extends Effort {
   readonly tickets: number
   /** Who attacked. */
   readonly adversary: {
+    /** With its main settings, such as 'arc-20'. */
     readonly name: string
+    /** Radius of its ball, pixels in [0, 1]. */
     readonly eps: number
+    /** Of its perturbations. */
     readonly norm: Norm
+    /** See SwitchAttack. */
     readonly against: 'one' | 'all'
+    /** See SwitchAttack. */
     readonly onlyCorrect?: boolean
   }
   /** Mean natural accuracy of the tickets; exact in both methods. */
@@ -119,7 +124,14 @@ export interface SwitchSimulation extends SwitchReport {
    * about 95 % of simulations or more: draws of different images differ in probability, which makes their sum vary
    * less than the interval assumes.
    */
-  readonly interval: { readonly confidence: 0.95; readonly low: number; readonly high: number }
+  readonly interval: {
+    /** How often it covers the expectation. */
+    readonly confidence: 0.95
+    /** Its lower end. */
+    readonly low: number
+    /** Its upper end. */
+    readonly high: number
+  }
 }
 
 /**

@@ -38,8 +38,11 @@ export interface TransferMatrix extends Effort {
   readonly images: number
   /** What made the adversarial images. */
   readonly attack: {
+    /** With its main settings, such as 'pgd-20'. */
     readonly name: string
+    /** Radius of its ball, pixels in [0, 1]. */
     readonly eps: number
+    /** Of its perturbations. */
     readonly norm: Norm
     /**
      * Whether the attack moved only samples that its ticket still got right, as the official code does, or all;

@@ -58,9 +58,19 @@ export interface DoctorReport {
   /** Path of the native addon; null where there is none. */
   readonly addon: string | null
   /** Why the native addon does not work, and what to do. */
-  readonly error?: { readonly code: string; readonly message: string }
+  readonly error?: {
+    /** As that of the package's errors. */
+    readonly code: string
+    /** Whole sentences. */
+    readonly message: string
+  }
   /** Those that the package knows; `dir` is null where the data set was not found in its usual places. */
-  readonly datasets: readonly { readonly name: string; readonly dir: string | null }[]
+  readonly datasets: readonly {
+    /** As `datasets.open` takes it. */
+    readonly name: string
+    /** Its folder. */
+    readonly dir: string | null
+  }[]
   /** The convolutions of the network asked for. */
   readonly layers?: readonly LayerKernels[]
 }

@@ -4,6 +4,7 @@ import type { Evaluation } from '../evaluation/evaluate.ts'
 import { path, required } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import { loadTicket } from '../saved/ticket.ts'
+import type { ParameterCount } from '../saved/ticket-data.ts'
 import { type Placement, placementRows } from '../tensor/placement.ts'
 import { type FinetuneOptions, finetuneRows, finetune as finetuneTicket } from '../training/finetune.ts'
 import type { EpochRecord } from '../training/training-state.ts'
@@ -47,12 +48,20 @@ export interface FinetuneRun {
   readonly report: TrainingReport & {
     /** Path of the fine-tuned ticket. */
     readonly ticket: string
+    /** Share of mask entries kept in each layer, in (0, 1]. */
     readonly remainingRatio: number
-    readonly parameters: { readonly kept: number; readonly total: number }
+    /** Of the ticket. */
+    readonly parameters: ParameterCount
+    /** Of the ticket as it was. */
     readonly before: Accuracies
   }
   /** All of it, image by image. */
-  readonly evaluations: { readonly before: Evaluation; readonly after: Evaluation }
+  readonly evaluations: {
+    /** Of the ticket as it was. */
+    readonly before: Evaluation
+    /** Of the fine-tuned one. */
+    readonly after: Evaluation
+  }
   /** One an epoch. */
   readonly history: readonly EpochRecord[]
 }

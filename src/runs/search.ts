@@ -5,6 +5,7 @@ import { path } from '../inputs/kinds.ts'
 import { checkOptions, type OptionRows } from '../inputs/options.ts'
 import * as models from '../models/index.ts'
 import { loadDense } from '../saved/dense-model.ts'
+import type { ParameterCount } from '../saved/ticket-data.ts'
 import { searchRows } from '../training/option-rows.ts'
 import type { SearchOptions } from '../training/options.ts'
 import { randomTicket, searchRST } from '../training/search.ts'
@@ -49,12 +50,20 @@ export interface SearchRun {
   readonly report: TrainingReport & {
     /** Path of the ticket. */
     readonly ticket: string
+    /** Share of mask entries kept in each layer, in (0, 1]. */
     readonly remainingRatio: number
-    readonly parameters: { readonly kept: number; readonly total: number }
+    /** Of the ticket. */
+    readonly parameters: ParameterCount
+    /** Of an untrained random mask of the same ratio. */
     readonly randomMask: Accuracies
   }
   /** All of it, image by image. */
-  readonly evaluations: { readonly ticket: Evaluation; readonly randomMask: Evaluation }
+  readonly evaluations: {
+    /** Of the ticket. */
+    readonly ticket: Evaluation
+    /** Of an untrained random mask of the same ratio. */
+    readonly randomMask: Evaluation
+  }
   /** One an epoch. */
   readonly history: readonly EpochRecord[]
 }

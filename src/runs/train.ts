@@ -25,10 +25,16 @@ export const trainRunRows: OptionRows<TrainRunOptions> = { ...trainingRunRows, a
 
 /** What a run found. */
 export interface TrainRun {
-  /** What `rst train --json` prints; `checkpoint` is the path of the model. */
-  readonly report: TrainingReport & { readonly checkpoint: string }
+  /** What `rst train --json` prints. */
+  readonly report: TrainingReport & {
+    /** Path of the model. */
+    readonly checkpoint: string
+  }
   /** All of it, image by image. */
-  readonly evaluations: { readonly model: Evaluation }
+  readonly evaluations: {
+    /** Of the model. */
+    readonly model: Evaluation
+  }
   /** One an epoch. */
   readonly history: readonly EpochRecord[]
 }

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import * as models from '../models/index.ts'
 import { checkPaths, readTicket } from './stored-ticket.ts'
 import { countOnes } from './ticket-check.ts'
-import type { TicketData, TicketMetadata } from './ticket-data.ts'
+import type { ParameterCount, TicketData, TicketMetadata } from './ticket-data.ts'
 import { ticketHash } from './ticket-file.ts'
 
 /** What one ticket takes. */
@@ -15,8 +15,8 @@ export interface TicketAccount {
   readonly metadata: TicketMetadata
   /** SHA-256 of all that the ticket's answers depend on: its name in reports. */
   readonly hash: string
-  /** Weights kept, and weights of the dense network; biases and affine parameters do not count. */
-  readonly parameters: { readonly kept: number; readonly total: number }
+  /** Its weights. */
+  readonly parameters: ParameterCount
   /** What it takes, part by part. */
   readonly bytes: {
     /** One bit a weight, row, kernel or channel. */
@@ -39,7 +39,12 @@ export interface TicketAccounts {
   /** Whether all tickets are drawn from one random network, so that they can share its weights. */
   readonly sharedNetwork: boolean
   /** All files together, and a dense checkpoint for each ticket. */
-  readonly bytes: { readonly files: number; readonly denseCheckpoints: number }
+  readonly bytes: {
+    /** All ticket files together. */
+    readonly files: number
+    /** A dense checkpoint for each ticket. */
+    readonly denseCheckpoints: number
+  }
 }
 
 /**

@@ -16,6 +16,7 @@ import { resolveDevice } from '../tensor/device.ts'
 import { type Placement, placementRows } from '../tensor/placement.ts'
 import { outsideScopes } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
+import type { Normalisation } from './ticket-data.ts'
 
 export const denseFormat = 'rst-dense/1'
 
@@ -36,7 +37,7 @@ export interface DenseMetadata {
   /** The data set trained on. */
   readonly dataset: string
   /** Per channel, of pixels in [0, 1]. */
-  readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] }
+  readonly normalisation: Normalisation
   /** The training options. */
   readonly recipe: Readonly<Record<string, unknown>>
   /** Of the rst-native that trained it. */

@@ -10,6 +10,22 @@ export const ticketFormat = 'rst-ticket/1'
 /** A value that JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
+/** How pixels are normalised, channel by channel. */
+export interface Normalisation {
+  /** Of pixels in [0, 1]. */
+  readonly mean: readonly number[]
+  /** Standard deviations of pixels in [0, 1], above 0. */
+  readonly std: readonly number[]
+}
+
+/** Weights of a ticket; biases and affine parameters, which are not masked, do not count. */
+export interface ParameterCount {
+  /** Those that the mask keeps. */
+  readonly kept: number
+  /** Those of the dense network. */
+  readonly total: number
+}
+
 /** What a file says of a ticket. */
 export interface TicketMetadata {
   /** Of the file. */
@@ -37,12 +53,14 @@ export interface TicketMetadata {
   /** The data set searched on. */
   readonly dataset: string
   /** Per channel, of pixels in [0, 1]; std > 0. */
-  readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] }
+  readonly normalisation: Normalisation
   /** The training options. */
   readonly recipe: { readonly [option: string]: Json }
   /** Shares in [0, 1]: `natural`, `robust` and whatever else was measured. */
   readonly accuracies: {
+    /** On images as they are. */
     readonly natural?: number
+    /** Naturally and under attack. */
     readonly robust?: number
     readonly [name: string]: number | undefined
   }
@@ -58,18 +76,28 @@ export interface Measurement {
   readonly interval: readonly [low: number, high: number]
   /** The images, as evaluations name them. */
   readonly data: {
+    /** Such as 'cifar10 test'; null where the split did not say. */
     readonly name: string | null
+    /** How many. */
     readonly images: number
+    /** Of how many they are a part. */
     readonly of?: number
+    /** 'part' where the caller chose them and did not say how. */
     readonly which: 'all' | 'part' | SplitPart['which']
+    /** First 16 hexadecimal digits of a SHA-256; see DataProvenance. */
     readonly fingerprint: string
   }
   /** None for natural images. */
   readonly attack?: {
+    /** With its main settings, such as 'pgd-20'. */
     readonly name: string
+    /** Of its perturbations. */
     readonly norm: Norm
+    /** Radius of its ball, pixels in [0, 1]. */
     readonly eps: number
+    /** All settings. */
     readonly settings: AttackSettings
+    /** Of its random draws. */
     readonly seed: number
   }
   /** That computed it, such as 'CPU, AVX2'. */

@@ -15,7 +15,7 @@ import { outsideScopes, scope } from '../tensor/scope.ts'
 import { tensor } from '../tensor/tensor.ts'
 import { type Architecture, checkArchitecture } from './architecture-check.ts'
 import { readTicket, writeTicket } from './stored-ticket.ts'
-import type { LayerMask, Measurement, TicketData, TicketMetadata } from './ticket-data.ts'
+import type { LayerMask, Measurement, ParameterCount, TicketData, TicketMetadata } from './ticket-data.ts'
 import { ticketHash } from './ticket-file.ts'
 import { encodeMetadata, notedRows } from './ticket-metadata.ts'
 
@@ -95,7 +95,7 @@ export class Ticket extends NetworkClassifier {
   }
 
   /** Weights kept, and weights of the dense network; biases and affine parameters, which are not masked, do not count. */
-  get parameters(): { kept: number; total: number } {
+  get parameters(): ParameterCount {
     const { remainingRatio, pattern } = this.metadata
     let kept = 0
     for (const { spec } of this.network.convolutions) {

@@ -17,7 +17,7 @@ import { quickTicket } from '../r2s/small-tickets.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const built = existsSync(main)
-if (!built) console.warn(`skipped: ${main} is not built; run npm run build`)
+if (!built) console.warn(`skipped: ${main} is not built; run npm run build:all`)
 const kills = Number(process.env.RST_KILLS ?? 2)
 
 let folder: string

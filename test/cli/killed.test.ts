@@ -13,7 +13,7 @@ import { untimed } from '../training/untimed.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const built = existsSync(main)
-if (!built) console.warn(`skipped: ${main} is not built; run npm run build`)
+if (!built) console.warn(`skipped: ${main} is not built; run npm run build:all`)
 
 /** More of them, and other moments, by hand: RST_KILLS=100 RST_KILL_SEED=2. */
 const kills = Number(process.env.RST_KILLS ?? 3)

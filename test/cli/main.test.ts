@@ -10,7 +10,7 @@ import { writeIdx } from '../data/synthetic.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const built = existsSync(main)
-if (!built) console.warn(`skipped: ${main} is not built; run npm run build`)
+if (!built) console.warn(`skipped: ${main} is not built; run npm run build:all`)
 
 let folder: string
 beforeEach(async () => {

@@ -77,6 +77,19 @@ export function undocumented(checker: ts.TypeChecker, names: ReadonlyMap<string,
     }
   }
 
+  /** Fields of object types inside a declaration; those of parameters and results may be told by their tags. */
+  const checkInside = (name: string, node: ts.Node) => {
+    if (ts.isParameter(node) || ts.isBlock(node) || ts.isTypeParameterDeclaration(node)) return
+    if (ts.isFunctionLike(node) && ts.getJSDocReturnTag(node)) return
+    if (ts.isPropertyDeclaration(node) && ts.isPrivateIdentifier(node.name)) return
+    if (ts.isPropertySignature(node) && ts.isTypeLiteralNode(node.parent)) {
+      const field = node.name.getText()
+      if (ts.getJSDocCommentsAndTags(node).length === 0) missing(node, `${name}: ${field} has no comment`)
+    }
+    const isOwnVariable = ts.isVariableDeclaration(node) && node.initializer
+    if (!isOwnVariable) ts.forEachChild(node, child => checkInside(name, child))
+  }
+
   /** What `using` declares is disposed. */
   const isIn = (examples: string, method: string) =>
     examples.includes(`.${method}(`) || (method === 'dispose' && examples.includes('using '))
@@ -90,6 +103,7 @@ export function undocumented(checker: ts.TypeChecker, names: ReadonlyMap<string,
 
   for (const [name, symbol] of names) {
     const node = symbol.declarations![0]
+    for (const declaration of symbol.declarations!) checkInside(name, declaration)
     const type = checker.getTypeOfSymbolAtLocation(symbol, node)
     const isCalled =
       symbol.flags & aFunction || (ts.isVariableDeclaration(node) && type.getCallSignatures().length > 0)
@@ -129,14 +143,10 @@ export function undocumented(checker: ts.TypeChecker, names: ReadonlyMap<string,
     ) {
       for (const property of type.getProperties()) {
         const [declared] = property.declarations!
-        const own = ts.isShorthandPropertyAssignment(declared)
-          ? checker.getShorthandAssignmentValueSymbol(declared)!
-          : property
-        const meant = own.flags & Alias ? checker.getAliasedSymbol(own) : own
         const path = `${name}.${property.name}`
         if (checker.getTypeOfSymbolAtLocation(property, node).getCallSignatures().length === 0) {
-          if (textOf(meant) === '') missing(declared, `${path} has no comment`)
-        } else if (!checkCallable(path, meant, declared)) missing(declared, `${path} has no example`)
+          if (textOf(property) === '') missing(declared, `${path} has no comment`)
+        } else if (!checkCallable(path, property, declared)) missing(declared, `${path} has no example`)
       }
     }
   }

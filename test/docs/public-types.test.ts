@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import ts from 'typescript'
 import { beforeAll, expect, it } from 'vitest'
 import { declarations, entry, programOf } from './declarations.ts'
+import { publicSymbols, undocumented } from './public-names.ts'
 
 let files: Map<string, string>
 let program: ts.Program
@@ -21,18 +22,9 @@ function resolved(symbol: ts.Symbol): ts.Symbol {
   return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
 }
 
-/** Everything that users can name, by how they name it: what the entry exports, and what its namespaces do. */
-function publicSymbols(): Map<ts.Symbol, string> {
-  const found = new Map<ts.Symbol, string>()
-  const add = (module: ts.Symbol, prefix: string) => {
-    for (const exported of checker.getExportsOfModule(module)) {
-      const symbol = resolved(exported)
-      if (symbol.flags & ts.SymbolFlags.ValueModule) add(symbol, `${prefix}${exported.name}.`)
-      else found.set(symbol, prefix + exported.name)
-    }
-  }
-  add(checker.getSymbolAtLocation(program.getSourceFile(entry)!)!, '')
-  return found
+/** Everything that users can name: what the entry exports, and what its namespaces do. */
+function namesOfPublic(): ReadonlyMap<string, ts.Symbol> {
+  return publicSymbols(checker, checker.getSymbolAtLocation(program.getSourceFile(entry)!)!)
 }
 
 const { Class, Interface, TypeAlias, Enum, Function: aFunction, Variable } = ts.SymbolFlags
@@ -102,10 +94,11 @@ it('and for the oldest TypeScript that the README names', async () => {
 }, 60_000)
 
 it('every type that a public signature mentions is exported', () => {
-  const known = publicSymbols()
-  expect(known.size).toBeGreaterThan(100)
+  const names = namesOfPublic()
+  expect(names.size).toBeGreaterThan(100)
+  const known = new Set(names.values())
   const missing = new Set<string>()
-  for (const [symbol, name] of known) {
+  for (const [name, symbol] of names) {
     for (const declaration of symbol.declarations ?? []) {
       for (const type of mentioned(declaration)) if (!known.has(type)) missing.add(`${type.name}, of ${name}`)
     }
@@ -114,9 +107,13 @@ it('every type that a public signature mentions is exported', () => {
 })
 
 it('what only the package itself may call is not exported', () => {
-  const names = [...publicSymbols().values()]
+  const names = [...namesOfPublic().keys()]
   expect(names).toEqual(expect.arrayContaining(['vjp', 'subset', 'attackFrame.hostAttack', 'ops.relu']))
   for (const name of ['ops.recordMaskedWeight', 'ops.assign', 'ops.attackStep']) {
     expect(names).not.toContain(name)
   }
+})
+
+it('the comments of the source, with their examples, stand in the declarations', () => {
+  expect(undocumented(checker, namesOfPublic())).toEqual([])
 })

@@ -23,7 +23,7 @@ vi.mock('node:fs/promises', async original => {
   const open: typeof fs.open = async (...args) => {
     const file = await fs.open(...args)
     if (failing.code !== undefined && args[1] === 'wx') {
-      file.sync = async () => {
+      file.write = async () => {
         throw Object.assign(new Error('failed'), { code: failing.code })
       }
     }

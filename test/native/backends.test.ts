@@ -58,9 +58,13 @@ describe('backends by name', () => {
     expect(() => findBackend('other')).toThrow(
       "No OTHER backend is installed: there is no file /nowhere/x.so. Use the device 'cpu' or 'auto'.",
     )
+    process.env.RST_BACKENDS = 'other'
+    expect(() => findBackend('other')).toThrow(
+      `there is neither a package rst-native-other-${process.platform}-${process.arch} nor a file ${addon().backendPath('other')}.`,
+    )
     process.env.RST_BACKENDS = 'cpu=/nowhere/x.so'
     expect(() => backendNames()).toThrow(
-      "Expected name=path, several separated by ':', in the environment variable RST_BACKENDS but received 'cpu=/nowhere/x.so'.",
+      "Expected name=path or name, several separated by ':', in the environment variable RST_BACKENDS but received 'cpu=/nowhere/x.so'.",
     )
   })
 

@@ -42,7 +42,7 @@ describe('the package', () => {
     const where = join(folder, 'node_modules', 'rst-native')
     const text = await printed(deviceError, { cwd: folder })
     expect(text).toMatch(/^ERR_RST_DEVICE The native addon of rst-native could not be loaded on /)
-    expect(text).toContain(`Build it with: cd '${where}' && npx cmake-js compile`)
+    expect(text).toContain(`Build it with: cd '${where}' && npm run build:native`)
     expect(text).not.toContain('setup.sh')
   })
 
@@ -59,7 +59,7 @@ describe('an addon that cannot be loaded', () => {
     ['ERR_ACCESS_DENIED', /permission model forbids to read \/somewhere: add --allow-fs-read=\/somewhere/],
     ['ERR_MANIFEST_ASSERT_INTEGRITY', /policy file/],
     ['MODULE_NOT_FOUND', /npm install/],
-    ['ERR_DLOPEN_FAILED', /Build it with: cd .* && npx cmake-js compile/],
+    ['ERR_DLOPEN_FAILED', /Build it with: cd .* && npm run build:native/],
     [undefined, /Build it with/],
   ])('%s is explained', (code, sentence) => {
     expect(explained(Object.assign(new Error('why'), { code, resource: '/somewhere' }))).toMatch(sentence)

@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest'
 const entry = pathToFileURL(resolve('dist/index.js')).href
 const main = resolve('dist/cli/main.js')
 const built = existsSync(main)
-if (!built) console.warn('skipped: dist is not built; run npm run build')
+if (!built) console.warn('skipped: dist is not built; run npm run build:all')
 
 function node(args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {

@@ -103,7 +103,7 @@ describe('doctor', () => {
 })
 
 const built = existsSync('dist/cli/main.js')
-if (!built) console.warn('skipped: dist is not built; run npm run build')
+if (!built) console.warn('skipped: dist is not built; run npm run build:all')
 
 describe.skipIf(!built)('rst doctor where the native addon', () => {
   const broken = join('build', 'Release', 'rst-native.node')

@@ -52,7 +52,7 @@ describe('devices by name', () => {
   })
 
   it('say in one sentence what is missing', () => {
-    const message = `No CUDA backend is installed: there is no file ${addon().backendPath('cuda')}. Use the device 'cpu' or 'auto'.`
+    const message = `No CUDA backend is installed: there is neither a package rst-native-cuda-${process.platform}-${process.arch} nor a file ${addon().backendPath('cuda')}. Use the device 'cpu' or 'auto'.`
     for (const name of ['cuda', 'cuda:3'] as const) {
       expect(() => resolveDevice(name)).toThrow(new DeviceError(message))
       expect(() => new Device({ name })).toThrow(new DeviceError(message))

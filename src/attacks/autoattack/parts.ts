@@ -7,13 +7,20 @@ import { leastClasses, mostTargets } from '../frame/losses.ts'
 import type { Norm } from '../frame/threat-model.ts'
 import { square } from '../square.ts'
 
-export const partNames = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const
 /** The attacks that AutoAttack is made of, by name. */
-export type AutoAttackPart = (typeof partNames)[number]
+export type AutoAttackPart = 'apgd-ce' | 'apgd-dlr' | 'apgd-t' | 'fab' | 'fab-t' | 'square'
+export const partNames: readonly AutoAttackPart[] = [
+  'apgd-ce',
+  'apgd-dlr',
+  'apgd-t',
+  'fab',
+  'fab-t',
+  'square',
+]
 
-export const versionNames = ['standard', 'plus', 'rand', 'custom'] as const
 /** Which series of attacks: see the option `version`. */
-export type AutoAttackVersion = (typeof versionNames)[number]
+export type AutoAttackVersion = 'standard' | 'plus' | 'rand' | 'custom'
+export const versionNames: readonly AutoAttackVersion[] = ['standard', 'plus', 'rand', 'custom']
 
 /** Attacks of each version, in the order they run. */
 export const versionParts: Readonly<Record<Exclude<AutoAttackVersion, 'custom'>, readonly AutoAttackPart[]>> =

@@ -10,9 +10,9 @@ export type Loss = (
   target: number,
 ) => number
 
-export const untargetedLosses = ['ce', 'dlr', 'cw'] as const
 /** The losses of attacks by name: cross-entropy, the difference of logits ratio, and the margin of Carlini & Wagner. */
-export type UntargetedLoss = (typeof untargetedLosses)[number]
+export type UntargetedLoss = 'ce' | 'dlr' | 'cw'
+export const untargetedLosses: readonly UntargetedLoss[] = ['ce', 'dlr', 'cw']
 export type LossName = UntargetedLoss | 'dlr-targeted'
 
 /** Added to the denominator of DLR (reference code). */

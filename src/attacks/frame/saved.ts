@@ -45,8 +45,11 @@ export interface RecordedAttack extends Attack {
    * first. `images` are their numbers in the data set.
    */
   examples(count: number): {
+    /** [images·C·H·W] in [0, 1]. */
     readonly natural: Float32Array
+    /** [images·C·H·W] in [0, 1]. */
     readonly adversarial: Float32Array
+    /** Numbers in the data set. */
     readonly images: readonly number[]
   }
 }

@@ -1,0 +1,3 @@
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+set(CMAKE_CXX_COMPILER g++)
+include(${CMAKE_CURRENT_LIST_DIR}/gcc-glibc.cmake)
