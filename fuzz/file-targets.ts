@@ -246,6 +246,7 @@ function configFiles(): FileTarget {
           stdout: { write: text => (printed += text) },
           stderr: silent,
           env: {},
+          date: () => new Date(0),
           now: () => 0,
           onInterrupt: () => () => {},
           exit: () => {},

@@ -87,6 +87,7 @@ export { type TransferMatrix, type TransferOptions, transferMatrix } from './r2s
 export type { Draws } from './random/draws.ts'
 export { type DoctorOptions, type DoctorReport, doctor, type MaskedArchitecture } from './runs/doctor.ts'
 export * as runs from './runs/index.ts'
+export type { Machine } from './runs/machine.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './saved/accounting.ts'
 export { type DenseMetadata, type DenseModel, loadDense } from './saved/dense-model.ts'
 export { loadTicket, type Ticket } from './saved/ticket.ts'

@@ -2,11 +2,21 @@
 
 /** Between the cells of a table's row, until it is laid out. */
 const separator = '\u001f'
+/** Between a label and what it labels. */
+const labelMark = '\u001e'
 const gap = '   '
 
 /** Rows of a table, which `layOut` gives their columns: the first flush left, the others flush right. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {
   return rows.map(row => row.join(separator))
+}
+
+/**
+ * Labels and what they label, which `layOut` puts into two columns, the second one broken under itself, or under the
+ * first where a word of it is too long.
+ */
+export function formatList(rows: readonly (readonly string[])[], indent = ''): string[] {
+  return rows.map(([label, text]) => `${indent}${label}${labelMark}${text}`)
 }
 
 /**
@@ -16,15 +26,30 @@ export function formatTable(rows: readonly (readonly string[])[]): string[] {
 export function layOut(lines: readonly string[], width: number, tableWidth = width): string[] {
   const laidOut: string[] = []
   for (let i = 0; i < lines.length; ) {
-    if (!lines[i].includes(separator)) {
+    const mark = [separator, labelMark].find(one => lines[i].includes(one))
+    if (mark === undefined) {
       laidOut.push(...wrap(lines[i++], width))
       continue
     }
     const rows: string[][] = []
-    while (i < lines.length && lines[i].includes(separator)) rows.push(lines[i++].split(separator))
-    laidOut.push(...layOutTable(rows, tableWidth))
+    while (i < lines.length && lines[i].includes(mark)) rows.push(lines[i++].split(mark))
+    laidOut.push(...(mark === separator ? layOutTable(rows, tableWidth) : layOutList(rows, width)))
   }
   return laidOut
+}
+
+function layOutList(rows: readonly (readonly string[])[], width: number): string[] {
+  const labels = Math.max(...rows.map(([label]) => label.length))
+  const second = ' '.repeat(labels + gap.length)
+  return rows.flatMap(([label, text]) => {
+    const lines = wrap(text, width - second.length)
+    if (lines.some(line => second.length + line.length > width)) {
+      const indent = `${/^ */.exec(label)![0]}  `
+      return [label, ...wrap(`${indent}${text}`, width)]
+    }
+    const [first, ...rest] = lines.map(line => `${second}${line}`)
+    return [`${label.padEnd(second.length)}${first.slice(second.length)}`, ...rest]
+  })
 }
 
 function layOutTable(rows: readonly (readonly string[])[], width: number): string[] {

@@ -24,6 +24,7 @@ process.exitCode = await run(process.argv.slice(2), {
   stderr: process.stderr,
   env: process.env,
   now: () => performance.now(),
+  date: () => new Date(),
   onInterrupt(handler) {
     for (const signal of stopSignals) process.on(signal, handler)
     return () => {

@@ -4,7 +4,7 @@ import { pgdRows } from '../attacks/pgd.ts'
 import { innerAttackCommands } from '../attacks/table.ts'
 import { catalogue } from '../data/catalogue.ts'
 import { ConfigError } from '../errors.ts'
-import { type DeviceName, deviceNames, isDeviceName } from '../inputs/device-name.ts'
+import { type DeviceName, deviceNames, isDeviceName, packagedBackends } from '../inputs/device-name.ts'
 import type { Rows } from '../inputs/rows.ts'
 import { finetuneRows } from '../training/finetune.ts'
 import { searchRows, trainingRows } from '../training/option-rows.ts'
@@ -86,17 +86,21 @@ export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
     NetworkOptions & Pick<MaskOptions, 'ratio' | 'pattern'>
   >
 
-const parseDevice: Parser<DeviceName> = (text, flag) => {
-  if (isDeviceName(text)) return text
-  throw new ConfigError(
-    `Expected one of ${deviceNames()} for ${flag} but received '${text}'.`,
-    optionName(flag),
-  )
-}
+const parseDevice: Parser<DeviceName> = Object.assign(
+  (text: string, flag: string) => {
+    if (isDeviceName(text)) return text
+    throw new ConfigError(
+      `Expected one of ${deviceNames()} for ${flag} but received '${text}'.`,
+      optionName(flag),
+    )
+  },
+  { words: ['auto', 'cpu', ...packagedBackends] },
+)
 
 export function option<T>(flags: string, description: string, parse: Parser<T>, defaultValue?: T): Option {
   const made = new Option(flags, description)
   made.argParser(text => parse(text, made.long!))
+  if (parse.words !== undefined) made.argChoices = [...parse.words]
   return defaultValue === undefined ? made : made.default(defaultValue)
 }
 

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError, RstError } from '../errors.ts'
 import { version } from '../version.ts'
+import { completeCommand, completionCommand } from './commands/completion.ts'
 import { dataCommand } from './commands/data.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evalCommand } from './commands/eval.ts'
@@ -12,6 +13,8 @@ import { r2sCommand } from './commands/r2s.ts'
 import { searchCommand } from './commands/search.ts'
 import { trainCommand } from './commands/train.ts'
 import { transferCommand } from './commands/transfer.ts'
+import { addExamples, groupOptions, helpWidth, setUpHelp } from './help.ts'
+import { firstSteps, introduction } from './introduction.ts'
 import type { Context } from './run-command.ts'
 import { type Io, Terminal } from './terminal.ts'
 
@@ -28,49 +31,71 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     terminal: new Terminal(io, { json: isFlagOf(args, '--json'), color: !isFlagOf(args, '--no-color') }),
   }
   try {
-    await buildProgram(context).parseAsync(args, { from: 'user' })
+    if (args.every(arg => outputFlags.includes(arg))) return introduce(context)
+    const color = !isFlagOf(args, '--no-color')
+    await buildProgram(context, color).parseAsync(args, { from: 'user' })
     return context.failed ? exitCodes.failed : exitCodes.done
   } catch (error) {
-    return report(error, context)
+    return report(error, args, context)
   }
 }
 
-function buildProgram(context: Context): Command {
-  const { io } = context
+/** Flags that ask for no command. */
+const outputFlags: readonly string[] = ['--json', '--quiet', '--no-color']
+
+function introduce({ io, terminal }: Context): number {
+  for (const line of introduction(helpWidth(io.stderr))) io.stderr.write(`${line}\n`)
+  terminal.failure('ERR_RST_CONFIG', noCommand('rst'))
+  return exitCodes.wrongUse
+}
+
+const noCommand = (name: string) => `Expected a command: ${name} --help lists them.`
+
+/** Commands by what they are for, the most needed first. */
+const setUp = 'Set up:'
+const commandGroups: Readonly<Record<string, readonly ((context: Context) => Command)[]>> = {
+  'Search and train:': [searchCommand, trainCommand, finetuneCommand],
+  'Measure:': [evalCommand, infoCommand],
+  'Random switch between tickets:': [transferCommand, r2sCommand],
+  [setUp]: [doctorCommand, dataCommand, completionCommand],
+}
+
+/** @param color false with --no-color */
+function buildProgram(context: Context, color: boolean): Command {
   const program = new Command('rst')
     .description(
       'Search, attack and evaluate robust scratch tickets: adversarially robust subnetworks of networks that were never trained.',
     )
     .version(version, '-V, --version', 'print the version')
     .exitOverride()
-    .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted. RST_DEBUG=1 prints stack traces.',
-    )
-  program.showHelpAfterError('(see rst --help)')
-  const commands = [
-    searchCommand(context),
-    trainCommand(context),
-    finetuneCommand(context),
-    evalCommand(context),
-    infoCommand(context),
-    transferCommand(context),
-    r2sCommand(context),
-    dataCommand(context),
-    doctorCommand(context),
-  ]
-  for (const command of commands) {
-    inherit(command, program)
-    program.addCommand(command)
-    pointToHelp(command, 'rst')
+    .showHelpAfterError('(see rst --help)')
+  setUpHelp(program, context.io, color)
+  addExamples(program, firstSteps).addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.\nRST_DEBUG=1 prints stack traces.',
+  )
+  groupOptions(program)
+  for (const [heading, makers] of Object.entries(commandGroups)) {
+    program.commandsGroup(heading)
+    for (const make of makers) adopt(program, make(context))
   }
+  program.addHelpCommand(
+    new Command('help').argument('[command]').description('print the help of a command').helpGroup(setUp),
+  )
+  adopt(program, completeCommand(context), { hidden: true })
   return program
+}
+
+function adopt(program: Command, command: Command, settings: { hidden?: boolean } = {}): void {
+  inherit(command, program)
+  program.addCommand(command, settings)
+  pointToHelp(command, 'rst')
 }
 
 /** Commands made apart do not take over the program's settings by themselves. */
 function inherit(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent)
+  groupOptions(command)
   for (const child of command.commands) inherit(child, command)
 }
 
@@ -87,12 +112,12 @@ function isFlagOf(args: readonly string[], flag: string): boolean {
   return (end < 0 ? args : args.slice(0, end)).includes(flag)
 }
 
-function report(error: unknown, { io, terminal }: Context): number {
+function report(error: unknown, args: readonly string[], { io, terminal }: Context): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitCodes.done
     const message =
       error.code === 'commander.help'
-        ? 'Expected a command: rst --help lists them.'
+        ? noCommand(['rst', ...args.filter(arg => !arg.startsWith('-'))].join(' '))
         : error.message.replace(/^error: /, '').replaceAll('\n', ' ')
     terminal.failure('ERR_RST_CONFIG', message)
     return exitCodes.wrongUse

@@ -1,4 +1,4 @@
-// Progress on standard error: one line that is drawn over on a terminal, a plain line now and then otherwise.
+// Progress on standard error: one line that is drawn over on a terminal, a line with the time each minute otherwise.
 
 import type { EvaluationProgress } from '../evaluation/meter.ts'
 import type { TrainingProgress } from '../training/options.ts'
@@ -6,9 +6,7 @@ import { formatCount, formatDuration, formatPercent } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
 const redrawMilliseconds = 100
-/** Without a terminal: a line so often at least, and for each tenth of the work, but not more often than that. */
-const lineMilliseconds = 30_000
-const leastMilliseconds = 1000
+const lineMilliseconds = 60_000
 const barCells = 20
 
 /** A part of the progress line. */
@@ -23,7 +21,6 @@ export class ProgressDisplay {
   readonly #label: string
   readonly #started: number
   #last: number | undefined
-  #lastShare = 0
   #unshown: (() => string) | undefined
   #drawn = false
 
@@ -38,12 +35,11 @@ export class ProgressDisplay {
   update(share: number, details: readonly Detail[]): void {
     const now = this.#terminal.io.now()
     const line = () => this.#line(share, details, now)
-    if (!this.#isDue(share, now)) {
+    if (!this.#isDue(now)) {
       this.#unshown = line
       return
     }
     this.#last = now
-    this.#lastShare = share
     this.#unshown = undefined
     this.#show(line())
   }
@@ -56,12 +52,9 @@ export class ProgressDisplay {
     this.#drawn = false
   }
 
-  #isDue(share: number, now: number): boolean {
-    if (this.#last === undefined) return true
-    const pause = now - this.#last
-    if (this.#terminal.canRedraw) return pause >= redrawMilliseconds
-    const tenths = Math.floor(share * 10) > Math.floor(this.#lastShare * 10)
-    return pause >= lineMilliseconds || (tenths && pause >= leastMilliseconds)
+  #isDue(now: number): boolean {
+    const pause = this.#terminal.canRedraw ? redrawMilliseconds : lineMilliseconds
+    return this.#last === undefined || now - this.#last >= pause
   }
 
   #line(share: number, details: readonly Detail[], now: number): string {
@@ -75,7 +68,8 @@ export class ProgressDisplay {
       return isWhole ? line : fit(`${this.#label} ${percent}`)
     }
     const elapsed = `${formatDuration((now - this.#started) / 1000)} gone`
-    return [`${this.#label} ${percent}`, ...details.map(({ text }) => text), elapsed].join('  ')
+    const time = this.#terminal.io.date().toISOString().replace(/\.\d+/, '')
+    return [time, `${this.#label} ${percent}`, ...details.map(({ text }) => text), elapsed].join('  ')
   }
 
   #show(text: string): void {
@@ -95,12 +89,12 @@ export function showTraining(display: ProgressDisplay): (progress: TrainingProgr
   return ({ step, steps, epochs, loss, accuracy, imagesPerSecond, secondsLeft }) => {
     const epoch = Math.min(epochs, Math.floor(((step - 1) / steps) * epochs) + 1)
     display.update(step / steps, [
+      { text: `${formatDuration(secondsLeft)} left`, rank: 1 },
       { text: `epoch ${epoch}/${epochs}`, rank: 4 },
       { text: `step ${formatCount(step)}/${formatCount(steps)}`, rank: 7 },
       { text: `loss ${loss.toFixed(3)}`, rank: 6 },
       { text: `accuracy ${formatPercent(accuracy)}`, rank: 2 },
       { text: `${formatCount(imagesPerSecond)} images/s`, rank: 3 },
-      { text: `${formatDuration(secondsLeft)} left`, rank: 1 },
     ])
   }
 }
@@ -109,9 +103,9 @@ export function showTraining(display: ProgressDisplay): (progress: TrainingProgr
 export function showEvaluation(display: ProgressDisplay): (progress: EvaluationProgress) => void {
   return ({ phase, images, total, share, secondsLeft }) =>
     display.update(share, [
+      { text: `${formatDuration(secondsLeft)} left`, rank: 1 },
       { text: phase, rank: 2 },
       { text: `${formatCount(images)}/${formatCount(total)} images`, rank: 3 },
-      { text: `${formatDuration(secondsLeft)} left`, rank: 1 },
     ])
 }
 

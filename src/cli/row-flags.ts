@@ -102,5 +102,6 @@ function flagFor(
     unit === 'pixels' ? 'size' : schema?.enum ? 'name' : schema?.type === 'integer' ? 'n' : 'number'
   const made = new Option(`--${name} <${what}>`, help)
   const parse = parserOf(rows, parseSize)
+  if (schema?.enum !== undefined) made.argChoices = [...schema.enum]
   return made.argParser(text => parse(text, made.long!))
 }

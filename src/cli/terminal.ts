@@ -1,6 +1,7 @@
 // What a command prints, and where: results on standard output, everything else on standard error.
 
 import { formatJson } from '../files/json.ts'
+import { hasColours, type Style, styled } from './colours.ts'
 import { layOut } from './layout.ts'
 
 /** Of a terminal that does not tell, and of files. */
@@ -13,6 +14,8 @@ export interface Io {
   env: Readonly<Record<string, string | undefined>>
   /** Milliseconds that only grow. */
   now(): number
+  /** The time of day. */
+  date(): Date
   /** Calls `handler` on each signal to stop, Ctrl-C by default, until the function it returns is called. */
   onInterrupt(handler: (signal?: NodeJS.Signals) => void): () => void
   /** Ends the process at once. */
@@ -35,7 +38,7 @@ export class Terminal {
     this.io = io
     this.#json = json
     this.#quiet = quiet
-    this.#color = color && !io.env.NO_COLOR && io.env.TERM !== 'dumb'
+    this.#color = color && hasColours(io.stderr, io.env)
   }
 
   /** Whether one line of standard error may be drawn over and over. */
@@ -53,11 +56,11 @@ export class Terminal {
   }
 
   warn(line: string): void {
-    this.io.stderr.write(`${this.#style('33', 'warning:')} ${line}\n`)
+    this.io.stderr.write(`${this.#style('yellow', 'warning:')} ${line}\n`)
   }
 
   error(line: string): void {
-    this.io.stderr.write(`${this.#style('31', 'error:')} ${line}\n`)
+    this.io.stderr.write(`${this.#style('red', 'error:')} ${line}\n`)
   }
 
   /** Draws `text` in place of the last drawn one. Only where `canRedraw`. */
@@ -67,7 +70,7 @@ export class Terminal {
 
   /** The part of a drawn text that stands out. */
   accent(text: string): string {
-    return this.#style('36', text)
+    return this.#style('cyan', text)
   }
 
   /**
@@ -93,7 +96,8 @@ export class Terminal {
     if (this.#json) this.io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
   }
 
-  #style(code: string, text: string): string {
-    return this.#color && this.io.stderr.isTTY === true ? `\x1b[${code}m${text}\x1b[0m` : text
+  /** Of standard error. */
+  #style(style: Style, text: string): string {
+    return this.#color ? styled(style, text) : text
   }
 }

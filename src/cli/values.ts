@@ -4,7 +4,11 @@ import { camelCase, kebabCase } from '../inputs/names.ts'
 import { didYouMean } from '../inputs/nearest-name.ts'
 
 /** Reads the text of the option `flag` ('--step-size'). */
-export type Parser<T> = (text: string, flag: string) => T
+export interface Parser<T> {
+  (text: string, flag: string): T
+  /** Words that it takes, for shells to complete: all, or those beside numbers. */
+  readonly words?: readonly string[]
+}
 
 /** The name of `--step-size` in the API: stepSize. */
 export function optionName(flag: string): string {
@@ -67,30 +71,35 @@ export function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): Parser
 }
 
 /** A number of images, or 'all'. */
-export const parseLimit: Parser<number | 'all'> = (text, flag) => {
-  if (text.trim() === 'all') return 'all'
-  const value = numberIn(text)
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw new ConfigError(
-    `Expected a number of images of at least 1, or all, for ${flag} but received ${quote(text)}.`,
-    optionName(flag),
-  )
-}
+export const parseLimit: Parser<number | 'all'> = Object.assign(
+  (text: string, flag: string) => {
+    if (text.trim() === 'all') return 'all'
+    const value = numberIn(text)
+    if (Number.isSafeInteger(value) && value >= 1) return value
+    throw new ConfigError(
+      `Expected a number of images of at least 1, or all, for ${flag} but received ${quote(text)}.`,
+      optionName(flag),
+    )
+  },
+  { words: ['all'] },
+)
 
 export function oneOf<T extends string>(allowed: readonly T[]): Parser<T> {
-  return (text, flag) => {
+  const parse = (text: string, flag: string) => {
     if ((allowed as readonly string[]).includes(text)) return text as T
     throw new ConfigError(
       `Expected one of ${allowed.join(', ')} for ${flag} but received ${quote(text)}${didYouMean(text, allowed) || '.'}`,
       optionName(flag),
     )
   }
+  return Object.assign(parse, { words: allowed })
 }
 
 /** Names from `allowed`, separated by commas. */
 export function listOf<T extends string>(allowed: readonly T[]): Parser<T[]> {
   const parse = oneOf(allowed)
-  return (text, flag) => text.split(',').map(name => parse(name.trim(), flag))
+  const parseAll = (text: string, flag: string) => text.split(',').map(name => parse(name.trim(), flag))
+  return Object.assign(parseAll, { words: allowed })
 }
 
 export const parseText: Parser<string> = (text, flag) => {

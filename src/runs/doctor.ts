@@ -1,5 +1,5 @@
 // What this machine offers the package, and how it computes a network.
-import { totalmem } from 'node:os'
+import { sep } from 'node:path'
 import { datasets } from '../data/datasets.ts'
 import { RstError } from '../errors.ts'
 import { kind, number, oneOf, path, required, text } from '../inputs/kinds.ts'
@@ -14,6 +14,7 @@ import { Device } from '../tensor/device.ts'
 import { type ListedDevice, listDevices } from '../tensor/list-devices.ts'
 import { networkOptions } from '../training/resolve.ts'
 import { version } from '../version.ts'
+import { describeMachine, type Machine, relevantEnvironment } from './machine.ts'
 
 /** A network of random masks. */
 export interface MaskedArchitecture {
@@ -38,13 +39,11 @@ export const maskedArchitectureRows: OptionRows<MaskedArchitecture> = {
 }
 
 /** What this machine offers the package. */
-export interface DoctorReport {
+export interface DoctorReport extends Machine {
   /** Of rst-native. */
   readonly version: string
   /** Version of Node. */
   readonly node: string
-  /** System and processor, such as 'linux-x64'. */
-  readonly platform: string
   /** The default one, such as 'CPU, AVX2, 2 threads'; null where the addon does not work. */
   readonly device: string | null
   /** What it tells about itself; its shares are the same on all machines, so that all give the same bits. */
@@ -53,10 +52,10 @@ export interface DoctorReport {
   readonly missingOps: readonly string[]
   /** The devices of all backends; empty where the addon does not work. */
   readonly devices: readonly ListedDevice[]
-  /** Bytes of the machine. */
-  readonly memory: number
   /** Path of the native addon; null where there is none. */
   readonly addon: string | null
+  /** Whether it came with the package or was compiled here; null where there is none. */
+  readonly addonFrom: 'prebuilt' | 'source' | null
   /** Why the native addon does not work, and what to do. */
   readonly error?: {
     /** As that of the package's errors. */
@@ -64,6 +63,8 @@ export interface DoctorReport {
     /** Whole sentences. */
     readonly message: string
   }
+  /** Variables of the environment that change what the package does, such as RST_DEVICE, by name. */
+  readonly environment: Readonly<Record<string, string>>
   /** Those that the package knows; `dir` is null where the data set was not found in its usual places. */
   readonly datasets: readonly {
     /** As `datasets.open` takes it. */
@@ -107,17 +108,19 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   const { layersOf } = options
   if (typeof layersOf === 'object') checkOptions('layersOf', layersOf, maskedArchitectureRows)
   const found = findDevice()
+  const path = findAddon()
   return {
     version,
     node: process.versions.node,
-    platform: `${process.platform}-${process.arch}`,
+    ...describeMachine(),
     device: found.device?.description ?? null,
     facts: found.device?.facts ?? {},
     missingOps: found.device ? missingOps(found.device) : [],
     devices: found.device ? listDevices() : [],
-    memory: totalmem(),
-    addon: findAddon(),
+    addon: path,
+    addonFrom: path === null ? null : path.split(sep).includes('prebuilds') ? 'prebuilt' : 'source',
     ...(found.error && { error: { code: found.error.code, message: found.error.message } }),
+    environment: relevantEnvironment(),
     datasets: await Promise.all(
       datasets.list().map(async ({ name }) => ({ name, dir: (await datasets.locate(name)) ?? null })),
     ),

@@ -176,12 +176,18 @@ export class Device {
     return addon().memory(this.handle)
   }
 
-  /** Gives memory that is kept for reuse back to the system. */
+  /**
+   * Gives memory that is kept for reuse back to the system.
+   * @throws DeviceError once disposed
+   */
   clearCache(): void {
     addon().clearCache(this.handle)
   }
 
-  /** From here on `memory().peak` is the largest amount since now. */
+  /**
+   * From here on `memory().peak` is the largest amount since now.
+   * @throws DeviceError once disposed
+   */
   resetPeak(): void {
     addon().resetPeak(this.handle)
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { run } from '../../src/cli/program.ts'
 import { cifarRecords, idxLabels, writeCifar10, writeIdx } from '../data/synthetic.ts'
-import { jsonOf, rst } from './run-rst.ts'
+import { jsonOf, rst, silentIo } from './run-rst.ts'
 import { data, fashion, folder, other, out, ticket, tiny, useWorkspace } from './workspace.ts'
 
 useWorkspace()
@@ -35,7 +35,8 @@ describe('bad input', () => {
       1,
       'cifar10 was not found. There is no folder /no/such/folder. To get it, download',
     ],
-    [[], 2, 'Usage: rst'],
+    [[], 2, 'All commands: rst --help'],
+    [['data'], 2, 'Usage: rst data'],
   ])('%j gives exit code %d', async (args, code, message) => {
     const ran = await rst(args)
     expect(ran.stderr).toContain(message)
@@ -118,7 +119,7 @@ describe('errors', () => {
   /** A bug: a program whose output cannot be written. */
   const failing = async (env = {}) => {
     let stderr = ''
-    const code = await run(['data', 'list'], {
+    const io = silentIo({
       stdout: {
         write() {
           throw new TypeError('bug')
@@ -126,10 +127,8 @@ describe('errors', () => {
       },
       stderr: { write: text => (stderr += text) },
       env,
-      now: () => 0,
-      onInterrupt: () => () => {},
-      exit: () => {},
     })
+    const code = await run(['data', 'list'], io)
     return { code, stderr }
   }
 

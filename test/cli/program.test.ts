@@ -245,20 +245,6 @@ describe('rst doctor', () => {
   })
 })
 
-describe('help', () => {
-  it.each(['search', 'train', 'finetune', 'eval', 'transfer', 'r2s', 'data', 'doctor'])(
-    'of %s has an example',
-    async command => {
-      const ran = await rst([command, '--help'])
-      expect(ran.code).toBe(0)
-      expect(ran.stdout).toContain(`$ rst ${command}`)
-    },
-  )
-
-  it('and the version are there', async () => {
-    expect((await rst(['--help'])).stdout).toContain(
-      'Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted',
-    )
-    expect((await rst(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
-  })
+it('the version is printed', async () => {
+  expect((await rst(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })

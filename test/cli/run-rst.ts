@@ -50,6 +50,7 @@ export async function rst(
     },
     env,
     now: () => (time += 50),
+    date: () => new Date(Date.UTC(2026, 0, 2, 3, 4, 5)),
     onInterrupt(handler) {
       handlers.add(handler)
       return () => handlers.delete(handler)
@@ -60,6 +61,17 @@ export async function rst(
   }
   ran.code = await run(args, io)
   return ran
+}
+
+/** A process that shows nothing, to be replaced in part. */
+export function silentIo(parts: Partial<Io>): Io {
+  const silent = { write: () => {} }
+  const date = () => new Date(Date.UTC(2026, 0, 2, 3, 4, 5))
+  return {
+    ...{ stdout: silent, stderr: silent, env: {}, date },
+    ...{ now: () => 0, onInterrupt: () => () => {}, exit: () => {} },
+    ...parts,
+  }
 }
 
 /** The JSON object on the last line of standard output. */

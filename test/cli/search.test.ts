@@ -85,7 +85,7 @@ describe('rst search', () => {
   it('has the defaults of the paper, and those of the data set', async () => {
     const few = ['--width', '0.02', '--steps', '1', '--eval-limit', '1', '--threads', '1']
     const ran = await rst(['search', ...cifar(), '--out', out(), ...few], {
-      during: [/^search /, interrupt => interrupt()],
+      during: [/ search /, interrupt => interrupt()],
     })
     expect(ran.code).toBe(130)
     expect(await stored('config.json')).toMatchObject({
@@ -162,12 +162,12 @@ describe('rst search', () => {
   it('prints plain lines of progress, few of them, on standard error', async () => {
     const { stderr } = await search('--epochs', '20')
     expect(stderr).toMatch(
-      /^search +1\.7 % {2}epoch 1\/20 {2}step 1\/60 {2}loss [\d.]+ {2}accuracy [\d.]+ % {2}[\d,]+ images\/s {2}\d+ s left {2}0 s gone$/m,
+      /^2026-01-02T03:04:05Z {2}search +1\.7 % {2}\d+ s left {2}epoch 1\/20 {2}step 1\/60 {2}loss [\d.]+ {2}accuracy [\d.]+ % {2}[\d,]+ images\/s {2}0 s gone$/m,
     )
     expect(stderr).toContain('epoch 20/20  step 60/60')
-    expect(stderr.split('\n').filter(line => line.startsWith('search')).length).toBeLessThan(6)
-    expect(stderr).toMatch(/^evaluate ticket +[\d.]+ % {2}\S+ {2}\d\/\d images {2}\d+ s left/m)
-    expect(stderr).toMatch(/^evaluate random mask +[\d.]+ % /m)
+    expect(stderr.split('\n').filter(line => line.includes('  search ')).length).toBe(2)
+    expect(stderr).toMatch(/Z {2}evaluate ticket +[\d.]+ % {2}\d+ s left {2}\S+ {2}\d\/\d images/)
+    expect(stderr).toMatch(/Z {2}evaluate random mask +[\d.]+ % /)
     expect(stderr).not.toContain('\x1b')
     rmSync(out(), { recursive: true })
     expect((await search('--quiet')).stderr).toBe('')
@@ -227,7 +227,7 @@ describe('rst search', () => {
 describe('Ctrl-C', () => {
   const long = ['--epochs', '1000', '--json']
   const interrupted = (act: (interrupt: (signal?: NodeJS.Signals) => void) => void) =>
-    rst(['search', ...tiny, ...fashion(), '--out', out(), ...long], { during: [/^search /, act] })
+    rst(['search', ...tiny, ...fashion(), '--out', out(), ...long], { during: [/ search /, act] })
 
   it('stops a search with exit code 130 and tells how to go on', async () => {
     const ran = await interrupted(interrupt => interrupt())
@@ -264,7 +264,7 @@ describe('Ctrl-C', () => {
 
   it('in the closing evaluation leaves a run that --resume completes', async () => {
     const ran = await rst(['search', ...tiny, ...fashion(), '--out', out()], {
-      during: [/^evaluate ticket /, interrupt => interrupt()],
+      during: [/ evaluate ticket /, interrupt => interrupt()],
     })
     expect(ran.code).toBe(130)
     expect(await readdir(out())).not.toContain('evaluation.json')
@@ -294,7 +294,7 @@ describe('the run folder', () => {
 
   it('that is deleted during the search is a failure, not wrong use', async () => {
     const ran = await rst(['search', ...tiny, ...fashion(), '--out', out(), '--json'], {
-      during: [/^search /, () => rmSync(out(), { recursive: true })],
+      during: [/ search /, () => rmSync(out(), { recursive: true })],
     })
     expect(ran.code).toBe(1)
     expect(jsonOf(ran).error).toMatchObject({ code: 'ERR_RST_FILE' })

@@ -1,10 +1,11 @@
 // What fits a terminal, and what a log that is none shows.
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { formatTable, layOut } from '../../src/cli/layout.ts'
+import { formatList, formatTable, layOut } from '../../src/cli/layout.ts'
 import { fitParts, ProgressDisplay, showTraining } from '../../src/cli/progress.ts'
 import { Terminal } from '../../src/cli/terminal.ts'
-import { rst } from './run-rst.ts'
-import { fashion, ticket, useWorkspace } from './workspace.ts'
+import { rst, silentIo } from './run-rst.ts'
+import { fashion, folder, other, ticket, tiny, useWorkspace } from './workspace.ts'
 
 useWorkspace()
 
@@ -12,14 +13,11 @@ useWorkspace()
 function drawn(columns: number): string[] {
   let stderr = ''
   let time = 0
-  const io = {
-    stdout: { write: () => {} },
-    stderr: { write: (text: string) => (stderr += text), isTTY: true, columns },
+  const io = silentIo({
+    stderr: { write: text => (stderr += text), isTTY: true, columns },
     env: { NO_COLOR: '1' },
     now: () => (time += 50),
-    onInterrupt: () => () => {},
-    exit: () => {},
-  }
+  })
   const display = new ProgressDisplay(new Terminal(io, { color: true }), 'search')
   const show = showTraining(display)
   const rest = { loss: 2, accuracy: 0.5, lr: 0.1, imagesPerSecond: 1234, secondsLeft: 70 }
@@ -41,7 +39,7 @@ describe('progress on a terminal', () => {
   it('of 80 columns keeps accuracy, images a second and time left', () => {
     for (const text of drawn(80)) {
       expect(text).toMatch(
-        /^search +[\d.]+ % {2}epoch \d\/2 {2}accuracy 50\.0 % {2}1,234 images\/s {2}1 min 10 s left$/,
+        /^search +[\d.]+ % {2}1 min 10 s left {2}epoch \d\/2 {2}accuracy 50\.0 % {2}1,234 images\/s$/,
       )
     }
   })
@@ -51,7 +49,8 @@ describe('progress on a terminal', () => {
   })
 
   it('of 120 columns has the bar', () => {
-    for (const text of drawn(120)) expect(text).toMatch(/^search \[[#-]{20}\] +[\d.]+ % .* left$/)
+    for (const text of drawn(120))
+      expect(text).toMatch(/^search \[[#-]{20}\] +[\d.]+ % {2}1 min 10 s left {2}/)
   })
 
   it('drops whole parts, the least important first', () => {
@@ -67,40 +66,33 @@ describe('progress without a terminal', () => {
   const linesOf = (steps: number, seconds: number) => {
     const lines: string[] = []
     let time = 0
-    const io = {
-      stdout: { write: () => {} },
-      stderr: { write: (text: string) => lines.push(text) },
-      env: {},
+    const io = silentIo({
+      stderr: { write: text => lines.push(text) },
       now: () => time,
-      onInterrupt: () => () => {},
-      exit: () => {},
-    }
-    const show = showTraining(new ProgressDisplay(new Terminal(io, { color: false }), 'search'))
+      date: () => new Date(Date.UTC(2026, 0, 1) + time),
+    })
+    const display = new ProgressDisplay(new Terminal(io, { color: false }), 'search')
+    const show = showTraining(display)
     const rest = { epoch: 0, epochs: 1, loss: 1, accuracy: 0.5, lr: 0.1, imagesPerSecond: 10 }
     for (let step = 1; step <= steps; step++) {
       time += seconds * 1000
       show({ ...rest, step, steps, secondsLeft: (steps - step) * seconds })
     }
+    display.finish()
     return lines
   }
 
-  it('is a line each 30 s of a long run, with the time gone and left', () => {
+  it('is a line each minute, with the time of day, gone and left', () => {
     const lines = linesOf(1000, 10)
-    // One each third step, and those of the tenths.
-    expect(lines.length).toBeGreaterThan(333)
-    expect(lines.length).toBeLessThan(345)
-    expect(lines[1]).toMatch(/ {2}10 images\/s {2}2 h 46 min left {2}40 s gone\n$/)
+    // The first step's, each sixth step after it, and the last one's.
+    expect(lines.length).toBe(1 + Math.floor(999 / 6) + 1)
+    expect(lines[1]).toBe(
+      '2026-01-01T00:01:10Z  search   0.7 %  2 h 46 min left  epoch 1/1  step 7/1,000  loss 1.000  accuracy 50.0 %  10 images/s  1 min 10 s gone\n',
+    )
   })
 
-  it('is a line each tenth of a short run', () => {
-    expect(linesOf(100, 0.2).map(line => /([\d.]+) %/.exec(line)![1])).toEqual([
-      '1.0',
-      ...Array.from({ length: 10 }, (_, i) => `${(i + 1) * 10}.0`),
-    ])
-  })
-
-  it('is no flood in a run of a second', () => {
-    expect(linesOf(100, 0.01).length).toBeLessThan(3)
+  it('is the first and the last step of a short run', () => {
+    expect(linesOf(100, 0.2).map(line => /([\d.]+) %/.exec(line)![1])).toEqual(['1.0', '100.0'])
   })
 })
 
@@ -134,6 +126,49 @@ describe('what a command prints', () => {
       ...['  a line', '  that is', '  long', '/a/very/long/path', 'and more'],
     ])
   })
+
+  it('is a list whose second column is broken under itself, or stands below', () => {
+    const list = formatList(
+      [
+        ['a', 'b'],
+        ['label', 'a text of words'],
+        ['hash', 'abcdefghijklmnop'],
+      ],
+      '  ',
+    )
+    expect(layOut(list, 20)).toEqual([
+      '  a       b',
+      '  label   a text of',
+      '          words',
+      '  hash',
+      '    abcdefghijklmnop',
+    ])
+  })
+
+  it.each([[80], [60]])(
+    'fits %d columns, whatever the command, but for words that are longer',
+    async columns => {
+      const images = fashion().slice(2)
+      const training = [...tiny, '--quiet']
+      for (const args of [
+        ['doctor', ticket],
+        ['info', ticket, other],
+        ['data', 'list'],
+        ['data', 'where', 'cifar10'],
+        ['search', ...training, ...fashion(), '--out', join(folder, 'a')],
+        ['train', ...training, ...fashion(), '--out', join(folder, 'b')],
+        ['finetune', ticket, ...training.slice(4), ...images, '--out', join(folder, 'c')],
+        ['r2s', ticket, other, ...images, '--limit', '2', '--adversary', 'arc', '--singles', '--steps', '1'],
+        ['r2s', ticket, other, ...images, '--limit', '2', '--simulate', '10', '--steps', '1'],
+      ]) {
+        const ran = await rst(args, { isTTY: true, columns })
+        expect(ran.code, ran.stderr).toBe(0)
+        for (const line of ran.stdout.split('\n')) {
+          if (/ /.test(line.trim())) expect(line.length, line).toBeLessThanOrEqual(columns)
+        }
+      }
+    },
+  )
 
   it.each([
     ['eval', ['--attack', 'pgd,fgsm,apgd-ce,apgd-dlr,square']],

@@ -23,7 +23,7 @@ describe('wrong use with --json', () => {
     [['eval', '--threads', '0'], 'from 1 to 1024 for --threads'],
     [['finetune'], '--ticket is required'],
     [['data', 'where', 'imagenet'], 'There is no data set imagenet'],
-    [[], 'unknown option'],
+    [['data'], "unknown option '--json'"],
   ])('%j ends standard output with one object of code and sentence', async (args, message) => {
     const ran = await rst([...args, '--json'])
     expect(ran.code).toBe(2)
@@ -33,6 +33,13 @@ describe('wrong use with --json', () => {
     expect(`${error.message}`).not.toContain('\n')
     expect(error.message).toContain(message)
     expect(ran.stderr).toContain('error: ')
+  })
+
+  it('or no use at all', async () => {
+    const ran = await rst(['--json'])
+    expect(ran.code).toBe(2)
+    expect(jsonOf(ran).error.message).toBe('Expected a command: rst --help lists them.')
+    expect(ran.stderr).toContain('rst search')
   })
 
   it('a --json behind -- is none', async () => {

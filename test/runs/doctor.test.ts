@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { doctor } from '../../src/runs/doctor.ts'
+import { relevantEnvironment } from '../../src/runs/machine.ts'
 import { Device } from '../../src/tensor/device.ts'
 import { randomTicket } from '../../src/training/search.ts'
 import { stripes } from '../training/synthetic-dataset.ts'
@@ -28,6 +29,25 @@ describe('doctor', () => {
     expect(report).not.toHaveProperty('layers')
     using dense = new Device({ sparse: 'never' })
     expect(dense.facts).toMatchObject({ sparseBelowWinograd: 0, sparseBelowDirect: 0 })
+  })
+
+  it('reports the machine, where the addon comes from, and the environment', async () => {
+    const report = await doctor()
+    expect(report).toMatchObject({
+      platform: `${process.platform}-${process.arch}`,
+      release: release(),
+      cores: cpus().length,
+      usableCores: availableParallelism(),
+      memory: totalmem(),
+      addonFrom: report.addon!.includes('/prebuilds/') ? 'prebuilt' : 'source',
+    })
+    expect(report.usableMemory).toBeGreaterThan(0)
+    expect(report.usableMemory).toBeLessThanOrEqual(report.memory)
+    if (process.platform === 'linux') expect(report.libc).toMatch(/^glibc 2\.\d+$|^musl$/)
+    expect(relevantEnvironment({ RST_DEVICE: 'cpu', NODE_OPTIONS: '--x', HOME: '/h', TOKEN: 's' })).toEqual({
+      NODE_OPTIONS: '--x',
+      RST_DEVICE: 'cpu',
+    })
   })
 
   it('reports the kernels of each layer of an architecture', async () => {
@@ -128,6 +148,7 @@ describe.skipIf(!built)('rst doctor where the native addon', () => {
         spawnSync(process.execPath, [join(folder, 'dist/cli/main.js'), 'doctor', ...args], {
           encoding: 'utf8',
           cwd: folder,
+          env: { ...process.env, RST_DEBUG: 'sync' },
         })
       const { status, stdout, stderr } = rst()
       expect(status).toBe(1)
@@ -144,7 +165,13 @@ describe.skipIf(!built)('rst doctor where the native addon', () => {
         expect(stdout).toMatch(part)
       }
       const json = JSON.parse(rst('--json').stdout.trim().split('\n').at(-1)!)
-      expect(json).toMatchObject({ device: null, error: { code: 'ERR_RST_DEVICE' } })
+      expect(json).toMatchObject({
+        device: null,
+        error: { code: 'ERR_RST_DEVICE' },
+        addonFrom: addon === null ? null : 'source',
+        cores: cpus().length,
+        environment: { RST_DEBUG: 'sync' },
+      })
       expect(json.datasets).toHaveLength(4)
       const ofLayers = rst('--arch', 'conv2', '--ratio', '0.1')
       expect(ofLayers).toMatchObject({ status: 1, stdout: expect.stringContaining('could not be loaded') })

@@ -1,11 +1,12 @@
 // rst data
-import { Command } from 'commander'
+import { Argument, Command } from 'commander'
 import { datasets } from '../../data/datasets.ts'
 import { ConfigError } from '../../errors.ts'
 import { didYouMean } from '../../inputs/nearest-name.ts'
 import { verifyData } from '../../runs/verify-data.ts'
 import { formatCount } from '../format.ts'
-import { addDatasetOption, addOutputOptions, type OutputOptions } from '../options.ts'
+import { addExamples } from '../help.ts'
+import { addDatasetOption, addOutputOptions, datasetNames, type OutputOptions } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 
 export function dataCommand(context: Context): Command {
@@ -17,19 +18,25 @@ export function dataCommand(context: Context): Command {
       'Read a data set whole and compare it with the official one: sizes, images of each file and class, labels, and mean and deviation of the pixels.',
     )
     .argument('<dir>', 'folder of the data files')
-    .addHelpText('after', '\nExample:\n  $ rst data verify /usr/share/datasets/fashion-mnist')
     .action(runCommand<VerifyOptions>(context, verifyFolder))
   addDatasetOption(verify)
+  const nameArgument = new Argument('<name>', 'name of a data set, see rst data list')
+  nameArgument.argChoices = [...datasetNames]
   const where = new Command('where')
     .description('Tell where to get a data set. Nothing is downloaded.')
-    .argument('<name>', 'name of a data set, see rst data list')
-    .addHelpText('after', '\nExample:\n  $ rst data where cifar10')
+    .addArgument(nameArgument)
     .action(runCommand<OutputOptions>(context, explainWhere))
   const command = new Command('data')
     .summary('list and check data sets')
     .description('List and check data sets, and tell where to get them.')
   for (const child of [list, verify, where]) command.addCommand(addOutputOptions(child))
-  return command.addHelpText('after', '\nExample:\n  $ rst data list')
+  addExamples(list, { 'as JSON, for programs': 'rst data list --json' })
+  addExamples(verify, { 'is it what it should be?': 'rst data verify /usr/share/datasets/fashion-mnist' })
+  addExamples(where, { 'files, folders and source': 'rst data where cifar10' })
+  return addExamples(command, {
+    'which are there?': 'rst data list',
+    'where does one get CIFAR-10?': 'rst data where cifar10',
+  })
 }
 
 async function listDatasets(_: OutputOptions, { terminal }: Session): Promise<void> {

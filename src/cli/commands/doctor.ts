@@ -3,9 +3,10 @@ import { Command } from 'commander'
 import { ConfigError } from '../../errors.ts'
 import * as models from '../../models/index.ts'
 import type { LayerKernels } from '../../nn/layer-kernels.ts'
-import { doctor, type MaskedArchitecture } from '../../runs/doctor.ts'
+import { type DoctorReport, doctor, type MaskedArchitecture } from '../../runs/doctor.ts'
 import { formatPercent } from '../format.ts'
-import { formatTable } from '../layout.ts'
+import { addExamples } from '../help.ts'
+import { formatList, formatTable } from '../layout.ts'
 import { addLayersOptions, addOutputOptions, type LayersOptions } from '../options.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
 
@@ -15,10 +16,10 @@ export function doctorCommand(context: Context): Command {
     .description(
       'Show what rst runs on: versions, device with SIMD and threads, memory, native addon and data sets. With --arch or --ticket, also which kernels compute each convolution: sparse (over the non-zero weights), winograd or direct (over all), on images of --dataset (default: cifar10).',
     )
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ rst doctor --json\n  $ rst doctor --arch resnet18-cifar --ratio 0.05',
-    )
+  addExamples(command, {
+    'for a report of a fault': 'rst doctor --json',
+    'which kernels a network would run': 'rst doctor --arch resnet18-cifar --ratio 0.05',
+  })
   for (const add of [addLayersOptions, addOutputOptions]) add(command)
   return command.action(runCommand<LayersOptions>(context, examine))
 }
@@ -28,25 +29,44 @@ async function examine(options: LayersOptions, { terminal, fail }: Session): Pro
   const rows = [
     ['rst-native', report.version],
     ['Node.js', report.node],
-    ['platform', report.platform],
+    [
+      'platform',
+      `${report.platform}, kernel ${report.release}${report.libc === null ? '' : `, ${report.libc}`}`,
+    ],
+    ['processor', `${report.cpu ?? 'unnamed'}, ${coresOf(report)}`],
     ['device', report.device ?? 'none: the native addon does not work, see below'],
     ...report.devices.slice(1).map(device => [device.name, device.problem ?? device.description]),
     ...Object.entries(report.facts).map(([name, value]) => [inWords(name), String(value)]),
     ...(report.missingOps.length === 0 ? [] : [['ops on the CPU', report.missingOps.join(', ')]]),
-    ['memory', `${(report.memory / 2 ** 30).toFixed(1)} GiB`],
-    ['addon', report.addon ?? 'not built'],
+    ['memory', memoryOf(report)],
+    ['addon', addonOf(report)],
+    ...Object.entries(report.environment),
     ...report.datasets.map(({ name, dir }) => [name, dir ?? `not found; see rst data where ${name}`]),
   ]
-  const width = Math.max(...rows.map(([label]) => label.length))
   terminal.result(
     [
-      ...rows.map(([label, value]) => `${label.padEnd(width)}   ${value}`),
+      ...formatList(rows),
       ...(report.layers ? ['', ...layerTable(report.layers)] : []),
       ...(report.error ? ['', report.error.message] : []),
     ],
     report,
   )
   if (report.error) fail()
+}
+
+const coresOf = ({ cores, usableCores }: DoctorReport) =>
+  usableCores === cores ? `${cores} cores` : `${usableCores} of ${cores} cores usable`
+
+function memoryOf({ memory, usableMemory }: DoctorReport): string {
+  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  return usableMemory === memory
+    ? gibibytes(memory)
+    : `${gibibytes(usableMemory)} of ${gibibytes(memory)} usable`
+}
+
+function addonOf({ addon, addonFrom }: DoctorReport): string {
+  if (addon === null) return 'not built'
+  return `${addon} (${addonFrom === 'prebuilt' ? 'prebuilt' : 'built from source'})`
 }
 
 /** 'sparse below direct' of sparseBelowDirect. */

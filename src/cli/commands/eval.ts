@@ -10,6 +10,7 @@ import { type CompletedEvaluation, evaluate } from '../../runs/evaluate.ts'
 import { addEvaluationOptions, type EvaluationOptions } from '../attack-options.ts'
 import { evaluationOptions, withEvaluation } from '../evaluation-options.ts'
 import { formatAccuracy, formatCount, formatDuration, formatPercent } from '../format.ts'
+import { addExamples } from '../help.ts'
 import { formatTable } from '../layout.ts'
 import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
@@ -25,10 +26,12 @@ export function evalCommand(context: Context): Command {
     .description(
       'Attack a ticket or a dense model on test images. Each adversarial image is verified (norm, box, prediction) before it counts.',
     )
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ rst eval --ticket rst-5.safetensors --attack fgsm,pgd --eps 8/255 --limit 1000\n  $ rst eval --ticket rst-5.safetensors --attack autoattack --out aa --save aa/images   # and --resume after Ctrl-C',
-    )
+  addExamples(command, {
+    'two attacks on a thousand images':
+      'rst eval rst-5.safetensors --attack fgsm,pgd --eps 8/255 --limit 1000',
+    'AutoAttack, which --resume continues after Ctrl-C; and its images':
+      'rst eval rst-5.safetensors --attack autoattack --out aa --save aa/images',
+  })
   for (const add of [addEvaluationOptions, addDeviceOptions, addOutputOptions]) add(command)
   return command.action(runCommand<EvaluationOptions>(context, evaluateModel, checkAttackFlags))
 }

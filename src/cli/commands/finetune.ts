@@ -4,6 +4,7 @@ import { ConfigError } from '../../errors.ts'
 import { finetune } from '../../runs/finetune.ts'
 import { evaluationLines } from '../evaluation-lines.ts'
 import { formatDuration } from '../format.ts'
+import { addExamples } from '../help.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
 import {
   addDeviceOptions,
@@ -22,10 +23,9 @@ export function finetuneCommand(context: Context): Command {
   const command = new Command('finetune')
     .summary("train a ticket's weights under its mask")
     .description("Train the kept weights of a ticket on the ticket's data set; the mask stays as it is.")
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ rst finetune --ticket rst-5.safetensors --weights reinit --epochs 20',
-    )
+  addExamples(command, {
+    'from weights drawn anew': 'rst finetune rst-5.safetensors --weights reinit --epochs 20',
+  })
   for (const add of [
     addTicketOption,
     addWeightsOption,

@@ -3,6 +3,8 @@ import { Command } from 'commander'
 import { type TicketAccount, ticketAccounts } from '../../saved/accounting.ts'
 import type { Measurement } from '../../saved/ticket-data.ts'
 import { formatAccuracy, formatBytes, formatCount, formatPercent } from '../format.ts'
+import { addExamples } from '../help.ts'
+import { formatList } from '../layout.ts'
 import { addOutputOptions, type OutputOptions } from '../options.ts'
 import { attackName, imagesLine } from '../provenance-lines.ts'
 import { type Context, runCommand, type Session } from '../run-command.ts'
@@ -14,10 +16,12 @@ export function infoCommand(context: Context): Command {
       'Show where tickets come from, the weights that they keep, and their bytes next to a checkpoint of the dense network.',
     )
     .argument('<files...>', 'ticket files')
-    .addHelpText('after', '\nExample:\n  $ rst info rst-5.safetensors rst-10.safetensors')
     .action((files: string[], options: OutputOptions, self: Command) =>
       runCommand<OutputOptions>(context, (_, session) => info(files, session))(options, self),
     )
+  addExamples(command, {
+    'two tickets, and what they share': 'rst info rst-5.safetensors rst-10.safetensors',
+  })
   return addOutputOptions(command)
 }
 
@@ -58,8 +62,7 @@ function describe({ file, metadata, hash, parameters: { kept, total }, bytes }: 
       line,
     ]),
   ]
-  const labels = Math.max(...rows.map(([label]) => label.length))
-  return [file, ...rows.map(([label, value]) => `  ${label.padEnd(labels)}  ${value}`)]
+  return [file, ...formatList(rows, '  ')]
 }
 
 /** An accuracy, what it is of, and by what it was measured; tickets of earlier versions do not say. */

@@ -6,6 +6,7 @@ import { r2s } from '../../runs/r2s.ts'
 import { addR2SOptions, type R2SOptions } from '../attack-options.ts'
 import { evaluationOptions, withEvaluation } from '../evaluation-options.ts'
 import { formatAccuracy, formatCount, formatDifference, formatPercent } from '../format.ts'
+import { addExamples } from '../help.ts'
 import { formatTable } from '../layout.ts'
 import { checkAdversaryFlags, makeAdversary } from '../make-adversary.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
@@ -19,10 +20,12 @@ export function r2sCommand(context: Context): Command {
     .description(
       'Compute the expected natural and robust accuracy of the random switch between tickets of one random network.',
     )
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ rst r2s --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --adversary eot --eps 8/255   # with --out DIR, --resume goes on after Ctrl-C',
-    )
+  addExamples(command, {
+    'under an attack on one ticket, drawn blindly':
+      'rst r2s rst-5.safetensors rst-7.safetensors rst-10.safetensors --eps 8/255',
+    'under the adversary to trust, which knows all tickets':
+      'rst r2s rst-5.safetensors rst-7.safetensors --adversary arc --out r2s',
+  })
   for (const add of [addR2SOptions, addDeviceOptions, addOutputOptions]) add(command)
   return command.action(runCommand<R2SOptions>(context, evaluateSwitch, checkAdversaryFlags))
 }

@@ -4,6 +4,7 @@ import * as models from '../../models/index.ts'
 import { search } from '../../runs/search.ts'
 import { evaluationLines } from '../evaluation-lines.ts'
 import { formatCount, formatDuration, formatPercent } from '../format.ts'
+import { addExamples } from '../help.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
 import {
   addDeviceOptions,
@@ -26,10 +27,13 @@ export function searchCommand(context: Context): Command {
     .description(
       'Search, in a network whose random weights are never trained, the subnetwork that is robust to an attack. Saves the ticket and compares it with a random mask of the same ratio.',
     )
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ rst search --arch conv4 --dataset fashion-mnist --ratio 0.3 --attack fgsm-rs --epochs 3 --seed 0\n  $ rst search --from runs/trained/model.safetensors --arch conv4 --dataset fashion-mnist --ratio 0.3',
-    )
+  addExamples(command, {
+    'three passes over Fashion-MNIST':
+      'rst search --dataset fashion-mnist --arch conv4 --ratio 0.3 --attack fgsm-rs --epochs 3 --out runs/rst-30',
+    'go on after Ctrl-C': 'rst search --resume --out runs/rst-30',
+    'within trained weights instead of random ones':
+      'rst search --from runs/trained/model.safetensors --arch conv4 --dataset fashion-mnist --ratio 0.3',
+  })
   for (const add of [
     addNetworkOptions,
     addMaskOptions,

@@ -4,6 +4,7 @@ import * as models from '../../models/index.ts'
 import { train } from '../../runs/train.ts'
 import { evaluationLines } from '../evaluation-lines.ts'
 import { formatDuration } from '../format.ts'
+import { addExamples } from '../help.ts'
 import { checkTrainingFlags } from '../inner-attack.ts'
 import {
   addDeviceOptions,
@@ -22,10 +23,12 @@ export function trainCommand(context: Context): Command {
   const command = new Command('train')
     .summary('train a dense network, the baseline')
     .description('Train all weights of a dense network against an attack, or naturally with --attack none.')
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ rst train --arch resnet18-cifar --width 0.25 --attack none --epochs 10',
-    )
+  addExamples(command, {
+    'naturally, ten passes over CIFAR-10':
+      'rst train --arch resnet18-cifar --width 0.25 --attack none --epochs 10',
+    'against PGD, as the search does it':
+      'rst train --arch resnet18-cifar --attack pgd --eps 8/255 --out runs/dense',
+  })
   for (const add of [addNetworkOptions, addTrainingOptions, addDeviceOptions, addOutputOptions]) add(command)
   return command.action(runCommand<Options>(context, trainModel, checkTrainingFlags))
 }

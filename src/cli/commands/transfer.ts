@@ -5,6 +5,7 @@ import { transfer } from '../../runs/transfer.ts'
 import { addTransferOptions, type TransferOptions } from '../attack-options.ts'
 import { evaluationOptions, withEvaluation } from '../evaluation-options.ts'
 import { formatAccuracy, formatPercent } from '../format.ts'
+import { addExamples } from '../help.ts'
 import { formatTable } from '../layout.ts'
 import { checkAttackFlags, makeAttack } from '../make-attack.ts'
 import { addDeviceOptions, addOutputOptions } from '../options.ts'
@@ -18,10 +19,10 @@ export function transferCommand(context: Context): Command {
     .description(
       'Attack each ticket and print the accuracy of every ticket on the images found: rows are attacked, columns answer.',
     )
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ rst transfer --tickets rst-5.safetensors,rst-7.safetensors,rst-10.safetensors --eps 8/255 --limit 1000   # with --out DIR, --resume goes on after Ctrl-C',
-    )
+  addExamples(command, {
+    'three tickets; with --out, --resume goes on after Ctrl-C':
+      'rst transfer rst-5.safetensors rst-7.safetensors rst-10.safetensors --eps 8/255 --out transfer',
+  })
   for (const add of [addTransferOptions, addDeviceOptions, addOutputOptions]) add(command)
   return command.action(runCommand<TransferOptions>(context, transferAttacks, checkAttackFlags))
 }
