@@ -42,7 +42,7 @@ export const deviceRows: OptionRows<DeviceOptions> = {
  * const x = tensor([1, 2, 3], [3], { device })
  * const y = ops.exp(x)
  * await device.synchronize() // or y.data(), which waits too
- * console.log(device.pending, device.memory().inUse > 0) // → 0 true
+ * console.log(device.memory().inUse > 0) // → true
  * console.log(device.supports('exp'), device.fallbacks) // → true {}
  * device.clearCache()
  * device.resetPeak()
