@@ -49,6 +49,16 @@ describe('wrong use with --json', () => {
 
 describe('usage errors', () => {
   it.each([
+    ...['search', 'train', 'finetune', 'eval', 'info', 'transfer', 'r2s', 'doctor', 'completion', 'help'],
+    ...['data', 'data list', 'data verify', 'data where'],
+  ])('of rst %s name its own help, and are JSON with --json', async command => {
+    const ran = await rst([...command.split(' '), '--what', '--json'])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(`(see rst ${command} --help)`)
+    expect(jsonOf(ran)).toEqual({ error: { code: 'ERR_RST_CONFIG', message: "unknown option '--what'" } })
+  })
+
+  it.each([
     [['search', '--epoch', '3'], '(see rst search --help)'],
     [['eval', '--what'], '(see rst eval --help)'],
     [['data', 'verify'], '(see rst data verify --help)'],
