@@ -19,6 +19,7 @@ export default defineConfig({
       'test/models/resnet18-reference.test.ts',
       'test/saved/ticket-format.test.ts',
       'test/tensor/event-loop.test.ts',
+      'test/nn/large-batches.test.ts',
     ],
   },
 })

@@ -12,14 +12,19 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
  */
 export function documented(declarations, module, defaultText) {
   let rows
+  let group
   let above = ''
   const lines = declarations.split('\n').flatMap(line => {
     const [, table] = /^export declare const (\w+Rows): \{$/.exec(line) ?? []
     if (table !== undefined) rows = module[table]
     if (line === '};') rows = undefined
-    const [, option] = /^ {4}(\w+): /.exec(line) ?? []
-    const row = rows && option !== undefined && Object.hasOwn(rows, option) ? rows[option] : undefined
-    const comment = row?.help !== undefined && !above.endsWith('*/') ? [`    /** ${sentences(row, defaultText)} */`] : []
+    const [, indent, option] = /^( {4}| {8})(\w+): /.exec(line) ?? []
+    // A table may hold tables, one a kind of what it describes.
+    if (indent?.length === 4) group = undefined
+    const of = indent?.length === 8 ? group : rows
+    const row = of && option !== undefined && Object.hasOwn(of, option) ? of[option] : undefined
+    if (indent?.length === 4 && line.endsWith('{') && row?.help === undefined) group = row
+    const comment = row?.help !== undefined && !above.endsWith('*/') ? [`${indent}/** ${sentences(row, defaultText)} */`] : []
     above = line
     return [...comment, line]
   })

@@ -11,10 +11,14 @@ const intsAttribute = 7
 export const inputName = 'images'
 export const outputName = 'logits'
 
-/** A ModelProto from images [N, C, H, W] in [0, 1] to logits [N, classes, 1, 1], for the model's own N. */
-export function encodeOnnx(model: PeerModel): Uint8Array {
+/**
+ * A ModelProto from images [N, C, H, W] in [0, 1] to logits [N, classes, 1, 1].
+ * @param batch N, or a name for any; default: the model's own
+ */
+export function encodeOnnx(model: PeerModel, batch: number | string = model.imageShape[0]): Uint8Array {
   const graph = new OnnxGraph()
-  const [batch, channels] = model.imageShape
+  const [, ...image] = model.imageShape
+  const [channels] = image
   const perChannel = [1, channels, 1, 1]
   const mean = graph.constant('mean', perChannel, model.mean)
   const std = graph.constant('std', perChannel, model.std)
@@ -27,7 +31,7 @@ export function encodeOnnx(model: PeerModel): Uint8Array {
     .bytes(2, 'rst-native')
     .bytes(
       7,
-      graph.encode(valueInfo(inputName, model.imageShape), valueInfo(outputName, [batch, classes, 1, 1])),
+      graph.encode(valueInfo(inputName, [batch, ...image]), valueInfo(outputName, [batch, classes, 1, 1])),
     )
     .bytes(8, new ProtoWriter().bytes(1, '').varint(2, opset))
     .finish()
@@ -108,10 +112,13 @@ function encodeInts(name: string, ints: readonly number[]): ProtoWriter {
   return attribute.varint(20, intsAttribute)
 }
 
-/** ValueInfoProto of a float tensor */
-export function valueInfo(name: string, shape: readonly number[]): ProtoWriter {
+/** ValueInfoProto of a float tensor; a name stands for any size. */
+export function valueInfo(name: string, shape: readonly (number | string)[]): ProtoWriter {
   const dimensions = new ProtoWriter()
-  for (const d of shape) dimensions.bytes(1, new ProtoWriter().varint(1, d))
+  for (const d of shape) {
+    const dimension = new ProtoWriter()
+    dimensions.bytes(1, typeof d === 'number' ? dimension.varint(1, d) : dimension.bytes(2, d))
+  }
   const tensorType = new ProtoWriter().varint(1, floatType).bytes(2, dimensions)
   return new ProtoWriter().bytes(1, name).bytes(2, new ProtoWriter().bytes(1, tensorType))
 }

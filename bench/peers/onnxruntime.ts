@@ -15,16 +15,26 @@ interface OnnxRuntime {
   }
 }
 
-export async function openOnnxRuntime({ load, model, threads }: PeerSettings): Promise<PeerTask> {
+/** A model on the CPU provider: from images [N, C, H, W] to logits, row-major. */
+export async function openSession(
+  load: PeerSettings['load'],
+  model: Uint8Array,
+  threads: number,
+): Promise<(images: Float32Array, shape: readonly number[]) => Promise<Float32Array>> {
   const { InferenceSession, Tensor }: OnnxRuntime = load('onnxruntime-node')
-  const session = await InferenceSession.create(encodeOnnx(model), {
+  const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
   })
-  const images = new Tensor('float32', model.images, model.imageShape)
-  const logits = async () => (await session.run({ [inputName]: images }))[outputName]!.data
+  return async (images, shape) =>
+    (await session.run({ [inputName]: new Tensor('float32', images, shape) }))[outputName]!.data
+}
+
+export async function openOnnxRuntime({ load, model, threads }: PeerSettings): Promise<PeerTask> {
+  const run = await openSession(load, encodeOnnx(model), threads)
+  const logits = () => run(model.images, model.imageShape)
   return {
     run: async () => void (await logits()),
     check: async () => ({ logits: await logits() }),

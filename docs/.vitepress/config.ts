@@ -103,6 +103,7 @@ export default defineConfig({
       page('Guides', 'docs/guides/first-ticket.md'),
       page('Options', 'docs/options.md'),
       { text: 'API', link: '/api/' },
+      { text: 'Code', link: codeHost },
       { text: version, link: `/${pageOf('CHANGELOG.md')}` },
     ],
     sidebar: { '/': sidebar, '/api/': apiSidebar(new URL('../api/navigation.json', import.meta.url)) },
@@ -121,7 +122,6 @@ export default defineConfig({
         },
       },
     },
-    socialLinks: [{ icon: 'github', link: codeHost }],
   },
   transformHead: ({ siteConfig }) => [['link', { rel: 'icon', href: `${siteConfig.site.base}icon.svg` }]],
   buildEnd({ outDir, site }) {

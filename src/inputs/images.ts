@@ -1,4 +1,5 @@
 // The one check of each kind of images and labels that users hand in.
+import { setImmediate } from 'node:timers/promises'
 import { ConfigError, ShapeError } from '../errors.ts'
 import { describeValue } from './options.ts'
 
@@ -11,6 +12,12 @@ export const valuesOf = (shape: ImageShape) => shape[0] * shape[1] * shape[2]
 /** How far a pixel may lie outside [0, 1] by rounding; it is then clipped. */
 const slack = 1e-6
 
+/** Of a check: how many images there must be, by default one or more, and the option that errors name. */
+interface PixelChecks {
+  images?: number
+  option?: string
+}
+
 /**
  * Images as float pixels.
  * @param option named in errors
@@ -21,8 +28,37 @@ const slack = 1e-6
 export function checkPixels(
   pixels: unknown,
   shape: ImageShape,
-  { images, option = 'pixels' }: { images?: number; option?: string } = {},
+  checks: PixelChecks = {},
 ): Float32Array<ArrayBuffer> {
+  const slices = checkedSlices(pixels, shape, checks)
+  for (;;) {
+    const { done, value } = slices.next()
+    if (done) return value
+  }
+}
+
+/** As checkPixels, but lets the event loop run every millisecond or so; the pixels must not change meanwhile. */
+export async function checkPixelsInSlices(
+  pixels: unknown,
+  shape: ImageShape,
+  checks: PixelChecks = {},
+): Promise<Float32Array<ArrayBuffer>> {
+  const slices = checkedSlices(pixels, shape, checks)
+  for (;;) {
+    const { done, value } = slices.next()
+    if (done) return value
+    await setImmediate()
+  }
+}
+
+/** Pixels that are checked in one go. */
+const sliceSize = 2 ** 18
+
+function* checkedSlices(
+  pixels: unknown,
+  shape: ImageShape,
+  { images, option = 'pixels' }: PixelChecks,
+): Generator<void, Float32Array<ArrayBuffer>> {
   if (!isFloat32Array(pixels)) {
     throw new ConfigError(
       `Expected a Float32Array of pixels from 0 to 1 for ${option} but received ${describeValue(pixels)}.`,
@@ -30,18 +66,44 @@ export function checkPixels(
     )
   }
   const size = valuesOf(shape)
-  const count = images ?? pixels.length / size
-  if (pixels.length !== count * size || !Number.isInteger(count) || count < 1) {
-    const wanted =
-      images === undefined
-        ? `images of [${shape.join(', ')}] (${size} values each)`
-        : images === 1
-          ? `${size} pixels for an image of [${shape.join(', ')}]`
-          : `${images} images of [${shape.join(', ')}] (${images * size} values)`
-    throw new ShapeError(`Expected ${wanted} in ${option} but received ${pixels.length} values.`)
+  checkCount(pixels, shape, { images, option })
+  let isInside = true
+  for (let from = 0; from < pixels.length; from += sliceSize) {
+    if (from > 0) yield
+    isInside = isSliceInside(pixels, from, size, option) && isInside
   }
-  let clipped: Float32Array<ArrayBuffer> | undefined
-  for (let i = 0; i < pixels.length; i++) {
+  if (isInside) return pixels as Float32Array<ArrayBuffer>
+  const clipped = new Float32Array(pixels.length)
+  for (let from = 0; from < pixels.length; from += sliceSize) {
+    yield
+    clipSlice(pixels, from, clipped)
+  }
+  return clipped
+}
+
+/** @throws ShapeError */
+function checkCount(
+  pixels: Float32Array,
+  shape: ImageShape,
+  { images, option }: { images: number | undefined; option: string },
+): void {
+  const size = valuesOf(shape)
+  const count = images ?? pixels.length / size
+  if (pixels.length === count * size && Number.isInteger(count) && count >= 1) return
+  const wanted =
+    images === undefined
+      ? `images of [${shape.join(', ')}] (${size} values each)`
+      : images === 1
+        ? `${size} pixels for an image of [${shape.join(', ')}]`
+        : `${images} images of [${shape.join(', ')}] (${images * size} values)`
+  throw new ShapeError(`Expected ${wanted} in ${option} but received ${pixels.length} values.`)
+}
+
+/** Whether none of a slice is to be clipped. @throws ConfigError for a pixel too far outside for that */
+function isSliceInside(pixels: Float32Array, from: number, size: number, option: string): boolean {
+  const to = Math.min(pixels.length, from + sliceSize)
+  let isInside = true
+  for (let i = from; i < to; i++) {
     const value = pixels[i]
     if (value >= 0 && value <= 1) continue
     if (!(value >= -slack && value <= 1 + slack)) {
@@ -50,10 +112,17 @@ export function checkPixels(
         option,
       )
     }
-    clipped ??= new Float32Array(pixels)
-    clipped[i] = value < 0 ? 0 : 1
+    isInside = false
   }
-  return clipped ?? (pixels as Float32Array<ArrayBuffer>)
+  return isInside
+}
+
+function clipSlice(pixels: Float32Array, from: number, out: Float32Array): void {
+  const to = Math.min(pixels.length, from + sliceSize)
+  for (let i = from; i < to; i++) {
+    const value = pixels[i]
+    out[i] = value < 0 ? 0 : value > 1 ? 1 : value
+  }
 }
 
 /**

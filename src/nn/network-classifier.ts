@@ -1,12 +1,16 @@
 // What tickets and dense models share: a network in eval mode as a classifier.
 
-import { checkPixels } from '../inputs/images.ts'
+import { checkPixels, checkPixelsInSlices, valuesOf } from '../inputs/images.ts'
 import type { Device } from '../tensor/device.ts'
 import * as ops from '../tensor/ops/index.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Tensor, tensor } from '../tensor/tensor.ts'
+import { upload } from '../tensor/upload.ts'
 import type { Classifier } from './classifier.ts'
 import type { Network } from './network.ts'
+
+/** Pixels that are checked and copied in a millisecond or two; with more the event loop runs in between. */
+const atOnce = 2 ** 18
 
 /** What a model answers to one image. */
 export interface Prediction {
@@ -75,29 +79,28 @@ export abstract class NetworkClassifier implements Classifier {
   }
 
   /**
-   * Classifies one image.
-   * @param pixels [C·H·W] in [0, 1]; beyond it by rounding, up to 1e-6, they are clipped
+   * Classifies one image. Never holds up the event loop for long.
+   * @param pixels [C·H·W] in [0, 1]; beyond it by rounding, up to 1e-6, they are clipped. They must not change until the
+   * promise resolves
    * @throws ShapeError, ConfigError for pixels outside [0, 1], such as 8-bit or normalised ones
    */
   async predict(pixels: Float32Array): Promise<Prediction> {
-    const image = checkPixels(pixels, this.inputShape, { images: 1 })
-    using probabilities = scope(() => ops.softmax(this.#logitsOf(image, 1)))
+    using probabilities = await this.#computed(pixels, 1, logits => ops.softmax(logits))
     const values = await probabilities.data()
     return { label: values.indexOf(Math.max(...values)), probabilities: values }
   }
 
   /**
-   * Classifies images.
-   * @param pixels [N·C·H·W] in [0, 1], N ≥ 1; beyond it by rounding, up to 1e-6, they are clipped
+   * Classifies images. Never holds up the event loop for long, however many there are.
+   * @param pixels [N·C·H·W] in [0, 1], N ≥ 1; beyond it by rounding, up to 1e-6, they are clipped. They must not change
+   * until the promise resolves
    * @throws ShapeError, ConfigError for pixels outside [0, 1], such as 8-bit or normalised ones
    */
   async predictBatch(pixels: Float32Array): Promise<BatchPrediction> {
-    const images = checkPixels(pixels, this.inputShape)
-    const count = images.length / this.inputShape.reduce((product, d) => product * d, 1)
-    const answer = scope(() => {
-      const logits = this.#logitsOf(images, count)
-      return { labels: ops.argmax(logits), probabilities: ops.softmax(logits) }
-    })
+    const answer = await this.#computed(pixels, undefined, logits => ({
+      labels: ops.argmax(logits),
+      probabilities: ops.softmax(logits),
+    }))
     using labels = answer.labels
     using probabilities = answer.probabilities
     return { labels: await labels.data(), probabilities: await probabilities.data() }
@@ -111,7 +114,25 @@ export abstract class NetworkClassifier implements Classifier {
     this.dispose()
   }
 
-  #logitsOf(pixels: Float32Array, count: number): Tensor {
-    return this.logits(tensor(pixels, [count, ...this.inputShape], { device: this.device }))
+  /**
+   * What `body` makes of the logits. Few pixels are checked and copied, and the ops enqueued, before this returns.
+   * @param images how many there must be, by default one or more
+   */
+  #computed<T>(
+    pixels: Float32Array,
+    images: number | undefined,
+    body: (logits: Tensor) => T,
+  ): T | Promise<T> {
+    const { device, inputShape } = this
+    const shapeOf = (checked: Float32Array) => [checked.length / valuesOf(inputShape), ...inputShape]
+    if (!(pixels?.length > atOnce)) {
+      const checked = checkPixels(pixels, inputShape, { images })
+      return scope(() => body(this.logits(tensor(checked, shapeOf(checked), { device }))))
+    }
+    return (async () => {
+      const checked = await checkPixelsInSlices(pixels, inputShape, { images })
+      using x = await upload(checked, shapeOf(checked), { device })
+      return scope(() => body(this.logits(x)))
+    })()
   }
 }

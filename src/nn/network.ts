@@ -151,7 +151,11 @@ export class Network implements Classifier {
     return this.#program().describe()
   }
 
-  /** The tensors that a description names. Weights are masked; all stay the network's, until one of its layers changes. */
+  /**
+   * The tensors that a description names. Weights are masked; all stay the network's, until one of its layers
+   * changes.
+   * @throws ConfigError before there are weights
+   */
   tensors(): Map<string, Tensor> {
     const tensors = new Map<string, Tensor>()
     for (const layer of this.convolutions) tensors.set(layer.tensorNames.weight, layer.effectiveWeight)

@@ -1,6 +1,7 @@
 // R2S, the random switch between robust scratch tickets (paper, Sec. 6.2): tickets of different remaining ratios from
 // one random network, of which each request is answered by one drawn at random.
 import crypto from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '../errors.ts'
 import { seed as seedKind } from '../inputs/kinds.ts'
 import { checkOptions, describeValue, type OptionRows } from '../inputs/options.ts'
@@ -104,6 +105,8 @@ export class R2S implements Classifier {
     const tickets: Ticket[] = []
     try {
       for (const [k, path] of paths.entries()) {
+        // Each takes some milliseconds, and a service may be answering meanwhile.
+        if (k > 0) await setImmediate()
         const owner = tickets.find(ticket => !ticket.trained)
         tickets.push(fromData(data[k], device, path, owner?.network))
       }
@@ -127,7 +130,10 @@ export class R2S implements Classifier {
     return this.tickets[0].device
   }
 
-  /** For reports; its hash is that of its tickets' hashes. */
+  /**
+   * For reports; its hash is that of its tickets' hashes.
+   * @throws ShapeError once disposed, DeviceError once its device is
+   */
   async identity(): Promise<ModelIdentity> {
     const tickets: ModelIdentity[] = []
     for (const ticket of this.tickets) tickets.push(await ticket.identity())
@@ -174,8 +180,9 @@ export class R2S implements Classifier {
   }
 
   /**
-   * Classifies a batch by one ticket drawn for all of it.
-   * @param pixels [N·C·H·W] in [0, 1], N ≥ 1; beyond it by rounding, up to 1e-6, they are clipped
+   * Classifies a batch by one ticket drawn for all of it. Never holds up the event loop for long, however many images there are.
+   * @param pixels [N·C·H·W] in [0, 1], N ≥ 1; beyond it by rounding, up to 1e-6, they are clipped. They must not change
+   * until the promise resolves
    * @throws ShapeError, ConfigError for pixels outside [0, 1], such as 8-bit or normalised ones
    */
   async predictBatch(pixels: Float32Array): Promise<SwitchBatchPrediction> {

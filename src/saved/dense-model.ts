@@ -67,7 +67,10 @@ export class DenseModel extends NetworkClassifier {
     this.#file = file
   }
 
-  /** What it is, for reports: its hash depends on all that its answers depend on. */
+  /**
+   * What it is, for reports: its hash depends on all that its answers depend on.
+   * @throws ShapeError once disposed, DeviceError once its device is
+   */
   async identity(): Promise<ModelIdentity> {
     const { format, arch, width, classes, inChannels, imageSize, normalisation } = this.metadata
     const { mean, std } = normalisation

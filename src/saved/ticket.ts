@@ -87,7 +87,10 @@ export class Ticket extends NetworkClassifier {
     }
   }
 
-  /** What it is, for reports: its hash depends on all that its answers depend on. */
+  /**
+   * What it is, for reports: its hash depends on all that its answers depend on.
+   * @throws ShapeError once disposed, DeviceError once its device is
+   */
   async identity(): Promise<ModelIdentity> {
     const { arch, width, remainingRatio } = this.metadata
     const hash = ticketHash(await this.data())
@@ -106,7 +109,10 @@ export class Ticket extends NetworkClassifier {
     return { kept, total: this.network.weightCount }
   }
 
-  /** What a file holds of it. */
+  /**
+   * What a file holds of it.
+   * @throws ShapeError once disposed, DeviceError once its device is
+   */
   async data(): Promise<TicketData> {
     const masks = new Map<string, LayerMask>()
     const runningMean = new Map<string, Float32Array>()
@@ -138,7 +144,10 @@ export class Ticket extends NetworkClassifier {
     this.#file = path
   }
 
-  /** The same ticket on tensors of its own. */
+  /**
+   * The same ticket on tensors of its own.
+   * @throws ShapeError once disposed, DeviceError once its device is
+   */
   async clone(): Promise<Ticket> {
     return fromData(await this.data(), this.device)
   }

@@ -42,7 +42,7 @@ export const deviceRows: OptionRows<DeviceOptions> = {
  * const x = tensor([1, 2, 3], [3], { device })
  * const y = ops.exp(x)
  * await device.synchronize() // or y.data(), which waits too
- * console.log(device.pending, device.memory().inUse > 0) // → 0 true
+ * console.log(device.memory().inUse > 0) // → true
  * console.log(device.supports('exp'), device.fallbacks) // → true {}
  * device.clearCache()
  * device.resetPeak()
@@ -176,12 +176,18 @@ export class Device {
     return addon().memory(this.handle)
   }
 
-  /** Gives memory that is kept for reuse back to the system. */
+  /**
+   * Gives memory that is kept for reuse back to the system.
+   * @throws DeviceError once disposed
+   */
   clearCache(): void {
     addon().clearCache(this.handle)
   }
 
-  /** From here on `memory().peak` is the largest amount since now. */
+  /**
+   * From here on `memory().peak` is the largest amount since now.
+   * @throws DeviceError once disposed
+   */
   resetPeak(): void {
     addon().resetPeak(this.handle)
   }

@@ -33,7 +33,10 @@ export const scheduleRows = {
 }
 
 /**
- * How the learning rate falls over the epochs: in steps, along a cosine, or not at all; each after a linear warm-up.
+ * How the learning rate falls over the epochs. `{ kind: 'step' }` multiplies it by `gamma` (default 0.1) at each of
+ * the `milestones`, shares of the run in (0, 1) (default [0.5, 0.75], those of the paper); 'cosine' brings it to 0
+ * along half a period; 'constant' leaves it. In each it first rises linearly from 0 over `warmupEpochs`, from 0 to
+ * below the epochs (default 0).
  */
 export type Schedule = {
   [K in keyof typeof scheduleRows]: OptionsOf<(typeof scheduleRows)[K]>

@@ -30,6 +30,8 @@ describe('ONNX', () => {
   it('writes the type of an input', () => {
     // onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3])
     expect(hex(valueInfo('x', [1, 3]).finish())).toBe('0a0178120e0a0c080112080a0208010a020803')
+    // With ["N", 3], of any number of rows.
+    expect(hex(valueInfo('x', ['N', 3]).finish())).toBe('0a0178120f0a0d080112090a0312014e0a020803')
   })
   it('writes a model with every convolution', () => {
     const bytes = Buffer.from(encodeOnnx(smallModel()))

@@ -45,6 +45,30 @@ it('comments stand above the options of exported tables, and nowhere else', () =
   expect(documented(text, { sampleRows }, defaultText)).toBe(text)
 })
 
+it('comments stand above the options of tables in a table', () => {
+  const text = `export declare const kindRows: {
+    a: {
+        eps: RequiredRow<number>;
+        accepts: string;
+    };
+    eps: {
+        required: true;
+    };
+};
+export interface Other {
+    a: {
+        eps: number;
+    };
+}
+`
+  const rows = { kindRows: { a: { eps: sampleRows.eps }, eps: sampleRows.eps } }
+  expect(documented(text, rows, defaultText)).toBe(
+    text
+      .replace('        eps: R', '        /** Radius of the ball. */\n        eps: R')
+      .replace('    eps: {', '    /** Radius of the ball. */\n    eps: {'),
+  )
+})
+
 it('an editor shows them on options that are written', { timeout: 60_000 }, () => {
   const user = `import type { SampleOptions } from './sample.ts'\nexport const options: SampleOptions = { eps: 1, steps: 3, size: 2 }\n`
   const files = new Map([

@@ -122,6 +122,7 @@ export class Oracle {
   /**
    * Images as a tensor [n, C, H, W] on the model's device, for attacks that work there. The caller owns it.
    * @param x [n·imageSize]
+   * @throws ShapeError, DeviceError
    * @example
    * import { attackFrame, ops, scope } from 'rst-native'
    * const threat = attackFrame.threatModel({ eps: 8 / 255 })
