@@ -62,6 +62,22 @@ describe.skipIf(!built)('import of the package', () => {
     expect(counts).toBe('0\n1\n')
   })
 
+  it('declares Symbol.dispose before everything that needs it', () => {
+    // Where Node has none (contexts of node:vm), a class with such a method fails as it is loaded.
+    const [first] = readFileSync('dist/chunks/library.js', 'utf8').match(/^import .*$/m)!
+    expect(first).toBe('import "./dispose-symbol.js";')
+    expect(readFileSync('dist/chunks/dispose-symbol.js', 'utf8')).not.toMatch(/^import /m)
+  })
+
+  it('gives stacks with the lines of src/, of a program that asks for them', () => {
+    const text = `import { tensor } from '${entry}'
+      try { tensor([1], [2]) } catch (error) { console.log(error.stack) }`
+    const stack = node(['--enable-source-maps', ...script(text)])
+    expect(stack).toMatch(/^ShapeError: /)
+    expect(stack).toMatch(/\bsrc\/tensor\/tensor\.ts:\d+:\d+/)
+    expect(node(script(text))).toMatch(/ at tensor \(.*library\.js:\d+:\d+/)
+  })
+
   // 33 ms and 9 MB on two cores; what other processes take goes into the bound of the time.
   it('takes at most 20 MB, and little time', { timeout: 120_000, retry: 2 }, () => {
     const print = 'process.stdout.write(String(process.memoryUsage().rss))'
@@ -79,6 +95,13 @@ describe.skipIf(!built)('import of the package', () => {
 })
 
 describe.skipIf(!built)('the command line', () => {
+  it('shows the lines of src/ with RST_DEBUG=1', () => {
+    const options = { encoding: 'utf8', env: { ...process.env, RST_DEBUG: '1' } } as const
+    const { stderr } = spawnSync(process.execPath, [main, 'search', '--config', 'none.yaml'], options)
+    expect(stderr).toMatch(/\bsrc\/cli\/config-file\.ts:\d+:\d+/)
+    expect(stderr).toMatch(/\bsrc\/files\/read-file\.ts:\d+:\d+/)
+  })
+
   it.each(['--version', '--help', 'search --help', 'data list'])('rst %s loads what it needs', args => {
     expect(loadedBy(main, ...args.split(' ')).packages).toEqual(['commander', 'typed-array-utils'])
   })
