@@ -8,7 +8,6 @@ import { promisify } from 'node:util'
 import { folderOf, prebuilt } from './build.mjs'
 import { configure, make } from './cmake.mjs'
 import { install } from './install.mjs'
-import { buildProbe } from './probe.mjs'
 import { checkSymbols } from './symbols.mjs'
 import { demand, doctestHeaders, nodeOf, work } from './tools.mjs'
 
@@ -79,7 +78,7 @@ function symbolsSeen(target) {
 
 async function loaded(target, folder) {
   if (!target.runner) return 'not runnable here'
-  if (!target.runner.node) return loadedByProbe(target)
+  if (!target.runner.node) return resolved(target)
   const { addon } = await smoke(target, folder, 'load')
   const expected = join(basename(dirname(prebuilt(target))), basename(prebuilt(target)))
   if (!addon.replaceAll('\\', '/').endsWith(`prebuilds/${expected}`)) {
@@ -108,11 +107,13 @@ async function smoke(target, folder, what) {
   return JSON.parse(readFileSync(out, 'utf8'))
 }
 
-/** Without a Node.js: a program that has Node-API's names opens it. */
-async function loadedByProbe(target) {
+/** Where there is no Node.js for it: all that the addon needs but Node-API is found by the loader of the system. */
+async function resolved(target) {
   demandRunner(target.runner)
-  await run(target.runner, [buildProbe(target, folderOf(target)), prebuilt(target)])
-  return `${target.runner.is}, by a probe`
+  const { stdout, stderr } = await run(target.runner, ['--list', prebuilt(target)]).catch(error => error)
+  const missing = `${stdout}${stderr}`.split('\n').filter(line => /^Error/.test(line) && !/ napi_\w+: symbol/.test(line))
+  if (missing.length > 0) throw new Error(missing.join('\n'))
+  return `resolved ${target.runner.is}`
 }
 
 async function nativeTested(target) {
@@ -124,7 +125,7 @@ async function nativeTested(target) {
   configure(target, folder, { RST_TESTS: 'ON', DOCTEST_INCLUDE_DIR: doctestHeaders() })
   make(folder, ['rst_tests'])
   const program = join(folder, target.platform === 'win32' ? 'rst_tests.exe' : 'rst_tests')
-  const text = await run(runner, [program])
+  const { stdout: text } = await run(runner, [program])
   const [, passed, failed] = /test cases: .*?(\d+) passed \| *(\d+) failed/.exec(text) ?? []
   if (failed !== '0') throw new Error(text.slice(-3000))
   return `${passed} passed`
@@ -143,11 +144,11 @@ function demandRunner({ command, packages }) {
   if (command.length > 0) demand(command.slice(0, 1), packages)
 }
 
-/** What a program printed. */
+/** Runs a program of a target to its end. */
 async function run({ command, env }, args, extra) {
   const [program, ...rest] = [...command, ...args]
   const home = { WINEPREFIX: join(work, 'wine') }
   const options = { env: { ...process.env, ...home, ...env, ...extra }, maxBuffer: 2 ** 26, timeout: 3_600_000 }
   const path = program.includes('/') ? program : execFileSync('which', [program], { encoding: 'utf8' }).trim()
-  return (await promisify(execFile)(path, rest, options)).stdout
+  return promisify(execFile)(path, rest, options)
 }

@@ -60,7 +60,7 @@ export const targets = [
     commands: [],
     packages: [],
     libraries: [/^libc\.so$/],
-    runner: { is: "under musl's loader", packages: ['musl'], command: ['/lib/ld-musl-x86_64.so.1'] },
+    runner: { is: "under musl's loader", packages: ['musl', 'musl-dev'], command: ['/lib/ld-musl-x86_64.so.1'] },
   },
   {
     name: 'darwin-arm64',
