@@ -120,11 +120,13 @@ async function nativeTested(target) {
   const { runner } = target
   if (!runner) return 'not runnable here'
   demandRunner(runner)
-  const folder = join(folderOf(target), 'tests')
-  // On Windows libraries are runtime output.
-  configure(target, folder, { RST_TESTS: 'ON', DOCTEST_INCLUDE_DIR: doctestHeaders() })
+  // With the objects of the addon.
+  const folder = folderOf(target)
+  const out = join(folder, 'tests')
+  const outputs = { CMAKE_LIBRARY_OUTPUT_DIRECTORY: out, CMAKE_RUNTIME_OUTPUT_DIRECTORY: out }
+  configure(target, folder, { RST_TESTS: 'ON', DOCTEST_INCLUDE_DIR: doctestHeaders(), ...outputs })
   make(folder, ['rst_tests'])
-  const program = join(folder, target.platform === 'win32' ? 'rst_tests.exe' : 'rst_tests')
+  const program = join(out, target.platform === 'win32' ? 'rst_tests.exe' : 'rst_tests')
   const { stdout: text } = await run(runner, [program])
   const [, passed, failed] = /test cases: .*?(\d+) passed \| *(\d+) failed/.exec(text) ?? []
   if (failed !== '0') throw new Error(text.slice(-3000))
@@ -135,9 +137,15 @@ async function nativeTested(target) {
 function compared(results) {
   const x64 = results.find(({ target }) => target === 'linux-x64')?.ticket
   return results.map(result => {
-    const bits = !result.ticket ? '–' : !x64 ? 'linux-x64 is not built' : result.ticket === x64 ? 'equal' : 'OTHER'
+    const bits = bitsOf(result, x64)
     return { ...result, bits, failed: result.failed || bits === 'OTHER' }
   })
+}
+
+function bitsOf({ target, ticket }, x64) {
+  if (!ticket) return '–'
+  if (target === 'linux-x64') return 'compared with'
+  return x64 === undefined ? 'linux-x64 was not asked for' : ticket === x64 ? 'equal' : 'OTHER'
 }
 
 function demandRunner({ command, packages }) {

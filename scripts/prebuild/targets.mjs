@@ -78,7 +78,7 @@ export const targets = [
     compiler: 'zig',
     commands: [],
     packages: [],
-    libraries: [/^node\.exe$/i, /^kernel32\.dll$/i, /^ntdll\.dll$/i, /^api-ms-win-crt-/i],
+    libraries: [/^node\.exe$/i, /^kernel32\.dll$/i, /^ntdll\.dll$/i, /^msvcrt\.dll$/i, /^api-ms-win-crt-/i],
     runner: {
       is: 'under wine',
       packages: ['wine', 'wine64'],
