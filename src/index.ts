@@ -18,6 +18,7 @@ export type { GradientAttack } from './attacks/frame/gradient-attack.ts'
 export type { HostAttackSpec, HostBatchResult } from './attacks/frame/host-attack.ts'
 export type { HostBatch } from './attacks/frame/host-batch.ts'
 export type { ProjectedAscentSettings, ThreatModelOptions } from './attacks/frame/index.ts'
+/** What attacks are made of, for one of your own. */
 export * as attackFrame from './attacks/frame/index.ts'
 export type { InnerAttack, InnerAttackBatch, InnerAttackSession } from './attacks/frame/inner-attack.ts'
 export type { Journal } from './attacks/frame/journal.ts'
@@ -25,6 +26,7 @@ export type { Loss, UntargetedLoss } from './attacks/frame/losses.ts'
 export type { CotangentOf, Oracle } from './attacks/frame/oracle.ts'
 export type { Ascent, GradientBatch } from './attacks/frame/projected-gradient.ts'
 export type { Norm, ThreatModel } from './attacks/frame/threat-model.ts'
+/** The attacks, each a factory that takes its options. */
 export * as attacks from './attacks/index.ts'
 export type { Dataset, DatasetInfo, ListedDataset, Split, SplitPart } from './data/dataset.ts'
 export { type DatasetOptions, datasets } from './data/datasets.ts'
@@ -66,11 +68,14 @@ export type {
   Rows,
   RowText,
 } from './inputs/rows.ts'
+/** The architectures by name. */
 export * as models from './models/index.ts'
 export type { Attributes, ConvKernel, ConvKernels, Facts, MemoryStats } from './native/addon.ts'
 export type { Classifier, ModelIdentity } from './nn/classifier.ts'
+/** Layers and networks, from which architectures are built. */
 export * as nn from './nn/index.ts'
 export type { BatchPrediction, NetworkClassifier, Prediction } from './nn/network-classifier.ts'
+/** Adversaries of a random switch, each a factory that takes its options. */
 export * as adversaries from './r2s/adversaries.ts'
 export type { BestTicket } from './r2s/best-ticket.ts'
 export {
@@ -86,6 +91,7 @@ export type { SwitchAttack, SwitchAttackResult } from './r2s/switch-attack.ts'
 export { type TransferMatrix, type TransferOptions, transferMatrix } from './r2s/transfer.ts'
 export type { Draws } from './random/draws.ts'
 export { type DoctorOptions, type DoctorReport, doctor, type MaskedArchitecture } from './runs/doctor.ts'
+/** What the commands of `rst` do, callable from a program. */
 export * as runs from './runs/index.ts'
 export type { Machine } from './runs/machine.ts'
 export { type TicketAccount, type TicketAccounts, ticketAccounts } from './saved/accounting.ts'
@@ -103,6 +109,7 @@ export type {
 export { Device, type DeviceOptions } from './tensor/device.ts'
 export type { Elements, TypedArrayOf } from './tensor/elements.ts'
 export { type ListedDevice, listDevices } from './tensor/list-devices.ts'
+/** What can be computed with tensors, with gradients where there are any. */
 export * as ops from './tensor/ops/index.ts'
 export type { Placement } from './tensor/placement.ts'
 export type { Recording } from './tensor/recording.ts'

@@ -1,35 +1,34 @@
 // node onnx-service.js MODEL_FILE THREADS MAX_BATCH: the HTTP service of examples/serve, with ONNX Runtime in the place of
 // tickets. Prints the port that it listens on.
-import { createRequire } from 'node:module'
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { packageRoot } from '../../src/native/package-root.ts'
-import { readModelFile } from '../peers/model-file.ts'
-import { encodeOnnx } from '../peers/onnx-model.ts'
-import { openSession } from '../peers/onnxruntime.ts'
 
 const [modelFile, threads, maxBatch] = process.argv.slice(2) as [string, string, string]
-const model = await readModelFile(modelFile)
-const load = createRequire(join(packageRoot, 'bench', 'peers', 'package.json'))
-const logitsOf = await openSession(load, encodeOnnx(model, 'N'), Number(threads))
-const [, ...inputShape] = model.imageShape
+const worker = new Worker(new URL('onnx-worker.js', import.meta.url), {
+  workerData: { modelFile, threads: Number(threads) },
+})
+const [inputShape]: number[][] = await once(worker, 'message')
 
-/** What service.js takes for its model. */
+/** What service.js takes for its model. It runs one batch at a time. */
 const served = {
   hold: () => ({
     inputShape,
     classNames: undefined,
-    draw: () => ({ lane: logitsOf, ticket: 0 }),
+    draw: () => ({ lane: worker, ticket: 0 }),
     release() {},
   }),
   async run(_: unknown, images: readonly Float32Array[]) {
     const size = images[0]!.length
     const pixels = new Float32Array(images.length * size)
     for (const [n, image] of images.entries()) pixels.set(image, n * size)
-    const logits = await logitsOf(pixels, [images.length, ...inputShape])
-    const classes = logits.length / images.length
-    return images.map((_, n) => softmax(logits.subarray(n * classes, (n + 1) * classes)))
+    worker.postMessage({ images: pixels, count: images.length }, [pixels.buffer])
+    const [logits]: Float32Array[] = await once(worker, 'message')
+    const classes = logits!.length / images.length
+    return images.map((_, n) => softmax(logits!.subarray(n * classes, (n + 1) * classes)))
   },
 }
 

@@ -2,7 +2,7 @@
 // pages, and those of the factories that take them, get the tables of docs/options.md. `[Symbol.dispose]`, which `using`
 // calls, is left out beside `dispose`, with which it would share a heading. What is in a namespace is called by it.
 import { readFileSync } from 'node:fs'
-import { Comment, Converter, PageEvent, ReflectionKind } from 'typedoc'
+import { Comment, CommentTag, Converter, PageEvent, ReflectionKind } from 'typedoc'
 
 const reference = readFileSync(new URL('../options.md', import.meta.url), 'utf8')
 
@@ -29,7 +29,7 @@ export function load(app) {
     const describe = (reflection, beginnings) => {
       reflection.comment ??= new Comment()
       const text = beginnings.map(tableAfter).join('\n')
-      reflection.comment.summary.push({ kind: 'text', text: `\n\n${text}` })
+      reflection.comment.blockTags.push(new CommentTag('@options', [{ kind: 'text', text }]))
     }
     const described = new Set()
     for (const factory of project.getReflectionsByKind(ReflectionKind.Variable)) {

@@ -142,7 +142,7 @@ export function buildService(model, options, metrics) {
   /** @type {Record<string, string>} instead of the framework's own */
   const sentences = {
     FST_ERR_CTP_BODY_TOO_LARGE: `Expected a body of up to ${options.maxBody} bytes but received a larger one.`,
-    FST_ERR_CTP_INVALID_MEDIA_TYPE: `Expected the content type application/json, ${bufferTypes.join(', ')}.`,
+    FST_ERR_CTP_INVALID_MEDIA_TYPE: `Expected the content type application/json, ${bufferTypes.join(', ')}, as in: curl -H 'content-type: image/png'.`,
     FST_ERR_CTP_EMPTY_JSON_BODY: 'Expected {"pixels": […]} but received an empty body.',
     FST_ERR_CTP_INVALID_JSON_BODY: 'Expected JSON, {"pixels": […]}, but received something else.',
   }

@@ -6,7 +6,7 @@ import { layOut } from './layout.ts'
 export const firstSteps: Readonly<Record<string, string>> = {
   'does rst work here, and which data sets does it find?': 'rst doctor',
   'search a ticket in a network that is never trained; minutes on two cores':
-    'rst search --dataset fashion-mnist --arch conv4 --width 0.5 --epochs 1 --out first',
+    'rst search --dataset fashion-mnist --arch conv4 --width 0.5 --ratio 0.3 --attack fgsm-rs --epochs 1 --out first',
   'attack it on test images': 'rst eval first/ticket.safetensors',
 }
 

@@ -5,6 +5,7 @@ import { innerAttackCommands } from '../attacks/table.ts'
 import { catalogue } from '../data/catalogue.ts'
 import { ConfigError } from '../errors.ts'
 import { type DeviceName, deviceNames, isDeviceName, packagedBackends } from '../inputs/device-name.ts'
+import { didYouMean } from '../inputs/nearest-name.ts'
 import type { Rows } from '../inputs/rows.ts'
 import { finetuneRows } from '../training/finetune.ts'
 import { searchRows, trainingRows } from '../training/option-rows.ts'
@@ -89,8 +90,9 @@ export type LayersOptions = OutputOptions & { ticket?: string } & Partial<
 const parseDevice: Parser<DeviceName> = Object.assign(
   (text: string, flag: string) => {
     if (isDeviceName(text)) return text
+    const meant = ['gpu', 'nvidia'].includes(text) ? 'cuda' : text
     throw new ConfigError(
-      `Expected one of ${deviceNames()} for ${flag} but received '${text}'.`,
+      `Expected one of ${deviceNames()} for ${flag} but received '${text}'${didYouMean(meant, packagedBackends) || '.'}`,
       optionName(flag),
     )
   },

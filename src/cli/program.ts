@@ -8,6 +8,7 @@ import { dataCommand } from './commands/data.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evalCommand } from './commands/eval.ts'
 import { finetuneCommand } from './commands/finetune.ts'
+import { helpCommand } from './commands/help.ts'
 import { infoCommand } from './commands/info.ts'
 import { r2sCommand } from './commands/r2s.ts'
 import { searchCommand } from './commands/search.ts'
@@ -52,12 +53,11 @@ function introduce({ io, terminal }: Context): number {
 const noCommand = (name: string) => `Expected a command: ${name} --help lists them.`
 
 /** Commands by what they are for, the most needed first. */
-const setUp = 'Set up:'
 const commandGroups: Readonly<Record<string, readonly ((context: Context) => Command)[]>> = {
   'Search and train:': [searchCommand, trainCommand, finetuneCommand],
   'Measure:': [evalCommand, infoCommand],
   'Random switch between tickets:': [transferCommand, r2sCommand],
-  [setUp]: [doctorCommand, dataCommand, completionCommand],
+  'Set up:': [doctorCommand, dataCommand, completionCommand, helpCommand],
 }
 
 /** @param color false with --no-color */
@@ -67,6 +67,7 @@ function buildProgram(context: Context, color: boolean): Command {
       'Search, attack and evaluate robust scratch tickets: adversarially robust subnetworks of networks that were never trained.',
     )
     .version(version, '-V, --version', 'print the version')
+    .helpCommand(false)
     .exitOverride()
     .showHelpAfterError('(see rst --help)')
   setUpHelp(program, context.io, color)
@@ -79,9 +80,6 @@ function buildProgram(context: Context, color: boolean): Command {
     program.commandsGroup(heading)
     for (const make of makers) adopt(program, make(context))
   }
-  program.addHelpCommand(
-    new Command('help').argument('[command]').description('print the help of a command').helpGroup(setUp),
-  )
   adopt(program, completeCommand(context), { hidden: true })
   return program
 }

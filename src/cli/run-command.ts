@@ -1,5 +1,6 @@
 // What happens around every command: configuration, terminal, Ctrl-C.
 import type { Command } from 'commander'
+import { ConfigError } from '../errors.ts'
 import { applyConfigFile } from './config-file.ts'
 import type { OutputOptions } from './options.ts'
 import { takePositional } from './positional.ts'
@@ -46,6 +47,9 @@ export function runCommand<Options extends OutputOptions>(
     if (file !== undefined) await applyConfigFile(command, file)
     takePositional(command, args[0])
     const { resume, out } = command.opts<{ resume?: boolean; out?: string }>()
+    if (resume && out === undefined) {
+      throw new ConfigError('--resume needs the folder to go on in: give it as --out DIR.', 'out')
+    }
     if (resume && out !== undefined && isTraining(command)) await takeResumedOptions(command, out)
     const options = command.opts<Options>()
     const terminal = new Terminal(io, options)

@@ -1,6 +1,9 @@
 // "Did you mean …?" for names that are not known.
 
-/** The name in `known` that `name` was most likely meant to be, if one is close (edit distance ≤ a third of its length). */
+/**
+ * The name in `known` that `name` was most likely meant to be: one that is close (edit distance ≤ a third of its length),
+ * or else the shortest that contains it.
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined
   let least = Number.POSITIVE_INFINITY
@@ -11,7 +14,16 @@ export function nearestName(name: string, known: readonly string[]): string | un
       nearest = candidate
     }
   }
-  return nearest
+  return nearest ?? shortestWith(name, known)
+}
+
+/** Least length of a part by which a name is known. */
+const leastPart = 3
+
+function shortestWith(part: string, known: readonly string[]): string | undefined {
+  const bare = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '')
+  if (bare(part).length < leastPart) return undefined
+  return known.filter(name => bare(name).includes(bare(part))).sort((a, b) => a.length - b.length)[0]
 }
 
 /** ": did you mean X?", or nothing when no known name is close. */

@@ -26,6 +26,8 @@ describe('rst complete', () => {
     ['data where fash', ['fashion-mnist']],
     ['data where cifar10 --q', ['--quiet']],
     ['help fine', ['finetune']],
+    ['help data w', ['where']],
+    ['help eval ', []],
     ['completion ', ['bash', 'zsh', 'fish']],
     ['search --select-e', ['--select-every']],
     ['search --select-on ', ['validation', 'test', 'last']],

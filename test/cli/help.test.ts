@@ -4,7 +4,18 @@ import { hasColours } from '../../src/cli/colours.ts'
 import { optionGroups } from '../../src/cli/help.ts'
 import { type Conditions, rst } from './run-rst.ts'
 
-const names = ['search', 'train', 'finetune', 'eval', 'info', 'transfer', 'r2s', 'doctor', 'completion']
+const names = [
+  'search',
+  'train',
+  'finetune',
+  'eval',
+  'info',
+  'transfer',
+  'r2s',
+  'doctor',
+  'completion',
+  'help',
+]
 const commands = ['', ...names, 'data', 'data list', 'data verify', 'data where']
 
 async function helpOf(command: string, conditions: Conditions = {}): Promise<string> {
@@ -25,7 +36,7 @@ function examplesIn(help: string): string[] {
 describe('the help of', () => {
   it('rst names all commands', async () => {
     const help = await helpOf('')
-    for (const name of [...names, 'data', 'help']) expect(help).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'))
+    for (const name of [...names, 'data']) expect(help).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'))
     expect(help).not.toMatch(/^ {2}complete\b/m)
     expect(help).toContain('Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted')
   })

@@ -19,7 +19,11 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 const rst = (...args: string[]) =>
-  spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', cwd: folder })
+  spawnSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    env: { ...process.env, NO_COLOR: '1' },
+  })
 
 describe.skipIf(!built)('rst', () => {
   it('exits with 0, 1 and 2', () => {

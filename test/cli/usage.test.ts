@@ -49,6 +49,16 @@ describe('wrong use with --json', () => {
 
 describe('usage errors', () => {
   it.each([
+    ...['search', 'train', 'finetune', 'eval', 'info', 'transfer', 'r2s', 'doctor', 'completion', 'help'],
+    ...['data', 'data list', 'data verify', 'data where'],
+  ])('of rst %s name its own help, and are JSON with --json', async command => {
+    const ran = await rst([...command.split(' '), '--what', '--json'])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toContain(`(see rst ${command} --help)`)
+    expect(jsonOf(ran)).toEqual({ error: { code: 'ERR_RST_CONFIG', message: "unknown option '--what'" } })
+  })
+
+  it.each([
     [['search', '--epoch', '3'], '(see rst search --help)'],
     [['eval', '--what'], '(see rst eval --help)'],
     [['data', 'verify'], '(see rst data verify --help)'],
@@ -62,10 +72,12 @@ describe('usage errors', () => {
       ['resnet', 'resnet18'],
       ['conv-4', 'conv4'],
       ['preact-resnet-18', 'preact-resnet18'],
+      ['vgg', 'vgg16-bn-cifar'],
+      ['mobilenet', 'mobilenet-v2-cifar'],
     ]) {
       expect(() => models.canonicalName(given)).toThrow(`received '${given}': did you mean ${meant}?`)
     }
-    expect(() => models.canonicalName('vgg')).toThrow(/received 'vgg'\.$/)
+    expect(() => models.canonicalName('alexnet')).toThrow(/received 'alexnet'\.$/)
   })
 
   it.each(['gpu', 'mps', 'cpu:0', 'tpu'])('--device %s names the devices of the help', async device => {
@@ -74,6 +86,28 @@ describe('usage errors', () => {
     expect(ran.stderr).toContain('auto, cpu, cuda[:n]')
     const help = (await rst(['search', '--help'])).stdout
     expect(help).toMatch(/--device <device> +auto, cpu, cuda\[:n\];/)
+  })
+
+  it('--device gpu and its like suggest cuda', async () => {
+    for (const name of ['gpu', 'nvidia', 'cuda0']) {
+      expect((await rst(['search', '--device', name])).stderr).toContain(`'${name}': did you mean cuda?`)
+    }
+  })
+
+  it.each(['search', 'train', 'finetune', 'eval', 'transfer', 'r2s'])(
+    'rst %s --resume asks for its folder',
+    async name => {
+      const ran = await rst([name, '--resume', '--json'])
+      expect(ran.code).toBe(2)
+      expect(jsonOf(ran).error.message).toMatch(/--resume needs the folder .*--out DIR/)
+    },
+  )
+
+  it('help of what is no command suggests one', async () => {
+    expect((await rst(['help', 'serach'])).stderr).toContain('did you mean search?')
+    expect((await rst(['help', 'data', 'fetch'])).stderr).toContain('There is no command fetch')
+    expect((await rst(['help', 'data', 'where'])).stdout).toContain('Usage: rst data where')
+    expect((await rst(['help'])).stdout).toBe((await rst(['--help'])).stdout)
   })
 
   it('-V prints the version', async () => {

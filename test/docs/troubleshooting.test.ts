@@ -8,11 +8,11 @@ const [, errors, warnings] = guide.split(/^## (?:Errors|Warnings)$/m)
 const entries = (section: string) =>
   [...section.split(/^## /m)[0].matchAll(/^### (\S+)$/gm)].map(([, code]) => code)
 
-const sources = ['attacks', 'evaluation', 'r2s', 'runs', 'training']
+const sources = ['src', 'native/runtime']
   .flatMap(folder =>
-    readdirSync(`src/${folder}`, { recursive: true, encoding: 'utf8' }).map(name => `src/${folder}/${name}`),
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => `${folder}/${name}`),
   )
-  .filter(path => path.endsWith('.ts'))
+  .filter(path => /\.(ts|cc|h)$/.test(path))
   .map(path => readFileSync(path, 'utf8'))
 
 describe('the guide to troubleshooting', () => {
@@ -38,5 +38,16 @@ describe('the guide to troubleshooting', () => {
     expect(entries(warnings).sort()).toEqual([...codes].sort())
     const table = markdown('docs/guides/trust-a-number.md').split('## Warnings')[1].split('\n## ')[0]
     for (const code of codes) expect(table).toContain(`\`${code}\``)
+  })
+
+  it('quotes sentences that there are', () => {
+    const quoted = [...errors.replaceAll('\n', ' ').matchAll(/\*([^*]+)\*/g)].map(([, sentence]) => sentence)
+    expect(quoted.length).toBeGreaterThan(25)
+    const isSaid = (sentence: string) => {
+      // What stands for a value: … in prose, […] for a shape.
+      const parts = sentence.split(/ ?\[?…\]?[,:]? ?/).filter(part => part !== '')
+      return sources.some(text => parts.every(part => text.includes(part)))
+    }
+    expect(quoted.filter(sentence => !isSaid(sentence))).toEqual([])
   })
 })

@@ -2,11 +2,11 @@
 // A client that keeps its connections and heeds `connection: close`, in a process of its own: sends raw images again and
 // again, and prints what became of each request as one line of JSON when it is told to stop.
 //
-//   node client.js PORT CONNECTIONS IMAGE_BYTES        the end of standard input stops it
+//   node client.js PORT CONNECTIONS IMAGE_BYTES RETRIES        the end of standard input stops it
 import http from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 
-const [port, connections, bytes] = process.argv.slice(2).map(Number)
+const [port, connections, bytes, retries] = process.argv.slice(2).map(Number)
 const body = Buffer.alloc(bytes, 77)
 const agent = new http.Agent({ keepAlive: true, maxSockets: connections })
 let isStopped = false
@@ -14,7 +14,8 @@ process.stdin.resume().once('end', () => {
   isStopped = true
 })
 
-const counts = { sent: 0, answered: 0, refused: 0, unreachable: 0, lost: 0, otherwise: 0 }
+/** Of requests; one that is sent again, because its connection broke, counts once. */
+const counts = { sent: 0, again: 0, answered: 0, refused: 0, unreachable: 0, lost: 0, otherwise: 0 }
 /** @type {number[]} milliseconds of those answered */
 const times = []
 
@@ -51,7 +52,11 @@ async function askAgainAndAgain() {
   while (!isStopped) {
     const start = performance.now()
     counts.sent++
-    const became = await ask()
+    let became = await ask()
+    for (let retry = 0; became === 'lost' && retry < retries; retry++) {
+      counts.again++
+      became = await ask()
+    }
     counts[became]++
     if (became === 'answered') times.push(performance.now() - start)
     else await setTimeout(20)

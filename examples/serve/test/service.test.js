@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, writeFile } from 'node:fs/promises'
+import net from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, afterEach, before, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -43,12 +44,15 @@ async function load(service, connections, amount) {
   return JSON.parse(output)
 }
 
-/** @param {Running} service @param {number} connections @returns a function that stops it and says what became of its requests */
-function startClient(service, connections) {
-  const child = spawn(process.execPath, [
-    script('client.js'),
-    ...[service.port, connections, size].map(String),
-  ])
+/**
+ * @param {Running} service
+ * @param {number} connections
+ * @param {number} [retries] of a request whose connection broke
+ * @returns a function that stops it and says what became of its requests
+ */
+function startClient(service, connections, retries = 0) {
+  const args = [service.port, connections, size, retries].map(String)
+  const child = spawn(process.execPath, [script('client.js'), ...args])
   child.stdin.on('error', () => {})
   willEnd(child)
   const output = text(child.stdout)
@@ -181,10 +185,20 @@ test('images are read as photographs come; what is none is refused with one sent
   assert.equal(await service.stop(), 0)
 })
 
-test('an answer tells no more than it is to', async () => {
+test('an answer tells no more than it is to; who leaves before it is counted and forgotten', async () => {
   const service = await Running.start('--answers', 'label', ...fixture.files)
   const { body } = await service.ask(images[0])
   assert.deepEqual(Object.keys(body), ['label'])
+
+  const inHand = async () => /rst_requests_in_hand (\d+)/.exec(await service.metrics())?.[1]
+  const socket = net.connect(service.port, '127.0.0.1')
+  const head = `content-type: application/octet-stream\r\ncontent-length: ${size}`
+  socket.write(`POST /predict HTTP/1.1\r\nhost: test\r\n${head}\r\n\r\nhalf`)
+  while ((await inHand()) !== '1') await setTimeout(10)
+  socket.destroy()
+  while ((await inHand()) !== '0') await setTimeout(10)
+  assert.match(await service.metrics(), /rst_requests_total\{status="499"\} 1/)
+  assert.equal((await service.ask(images[0])).status, 200)
   assert.equal(await service.stop(), 0)
 })
 
@@ -265,17 +279,20 @@ test('a worker that is told to stop is replaced first: nobody notices', async ()
   assert.equal(await service.stop(), 0)
 })
 
-test('a worker that is killed loses what it had in hand, and the other ones answer on', async () => {
+test('a worker that is killed loses what it had in hand; who asks again loses nothing', async () => {
   const service = await Running.start('--workers', '2', '--threads', '1', ...fixture.files)
   await service.logged('a worker answers', 2)
-  const stopClient = startClient(service, 8)
-  await setTimeout(500)
+  const [stopClient, stopPatient] = [startClient(service, 4), startClient(service, 4, 1)]
+  await setTimeout(1000)
   process.kill(service.workers()[0], 'SIGKILL')
   await service.logged('a worker answers', 3)
   await setTimeout(500)
   const { answered, lost, unreachable, sent } = await stopClient()
-  assert.ok(lost <= 8, `${lost} lost`)
+  assert.ok(lost <= 4, `${lost} lost`)
   assert.deepEqual({ unreachable, sent }, { unreachable: 0, sent: answered + lost })
+  const patient = await stopPatient()
+  assert.ok(lost + patient.again > 0)
+  assert.equal(patient.answered, patient.sent)
   assert.match(await service.metrics(), /rst_worker_deaths_total 1/)
   assert.equal(await service.stop(), 0)
 })

@@ -1,7 +1,7 @@
 // @ts-check
 // The service for a minute under load, with a reload and the end of a worker in the middle: what became of each request.
 //
-//   npm run soak -- [--seconds 60] [--workers 1] [--connections 16] [--kill SIGTERM]      or --kill SIGKILL
+//   npm run soak -- [--seconds 60] [--workers 1] [--connections 16] [--kill SIGTERM] [--retries 0]
 import { spawn } from 'node:child_process'
 import { copyFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '1' },
     connections: { type: 'string', default: '16' },
     kill: { type: 'string', default: 'SIGTERM' },
+    retries: { type: 'string', default: '0' },
   },
 })
 const third = (Number(values.seconds) * 1000) / 3
@@ -27,7 +28,7 @@ const service = await Running.start('--workers', values.workers, ...fixture.file
 await service.logged('a worker answers', Number(values.workers))
 const client = spawn(process.execPath, [
   fileURLToPath(new URL('client.js', import.meta.url)),
-  ...[String(service.port), values.connections, String(3 * 16 * 16)],
+  ...[String(service.port), values.connections, String(3 * 16 * 16), values.retries],
 ])
 const output = text(client.stdout)
 

@@ -14,7 +14,7 @@ export function doctorCommand(context: Context): Command {
   const command = new Command('doctor')
     .summary('show devices, libraries, data sets and the choice of kernels')
     .description(
-      'Show what rst runs on: versions, device with SIMD and threads, memory, native addon and data sets. With --arch or --ticket, also which kernels compute each convolution: sparse (over the non-zero weights), winograd or direct (over all), on images of --dataset (default: cifar10).',
+      'Show what rst runs on: versions, machine, devices, memory, native addon, environment and data sets. Where the addon does not work, say why and what to do, and exit with 1. With --arch or --ticket, also which kernels compute each convolution: sparse (over the non-zero weights), winograd or direct (over all), on images of --dataset (default: cifar10).',
     )
   addExamples(command, {
     'for a report of a fault': 'rst doctor --json',

@@ -29,6 +29,7 @@ interface Place {
 /** @param words those behind the program's name up to the cursor; the last one, perhaps empty, is to be completed */
 export function suggest(program: Command, words: readonly string[]): Suggestions {
   const current = words.at(-1) ?? ''
+  if (words[0] === 'help' && words.length > 1) return ofHelp(suggest(program, words.slice(1)))
   const place = placeAfter(program, words.slice(0, -1))
   const found = suggestionsAt(place, current)
   return { ...found, values: found.values.filter(({ value }) => value.startsWith(current)) }
@@ -51,7 +52,7 @@ function placeAfter(program: Command, words: readonly string[]): Place {
     } else {
       const child = positional === 0 ? command.commands.find(one => one.name() === word) : undefined
       if (child !== undefined) command = child
-      else if (command !== program || word !== 'help') positional++
+      else positional++
     }
   }
   return { command, pending, positional, given, open }
@@ -92,6 +93,11 @@ function flagsOf(command: Command, given: ReadonlySet<Option>): Suggestions {
   const options = command.createHelp().visibleOptions(command)
   const open = options.filter(option => !given.has(option))
   return { values: open.map(({ long, description }) => ({ value: long!, description })), rest: 'none' }
+}
+
+/** The names of commands stand behind help, and nothing else. */
+function ofHelp({ values }: Suggestions): Suggestions {
+  return { values: values.filter(({ value }) => !value.startsWith('-')), rest: 'none' }
 }
 
 /** Of an option that takes names separated by commas, what is there already stays before each. */
