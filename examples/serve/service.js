@@ -33,6 +33,8 @@ export function buildService(model, options, metrics) {
     logger: { level: options.logLevel },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBody,
+    // Who sends slowly takes a place in the queue.
+    requestTimeout: 10_000,
     // While it stops, what still comes on open connections is answered.
     return503OnClosing: false,
   })
@@ -47,6 +49,7 @@ export function buildService(model, options, metrics) {
     maxWait: options.maxWait,
     mayGrow: () => coming > 0,
     run: async (/** @type {Lane} */ lane, /** @type {Float32Array[]} */ images) => {
+      metrics.queue.set(batcher.waiting)
       const start = performance.now()
       const answers = await model.run(lane, images)
       const seconds = (performance.now() - start) / 1000
@@ -56,9 +59,6 @@ export function buildService(model, options, metrics) {
       return answers
     },
   })
-  metrics.inHand.set(0)
-  Object.assign(metrics.inHand, { collect: () => metrics.inHand.set(inHand) })
-  Object.assign(metrics.queue, { collect: () => metrics.queue.set(batcher.waiting) })
 
   app.removeContentTypeParser('text/plain')
   app.addContentTypeParser(
@@ -84,7 +84,7 @@ export function buildService(model, options, metrics) {
         .header('retry-after', seconds)
         .send({ error: `Too many requests are waiting; try again in ${seconds} s.` })
     }
-    inHand++
+    metrics.inHand.set(++inHand)
     coming++
     let hasArrived = false
     const arrived = () => {
@@ -94,7 +94,7 @@ export function buildService(model, options, metrics) {
     request.setDecorator('arrived', arrived)
     reply.raw.once('close', () => {
       arrived()
-      inHand--
+      metrics.inHand.set(--inHand)
     })
   })
 
@@ -105,7 +105,9 @@ export function buildService(model, options, metrics) {
       const pixels = await readPixels(request.body, type, held.inputShape, options)
       request.getDecorator('arrived')()
       const { lane, ticket } = held.draw()
-      const { label, probabilities } = await batcher.add(lane, pixels, () => reply.raw.destroyed)
+      const answer = batcher.add(lane, pixels, () => reply.raw.destroyed)
+      metrics.queue.set(batcher.waiting)
+      const { label, probabilities } = await answer
       metrics.answers.inc({ ticket })
       return {
         label,
