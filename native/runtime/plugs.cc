@@ -23,6 +23,11 @@ Function* exported(const SharedLibrary& library, const std::string& path, const 
 }  // namespace
 
 Plug::Plug(const std::string& path) {
+  if (!kPlugsWork) {
+    throw_device("The library " + path +
+                 " cannot be used: this addon is built with libc++ for Linux (musl), where an error " +
+                 "that a backend throws would end the process.");
+  }
   const SharedLibrary library(path);
   const char* abi = exported<PlugAbi>(library, path, "rst_backend_abi")();
   if (abi == nullptr || std::strcmp(abi, kAbi) != 0) {

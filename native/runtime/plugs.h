@@ -10,6 +10,13 @@
 
 namespace rst {
 
+// libc++ on Linux (musl) knows exceptions by where their type lies, and each library has a type of its own.
+#if defined(__linux__) && defined(_LIBCPP_VERSION)
+inline constexpr bool kPlugsWork = false;
+#else
+inline constexpr bool kPlugsWork = true;
+#endif
+
 class Plug {
  public:
   // Throws Error(kDevice) with the library's reason where it has none.

@@ -8,7 +8,6 @@ import { promisify } from 'node:util'
 import { folderOf, prebuilt } from './build.mjs'
 import { configure, make } from './cmake.mjs'
 import { install } from './install.mjs'
-import { buildProbe } from './probe.mjs'
 import { checkSymbols } from './symbols.mjs'
 import { demand, doctestHeaders, nodeOf, work } from './tools.mjs'
 
@@ -79,7 +78,7 @@ function symbolsSeen(target) {
 
 async function loaded(target, folder) {
   if (!target.runner) return 'not runnable here'
-  if (!target.runner.node) return loadedByProbe(target)
+  if (!target.runner.node) return resolved(target)
   const { addon } = await smoke(target, folder, 'load')
   const expected = join(basename(dirname(prebuilt(target))), basename(prebuilt(target)))
   if (!addon.replaceAll('\\', '/').endsWith(`prebuilds/${expected}`)) {
@@ -108,23 +107,27 @@ async function smoke(target, folder, what) {
   return JSON.parse(readFileSync(out, 'utf8'))
 }
 
-/** Without a Node.js: a program that has Node-API's names opens it. */
-async function loadedByProbe(target) {
+/** Where there is no Node.js for it: all that the addon needs but Node-API is found by the loader of the system. */
+async function resolved(target) {
   demandRunner(target.runner)
-  await run(target.runner, [buildProbe(target, folderOf(target)), prebuilt(target)])
-  return `${target.runner.is}, by a probe`
+  const { stdout, stderr } = await run(target.runner, ['--list', prebuilt(target)]).catch(error => error)
+  const missing = `${stdout}${stderr}`.split('\n').filter(line => /^Error/.test(line) && !/ napi_\w+: symbol/.test(line))
+  if (missing.length > 0) throw new Error(missing.join('\n'))
+  return `resolved ${target.runner.is}`
 }
 
 async function nativeTested(target) {
   const { runner } = target
   if (!runner) return 'not runnable here'
   demandRunner(runner)
-  const folder = join(folderOf(target), 'tests')
-  // On Windows libraries are runtime output.
-  configure(target, folder, { RST_TESTS: 'ON', DOCTEST_INCLUDE_DIR: doctestHeaders() })
+  // With the objects of the addon.
+  const folder = folderOf(target)
+  const out = join(folder, 'tests')
+  const outputs = { CMAKE_LIBRARY_OUTPUT_DIRECTORY: out, CMAKE_RUNTIME_OUTPUT_DIRECTORY: out }
+  configure(target, folder, { RST_TESTS: 'ON', DOCTEST_INCLUDE_DIR: doctestHeaders(), ...outputs })
   make(folder, ['rst_tests'])
-  const program = join(folder, target.platform === 'win32' ? 'rst_tests.exe' : 'rst_tests')
-  const text = await run(runner, [program])
+  const program = join(out, target.platform === 'win32' ? 'rst_tests.exe' : 'rst_tests')
+  const { stdout: text } = await run(runner, [program])
   const [, passed, failed] = /test cases: .*?(\d+) passed \| *(\d+) failed/.exec(text) ?? []
   if (failed !== '0') throw new Error(text.slice(-3000))
   return `${passed} passed`
@@ -134,20 +137,26 @@ async function nativeTested(target) {
 function compared(results) {
   const x64 = results.find(({ target }) => target === 'linux-x64')?.ticket
   return results.map(result => {
-    const bits = !result.ticket ? '–' : !x64 ? 'linux-x64 is not built' : result.ticket === x64 ? 'equal' : 'OTHER'
+    const bits = bitsOf(result, x64)
     return { ...result, bits, failed: result.failed || bits === 'OTHER' }
   })
+}
+
+function bitsOf({ target, ticket }, x64) {
+  if (!ticket) return '–'
+  if (target === 'linux-x64') return 'compared with'
+  return x64 === undefined ? 'linux-x64 was not asked for' : ticket === x64 ? 'equal' : 'OTHER'
 }
 
 function demandRunner({ command, packages }) {
   if (command.length > 0) demand(command.slice(0, 1), packages)
 }
 
-/** What a program printed. */
+/** Runs a program of a target to its end. */
 async function run({ command, env }, args, extra) {
   const [program, ...rest] = [...command, ...args]
   const home = { WINEPREFIX: join(work, 'wine') }
   const options = { env: { ...process.env, ...home, ...env, ...extra }, maxBuffer: 2 ** 26, timeout: 3_600_000 }
   const path = program.includes('/') ? program : execFileSync('which', [program], { encoding: 'utf8' }).trim()
-  return (await promisify(execFile)(path, rest, options)).stdout
+  return promisify(execFile)(path, rest, options)
 }

@@ -60,7 +60,7 @@ export const targets = [
     commands: [],
     packages: [],
     libraries: [/^libc\.so$/],
-    runner: { is: "under musl's loader", packages: ['musl'], command: ['/lib/ld-musl-x86_64.so.1'] },
+    runner: { is: "under musl's loader", packages: ['musl', 'musl-dev'], command: ['/lib/ld-musl-x86_64.so.1'] },
   },
   {
     name: 'darwin-arm64',
@@ -78,7 +78,7 @@ export const targets = [
     compiler: 'zig',
     commands: [],
     packages: [],
-    libraries: [/^node\.exe$/i, /^kernel32\.dll$/i, /^ntdll\.dll$/i, /^api-ms-win-crt-/i],
+    libraries: [/^node\.exe$/i, /^kernel32\.dll$/i, /^ntdll\.dll$/i, /^msvcrt\.dll$/i, /^api-ms-win-crt-/i],
     runner: {
       is: 'under wine',
       packages: ['wine', 'wine64'],

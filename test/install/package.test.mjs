@@ -57,6 +57,14 @@ describe('the tarball', () => {
     expect(existsSync(at('rst-native', 'binding.gyp'))).toBe(false)
   })
 
+  it.each([
+    ['publint', ['publint@0.3.25', '--strict']],
+    // What require() takes is an ES module, as Node.js allows from 20.19 on.
+    ['are the types wrong?', ['@arethetypeswrong/cli@0.18.5', '--ignore-rules', 'cjs-resolves-to-esm']],
+  ])('%s has nothing to say of it', (_, command) => {
+    execFileSync('npx', ['--yes', ...command, packed.tarball], { encoding: 'utf8', stdio: 'pipe' })
+  })
+
   it('has source maps that hold their sources', () => {
     const maps = packed.files.map(({ path }) => path).filter(path => path.endsWith('.map'))
     for (const path of maps) {

@@ -1,4 +1,4 @@
-# GCC compiles (its sparse kernels are faster than clang's), Zig links: it has the symbols of each glibc, so that what
+# GCC compiles (its sparse kernels are faster than clang's), Zig links libraries (programs, which are tests, GCC): it has the symbols of each glibc, so that what
 # comes out runs from RST_GLIBC on. libstdc++ is linked in and hidden; libgcc_s is not: Node needs it as well, and the
 # unwinder of GCC's static library asks for symbols of the glibc that GCC was built with.
 set(RST_GLIBC 2.28)
@@ -13,7 +13,6 @@ endforeach()
 string(CONCAT RST_LINK "$ENV{ZIG} cc -target ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu.${RST_GLIBC}"
                        " -Wl,--gc-sections -Wl,--build-id=none -s -o <TARGET>")
 set(RST_LINKED "<LINK_FLAGS> <OBJECTS> <LINK_LIBRARIES> ${RST_RUNTIME} -lm")
-set(CMAKE_CXX_LINK_EXECUTABLE "${RST_LINK} ${RST_LINKED}")
 foreach(kind LIBRARY MODULE)
   set(CMAKE_CXX_CREATE_SHARED_${kind}
       "${RST_LINK} -shared -Wl,--version-script=${CMAKE_CURRENT_LIST_DIR}/exports.map ${RST_LINKED}")
