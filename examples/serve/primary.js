@@ -10,6 +10,10 @@ import { startAdmin } from './admin.js'
 /** Milliseconds before a worker that could not start is tried again. */
 const pause = 1000
 
+// Workers accept connections themselves. Where the primary hands them out, one that is on its way to a worker that dies
+// stays open, and nobody ever answers it.
+cluster.schedulingPolicy = cluster.SCHED_NONE
+
 /** @param {import('./options.js').Options} options */
 export async function runPrimary(options) {
   /** @type {Map<Worker, 'starting' | 'ready' | 'leaving' | 'stopping'>} */

@@ -30,6 +30,7 @@ function ask() {
         path: '/predict',
         agent,
         headers: { 'content-type': 'application/octet-stream' },
+        timeout: 10_000,
       },
       response => {
         response.resume()
@@ -44,6 +45,8 @@ function ask() {
       // Nobody listened: the request was not sent at all.
       resolve(code === 'ECONNREFUSED' ? 'unreachable' : 'lost'),
     )
+    // A connection that nobody serves is lost as well.
+    request.once('timeout', () => request.destroy(new Error('No answer came.')))
     request.end(body)
   })
 }
