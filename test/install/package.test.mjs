@@ -61,8 +61,8 @@ describe('the tarball', () => {
     ['publint', ['publint@0.3.25', '--strict']],
     // What require() takes is an ES module, as Node.js allows from 20.19 on.
     ['are the types wrong?', ['@arethetypeswrong/cli@0.18.5', '--ignore-rules', 'cjs-resolves-to-esm']],
-  ])('%s has nothing to say of it', (_, command) => {
-    execFileSync('npx', ['--yes', ...command, packed.tarball], { encoding: 'utf8', stdio: 'pipe' })
+  ])('%s has nothing to say of it', (_, [tool, ...flags]) => {
+    execFileSync('npx', ['--yes', tool, packed.tarball, ...flags], { encoding: 'utf8', stdio: 'pipe' })
   })
 
   it('has source maps that hold their sources', () => {
@@ -127,9 +127,7 @@ describe('a backend in a package of its own', () => {
       }),
     )
     execFileSync('npm', ['install', '--no-audit', '--no-fund', join(work, filename)], { cwd: folder })
-    expect(devices().find(device => device.name === 'plain:0' || device.name === 'plain')).toMatchObject({
-      description: expect.stringMatching(/plain/i),
-    })
-    expect(devices().some(device => device.name.startsWith('plain') && device.problem)).toBe(false)
+    const plain = devices().filter(device => device.name.startsWith('plain'))
+    expect(plain.map(({ description, problem }) => problem ?? description)).toEqual([expect.stringMatching(/^plain/i)])
   })
 })
