@@ -33,7 +33,8 @@ export function emptyFolder() {
 /** Installs the packed package into an empty folder. @returns the folder, which the caller removes */
 export function install({ tarball } = pack()) {
   const folder = emptyFolder()
-  const npm = join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
+  // npm run tells which npm it is.
+  const npm = process.env.npm_execpath ?? join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js')
   execFileSync(process.execPath, [npm, 'install', '--no-audit', '--no-fund', tarball], {
     cwd: folder,
     env: { ...process.env, PATH: barePath() },

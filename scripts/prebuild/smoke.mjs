@@ -1,7 +1,7 @@
 // node smoke.mjs FOLDER load|search OUT: uses the package as it is installed in FOLDER, and writes what it saw as JSON. The
 // file, because programs under wine cannot write to a pipe.
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,7 @@ if (what === 'search') {
   const file = join(tmpdir(), `rst-smoke-${process.pid}.safetensors`)
   await ticket.save(file)
   seen.ticket = createHash('sha256').update(readFileSync(file)).digest('hex')
+  rmSync(file)
 }
 writeFileSync(out, `${JSON.stringify(seen, null, 2)}\n`)
 

@@ -6,9 +6,8 @@
  * @property {NodeJS.Platform} platform
  * @property {string} arch
  * @property {'glibc' | 'musl'} [libc] of Linux
- * @property {'gcc' | 'zig'} compiler
- * @property {string[]} commands that the build calls, and the Debian package of each in `packages`
- * @property {string[]} packages of Debian
+ * @property {string[]} commands that the build calls, beside CMake and Zig
+ * @property {string[]} packages of Debian that bring them
  * @property {RegExp[]} libraries of the system that it may need
  * @property {Runner} [runner] what runs its programs here; none: it is linked and its symbols are checked
  *
@@ -28,7 +27,6 @@ export const targets = [
     platform: 'linux',
     arch: 'x64',
     libc: 'glibc',
-    compiler: 'gcc',
     commands: ['g++'],
     packages: ['g++'],
     libraries: [/^lib(c|m|dl|pthread)\.so\.\d$/, /^libgcc_s\.so\.1$/, /^ld-linux-/],
@@ -39,7 +37,6 @@ export const targets = [
     platform: 'linux',
     arch: 'arm64',
     libc: 'glibc',
-    compiler: 'gcc',
     commands: ['aarch64-linux-gnu-g++'],
     packages: ['g++-aarch64-linux-gnu'],
     libraries: [/^lib(c|m|dl|pthread)\.so\.\d$/, /^libgcc_s\.so\.1$/, /^ld-linux-/],
@@ -56,7 +53,6 @@ export const targets = [
     platform: 'linux',
     arch: 'x64',
     libc: 'musl',
-    compiler: 'zig',
     commands: [],
     packages: [],
     libraries: [/^libc\.so$/],
@@ -66,18 +62,16 @@ export const targets = [
     name: 'darwin-arm64',
     platform: 'darwin',
     arch: 'arm64',
-    compiler: 'zig',
-    commands: [],
-    packages: [],
+    commands: ['llvm-nm', 'llvm-readobj'],
+    packages: ['llvm'],
     libraries: [/^\/usr\/lib\/libSystem\.B\.dylib$/],
   },
   {
     name: 'win32-x64',
     platform: 'win32',
     arch: 'x64',
-    compiler: 'zig',
-    commands: [],
-    packages: [],
+    commands: ['llvm-nm', 'llvm-readobj'],
+    packages: ['llvm'],
     libraries: [/^node\.exe$/i, /^kernel32\.dll$/i, /^ntdll\.dll$/i, /^msvcrt\.dll$/i, /^api-ms-win-crt-/i],
     runner: {
       is: 'under wine',

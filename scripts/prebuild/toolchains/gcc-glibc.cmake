@@ -1,6 +1,7 @@
-# GCC compiles (its sparse kernels are faster than clang's), Zig links libraries (programs, which are tests, GCC): it has the symbols of each glibc, so that what
-# comes out runs from RST_GLIBC on. libstdc++ is linked in and hidden; libgcc_s is not: Node needs it as well, and the
-# unwinder of GCC's static library asks for symbols of the glibc that GCC was built with.
+# GCC compiles, since its sparse kernels are faster than clang's. Zig links the libraries (GCC the programs, which are
+# tests): it has the symbols of each glibc, so that what comes out runs from RST_GLIBC on. libstdc++ is linked in and hidden;
+# libgcc_s is not: Node needs it as well, and the unwinder of GCC's static library asks for symbols of the glibc that GCC
+# was built with.
 set(RST_GLIBC 2.28)
 set(CMAKE_SYSTEM_NAME Linux)
 set(RST_EXTRA_SOURCES ${CMAKE_CURRENT_LIST_DIR}/old_glibc.cc)
